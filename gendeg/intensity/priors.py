@@ -1,0 +1,97 @@
+"""Priors: p(mu), p(sigma | mu) of one source dataset as joint counts by bin (GenDeg, section 3.3)."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
+from gendeg.intensity.measure import Intensity
+from gendeg.primitives.errors import BadManifest, NoPrior
+from gendeg.primitives.files import atomic_write, data_root
+from gendeg.primitives.kinds import Mix, mix_name
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Joint counts of one source of one degradation; `counts` maps (mu bin, sigma bin) to pairs seen there."""
+
+    degradation: str
+    source: str
+    weight: float
+    counts: dict[tuple[int, int], int]
+
+    @property
+    def pairs(self) -> int:
+        return sum(self.counts.values())
+
+    def density(self) -> Float[np.ndarray, "mu sigma"]:
+        """Joint probability, shape (128, 128), summing to 1."""
+        table = np.zeros((MU_BINS.count, SIGMA_BINS.count))
+        for (mu_bin, sigma_bin), count in self.counts.items():
+            table[mu_bin, sigma_bin] = count
+        return table / table.sum()
+
+
+def fit_prior(degradation: str, source: str, measured: Iterable[Intensity], weight: float = 1.0) -> Prior:
+    """Count measured pairs by bin. Values past the last bin (mu > 0.7, sigma > 0.4) fall into it."""
+    counts: dict[tuple[int, int], int] = {}
+    for pair in measured:
+        mu_bin = int(MU_BINS.index(np.array([min(pair.mu, MU_BINS.high)]))[0])
+        sigma_bin = int(SIGMA_BINS.index(np.array([min(pair.sigma, SIGMA_BINS.high)]))[0])
+        counts[mu_bin, sigma_bin] = counts.get((mu_bin, sigma_bin), 0) + 1
+    if not counts:
+        raise ValueError(f"no pairs to fit a prior of {degradation} from {source}")
+    return Prior(degradation, source, weight, dict(sorted(counts.items())))
+
+
+def save_prior(prior: Prior, root: Path) -> Path:
+    """Write `<root>/<degradation>/<source>.json` and return its path."""
+    path = root / prior.degradation / f"{prior.source}.json"
+    triples = [[mu_bin, sigma_bin, count] for (mu_bin, sigma_bin), count in prior.counts.items()]
+    record = {
+        "degradation": prior.degradation,
+        "source": prior.source,
+        "weight": prior.weight,
+        "pairs": prior.pairs,
+        "mu_bins": {"high": MU_BINS.high, "count": MU_BINS.count},
+        "sigma_bins": {"high": SIGMA_BINS.high, "count": SIGMA_BINS.count},
+        "counts": triples,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, json.dumps(record) + "\n")
+    return path
+
+
+def load_prior(path: Path) -> Prior:
+    """Read one prior file. Raises `BadManifest` when it is not one."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        counts = {(int(m), int(s)): int(n) for m, s, n in record["counts"]}
+        prior = Prior(str(record["degradation"]), str(record["source"]), float(record["weight"]), counts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadManifest(path, 0, f"not a prior: {error!r}") from error
+    out_of_range = [c for c in counts if not (0 <= c[0] < MU_BINS.count and 0 <= c[1] < SIGMA_BINS.count)]
+    if out_of_range or prior.pairs <= 0 or min(counts.values()) < 0 or prior.weight < 0:
+        raise BadManifest(path, 0, "not a prior: bins, counts or weight out of range")
+    return prior
+
+
+def load_priors(mix: Mix, root: Path | None = None) -> list[Prior]:
+    """All priors of one degradation below `root` (default: the ones packed with gendeg), sorted by source."""
+    folder = (root or data_root("manifests") / "priors") / mix_name(mix)
+    priors = [load_prior(path) for path in sorted(folder.glob("*.json"))]
+    if not priors:
+        raise NoPrior(mix_name(mix), folder)
+    return priors
+
+
+def mixture(priors: list[Prior]) -> Float[np.ndarray, "mu sigma"]:
+    """Joint density of several sources by their weights, shape (128, 128), summing to 1."""
+    weights = np.array([prior.weight for prior in priors])
+    if weights.sum() <= 0:
+        raise ValueError("the weights of the priors sum to zero")
+    return sum(w * prior.density() for w, prior in zip(weights / weights.sum(), priors, strict=True))

@@ -1,0 +1,116 @@
+"""Clean photos → simulated pairs on disk, with their manifest: the existing synthetic data of the paper."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from gendeg.configs import SimulateConfig
+from gendeg.intensity.measure import measure_intensity
+from gendeg.pairs.crops import random_view
+from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.physics import degrade
+from gendeg.primitives.errors import BadImage, OutputExists
+from gendeg.primitives.files import ensure_writable, find_images, output_stems, write_jsonl
+from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
+from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
+from gendeg.primitives.progress import track
+from gendeg.primitives.records import Failure
+from gendeg.primitives.rng import for_sample
+from gendeg.prompts import words
+
+SOURCE = "simulated"
+
+
+@dataclass(frozen=True)
+class Task:
+    """All variants of one photo."""
+
+    photo: Path
+    stem: str
+    split: str
+    variants: tuple[tuple[int, Mix], ...]
+    config: SimulateConfig
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a run made: the manifest's path, its pairs, and the photos that could not be read."""
+
+    manifest: Path
+    pairs: list[Pair]
+    failures: list[Failure]
+
+
+def simulate(config: SimulateConfig) -> Simulated:
+    """Write `clean/`, `degraded/`, `manifest.jsonl` (and `failures.jsonl`, if any) below `config.out`.
+
+    Strength is uniform in [0, 1], so that mu and sigma cover what the published sources show. The files depend on the seed
+    and the photos' names only, never on the number of workers.
+    """
+    tasks = plan_tasks(config)
+    manifest = config.out / "manifest.jsonl"
+    if manifest.exists() and not config.overwrite:
+        raise OutputExists(manifest)
+    for folder in (config.out, config.out / "clean", config.out / "degraded"):
+        ensure_writable(folder)
+    pairs: list[Pair] = []
+    failures: list[Failure] = []
+    for made in track(_run(tasks, config.workers), "simulating", total=len(tasks), wanted=config.progress):
+        failures += [made] if isinstance(made, Failure) else []
+        pairs += [] if isinstance(made, Failure) else made
+    if failures:
+        write_jsonl(config.out / "failures.jsonl", (failure.as_row() for failure in failures))
+    write_manifest(manifest, pairs)
+    return Simulated(manifest, pairs, failures)
+
+
+def plan_tasks(config: SimulateConfig) -> list[Task]:
+    """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
+    found, mixes = find_images(config.clean), parse_mixes(config.types)
+    tasks = []
+    for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
+        numbers = range(index * config.per_image, (index + 1) * config.per_image)
+        variants = tuple((number - numbers.start, mixes[number % len(mixes)]) for number in numbers)
+        held_out = for_sample(config.seed, stem, "split").uniform() < config.validation
+        tasks.append(Task(one.path, stem, "validation" if held_out else "train", variants, config))
+    return tasks
+
+
+def simulate_photo(task: Task) -> list[Pair] | Failure:
+    """Every variant of one photo; a photo that cannot be read is a failure with its reason."""
+    try:
+        photo = read_rgb(task.photo)
+    except BadImage as error:
+        return Failure(
+            key=task.stem, failed=error.reason, message=str(error), degradation="", seed=task.config.seed, attempt=0,
+            clean_path=str(task.photo),
+        )  # fmt: skip
+    return [_simulate_variant(task, photo, number, mix) for number, mix in task.variants]
+
+
+def _simulate_variant(task: Task, photo, number: int, mix: Mix) -> Pair:  # type: ignore[no-untyped-def]
+    generator = for_sample(task.config.seed, f"{task.stem}/{number}", "simulate")
+    clean = random_view(photo, task.config.size, generator)
+    degraded = unit_to_u8(degrade(u8_to_unit(clean), mix, float(generator.uniform()), generator))
+    name = f"{task.stem}-v{number:02d}"
+    places = f"clean/{name}.png", f"degraded/{name}-{mix_name(mix)}.png"
+    for place, image in zip(places, (clean, degraded), strict=True):
+        (task.config.out / place).write_bytes(encode_image(image, "png"))
+    mu, sigma = measure_intensity(clean, degraded)
+    return Pair(
+        clean=places[0], degraded=places[1], degradation=mix_name(mix), source=SOURCE, split=task.split,
+        caption=words().fallback_caption, mu=round(mu, 6), sigma=round(sigma, 6),
+        width=clean.shape[1], height=clean.shape[0],
+    )  # fmt: skip
+
+
+def _run(tasks: list[Task], workers: int) -> Iterator[list[Pair] | Failure]:
+    """Results in the order of the tasks, from this process or from a pool."""
+    workers = min(workers or os.cpu_count() or 1, len(tasks))
+    if workers <= 1:
+        yield from map(simulate_photo, tasks)
+        return
+    with get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(simulate_photo, tasks)

@@ -1,0 +1,31 @@
+"""One way to call the autoencoders of diffusers: KL (SD 1.5), DC (the bundled one) and Tiny."""
+
+from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+from jaxtyping import Float
+from torch import Tensor
+
+Autoencoder = AutoencoderKL | AutoencoderDC | AutoencoderTiny
+
+
+def encode(vae: Autoencoder, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c y x"]:
+    """Signed images → latents, not scaled; of a posterior, its mode."""
+    output = vae.encode(image)
+    for name in ("latent", "latents"):
+        if hasattr(output, name):
+            return getattr(output, name)
+    return output.latent_dist.mode()
+
+
+def decode(vae: Autoencoder, latent: Float[Tensor, "b c y x"]) -> Float[Tensor, "b 3 h w"]:
+    """Latents, not scaled → signed images, not clamped."""
+    return vae.decode(latent).sample
+
+
+def factor(vae: Autoencoder) -> int:
+    """Pixels of the image along one side of a latent."""
+    if isinstance(vae, AutoencoderDC):
+        return vae.spatial_compression_ratio
+    levels = vae.config.block_out_channels if isinstance(vae, AutoencoderKL) else vae.config.encoder_block_out_channels
+    return 2 ** (len(levels) - 1)

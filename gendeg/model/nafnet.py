@@ -1,0 +1,102 @@
+"""NAFNet, the structure-correction network (Chen et al., "Simple Baselines for Image Restoration", ECCV 2022)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class LayerNorm2d(nn.Module):
+    """Layer normalisation over the channels of each pixel."""
+
+    def __init__(self, channels: int, eps: float = 1e-6):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
+        return (x - mean) * torch.rsqrt(variance + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def simple_gate(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b half h w"]:
+    """The product of the two halves of the channels (equation 6 of the paper)."""
+    left, right = x.chunk(2, dim=1)
+    return left * right
+
+
+class NAFBlock(nn.Module):
+    """Figure 3c of the paper: gated depthwise convolution with channel attention, then a gated feed-forward."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        wide = 2 * channels
+        self.norm1, self.norm2 = LayerNorm2d(channels), LayerNorm2d(channels)
+        self.conv1 = nn.Conv2d(channels, wide, 1)
+        self.conv2 = nn.Conv2d(wide, wide, 3, padding=1, groups=wide)
+        self.sca = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, channels, 1))
+        self.conv3 = nn.Conv2d(channels, channels, 1)
+        self.conv4 = nn.Conv2d(channels, wide, 1)
+        self.conv5 = nn.Conv2d(channels, channels, 1)
+        self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.gamma = nn.Parameter(torch.zeros(1, channels, 1, 1))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        inner = simple_gate(self.conv2(self.conv1(self.norm1(x))))
+        x = x + self.beta * self.conv3(inner * self.sca(inner))
+        return x + self.gamma * self.conv5(simple_gate(self.conv4(self.norm2(x))))
+
+
+class NAFNet(ModelMixin, ConfigMixin):
+    """U-shaped stack of NAF blocks over (clean, generated); its output is added to the generated image.
+
+    Parameter names are those of the published network, so its weights load as they are. Defaults are its sizes.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(
+        self,
+        width: int = 64,
+        encoder_blocks: Sequence[int] = (2, 2, 4, 8),
+        middle_blocks: int = 12,
+        decoder_blocks: Sequence[int] = (2, 2, 2, 2),
+        image_channels: int = 3,
+    ):
+        super().__init__()
+        widths = [width * 2**level for level in range(len(encoder_blocks) + 1)]
+        self.intro = nn.Conv2d(2 * image_channels, width, 3, padding=1)
+        self.encoders = nn.ModuleList(_stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
+        self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
+        self.middle_blks = _stack(widths[-1], middle_blocks)
+        self.ups = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(widths[1:])
+        )
+        self.decoders = nn.ModuleList(_stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
+        self.ending = nn.Conv2d(width, image_channels, 3, padding=1)
+
+    def forward(
+        self, clean: Float[Tensor, "b 3 h w"], generated: Float[Tensor, "b 3 h w"]
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Two signed images → the corrected one, not clamped; sizes that do not divide are padded with zeros."""
+        height, width = generated.shape[-2:]
+        multiple = 2 ** len(self.encoders)
+        pair = F.pad(torch.cat([clean, generated], dim=1), (0, -width % multiple, 0, -height % multiple))
+        x, skips = self.intro(pair), []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            x = encoder(x)
+            skips.append(x)
+            x = down(x)
+        x = self.middle_blks(x)
+        for decoder, up, skip in zip(self.decoders, self.ups, reversed(skips), strict=True):
+            x = decoder(up(x) + skip)
+        return generated + self.ending(x)[..., :height, :width]
+
+
+def _stack(channels: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(NAFBlock(channels) for _ in range(blocks)))

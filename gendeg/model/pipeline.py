@@ -1,0 +1,216 @@
+"""GenDegPipeline: clean images + prompts + (mu, sigma) → degraded images (GenDeg, CVPR 2025, section 3)."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
+from diffusers.utils.torch_utils import randn_tensor
+from jaxtyping import Float
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from gendeg.model.conditioner import Conditioner, Conditioning
+from gendeg.model.guidance import Branch, branches, combine
+from gendeg.model.latents import Autoencoder, decode, encode, factor
+from gendeg.model.nafnet import NAFNet
+from gendeg.model.tiles import over_tiles, pad_to_multiple
+
+TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
+
+
+@dataclass(frozen=True)
+class CleanLatent:
+    """A clean image ready for any number of samples: what every one of them shares."""
+
+    image: Float[Tensor, "1 3 h w"]
+    latent: Float[Tensor, "1 c y x"]
+    height: int
+    width: int
+
+
+class GenDegPipeline(DiffusionPipeline):
+    """Latent diffusion over the degraded image, told the clean image, the prompt and the statistics.
+
+    Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
+    """
+
+    model_cpu_offload_seq = "text_encoder->conditioner->unet->vae->structure"
+    _optional_components = ["structure"]
+
+    def __init__(
+        self,
+        vae: Autoencoder,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        scheduler: SchedulerMixin,
+        conditioner: Conditioner,
+        structure: NAFNet | None = None,
+        steps: int = 100,
+        guidance_text: float = 7.5,
+        guidance_image: float = 1.5,
+        structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop"),
+        tile: int = 512,
+    ):
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+            conditioner=conditioner,
+            structure=structure,
+        )
+        self.register_to_config(
+            steps=steps,
+            guidance_text=guidance_text,
+            guidance_image=guidance_image,
+            structure_degradations=list(structure_degradations),
+            tile=tile,
+        )
+
+    @property
+    def multiple(self) -> int:
+        """Image sides are padded to this many pixels: one latent times the UNet's own halvings."""
+        return factor(self.vae) * 2 ** (len(self.unet.config.block_out_channels) - 1)
+
+    def check_inputs(self, prompts: list[str], mu: list[float], sigma: list[float], generators: list[Any]) -> None:
+        """Raises `ValueError` when the lists differ in length or are empty."""
+        lengths = {len(prompts), len(mu), len(sigma), len(generators)}
+        if len(lengths) != 1 or not prompts:
+            raise ValueError("prompts, mu, sigma and generators need one entry for each sample")
+
+    @torch.no_grad()
+    def encode_clean(self, image: Float[Tensor, "1 3 h w"]) -> CleanLatent:
+        """A signed image of any size ≥ 1 × 1 → its padded self and its latent (not scaled, as published)."""
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image.to(self.device, self.vae.dtype), self.multiple)
+        latent = over_tiles(
+            lambda x: encode(self.vae, x), [padded], self._tile, self._tile // TILE_OVERLAP, factor(self.vae)
+        )
+        return CleanLatent(padded, latent, height, width)
+
+    @torch.no_grad()
+    def encode_prompt(
+        self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float]
+    ) -> Conditioning:
+        """Prompts and statistics (NaN: null) → what the UNet reads. Long prompts are cut at the encoder's length."""
+        tokens = self.tokenizer(
+            prompts,
+            padding="max_length",
+            truncation=True,
+            max_length=self.text_encoder.config.max_position_embeddings,
+            return_tensors="pt",
+        )
+        text = self.text_encoder(tokens.input_ids.to(self.device))
+        statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma)]
+        return self.conditioner(text.last_hidden_state, text.pooler_output, *statistics)
+
+    def prepare_latents(
+        self, clean: CleanLatent, generators: list[torch.Generator]
+    ) -> Float[Tensor, "b c y x"]:
+        """Each sample's own starting noise, at the scheduler's first noise level."""
+        channels, size = self.unet.config.out_channels, clean.latent.shape[-2:]
+        noise = [randn_tensor((1, channels, *size), generator=g, dtype=torch.float32) for g in generators]
+        return torch.cat(noise).to(self.device) * self.scheduler.init_noise_sigma
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        clean: CleanLatent | Float[Tensor, "1 3 h w"],
+        prompts: list[str],
+        mu: list[float],
+        sigma: list[float],
+        generators: list[torch.Generator],
+        steps: int | None = None,
+        guidance_text: float | None = None,
+        guidance_image: float | None = None,
+        structure_correction: Sequence[bool] | bool = True,
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Degrade one clean image once per prompt → signed images in [−1, 1], of the clean image's size.
+
+        `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
+        `structure_correction` says for each sample whether the correction network runs (where there is one).
+        """
+        self.check_inputs(prompts, mu, sigma, generators)
+        chosen = branches(
+            self.config.guidance_text if guidance_text is None else guidance_text,
+            self.config.guidance_image if guidance_image is None else guidance_image,
+        )
+        shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
+        full = self.encode_prompt(prompts, mu, sigma)
+        null = self.encode_prompt([""], [float("nan")], [float("nan")])
+        latents = self.denoise(shared, full, null, chosen, generators, steps or self.config.steps)
+        return self.decode_latents(latents, shared, structure_correction)
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        clean: CleanLatent,
+        full: Conditioning,
+        null: Conditioning,
+        chosen: list[Branch],
+        generators: list[torch.Generator],
+        steps: int,
+    ) -> Float[Tensor, "b c y x"]:
+        """The sampling loop; returns scaled latents."""
+        self.scheduler.set_timesteps(steps, device=self.device)
+        latents = self.prepare_latents(clean, generators)
+        extra = {"generator": generators} if "generator" in inspect.signature(self.scheduler.step).parameters else {}
+        for timestep in self.progress_bar(self.scheduler.timesteps):
+            model_input = self.scheduler.scale_model_input(latents, timestep)
+            predictions = [self._predict(model_input, timestep, clean, full, null, branch) for branch in chosen]
+            latents = self.scheduler.step(combine(predictions, chosen), timestep, latents, **extra).prev_sample
+        return latents
+
+    def _predict(
+        self,
+        latents: Float[Tensor, "b c y x"],
+        timestep: Tensor,
+        clean: CleanLatent,
+        full: Conditioning,
+        null: Conditioning,
+        branch: Branch,
+    ) -> Float[Tensor, "b c y x"]:
+        """One UNet pass over the whole image, in windows when it is large."""
+        count, dtype = len(latents), self.unet.dtype
+        read = full if branch.text else Conditioning(*(None if x is None else x.expand(count, *x.shape[1:]) for x in null))
+        image = clean.latent if branch.image else torch.zeros_like(clean.latent)
+        both = torch.cat([latents.to(dtype), image.to(dtype).expand(count, -1, -1, -1)], dim=1)
+        labels = {} if read.vector is None else {"class_labels": read.vector.to(dtype)}
+
+        def unet(window: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
+            return self.unet(window, timestep, encoder_hidden_states=read.context.to(dtype), **labels).sample.float()
+
+        side = self._tile // factor(self.vae)
+        return over_tiles(unet, [both], side, side // TILE_OVERLAP, self.multiple // factor(self.vae))
+
+    @torch.no_grad()
+    def decode_latents(
+        self,
+        latents: Float[Tensor, "b c y x"],
+        clean: CleanLatent,
+        structure_correction: Sequence[bool] | bool = True,
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Scaled latents → signed images of the clean image's size, one at a time, corrected where asked."""
+        flags = [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
+        scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        side = self._tile // factor(self.vae)
+        images = []
+        for latent, correct in zip(scaled.split(1), flags, strict=True):
+            image = over_tiles(lambda z: decode(self.vae, z), [latent], side, side // TILE_OVERLAP).clamp(-1, 1)
+            if correct and self.structure is not None:
+                image = over_tiles(self.structure, [clean.image, image], self._tile, self._tile // TILE_OVERLAP)
+            images.append(image[..., : clean.height, : clean.width].float().clamp(-1, 1))
+        return torch.cat(images)
+
+    @property
+    def _tile(self) -> int:
+        """The window's side in pixels, a multiple of what the networks need."""
+        return max(self.config.tile // self.multiple, 1) * self.multiple

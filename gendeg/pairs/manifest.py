@@ -1,0 +1,72 @@
+"""The pair manifest: one JSON line per (clean, degraded) pair (DESIGN.md, section 6)."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from gendeg.intensity.measure import Intensity
+from gendeg.primitives.errors import BadManifest, GendegError, NoPairs
+from gendeg.primitives.files import read_jsonl, write_jsonl
+from gendeg.primitives.kinds import parse_mix
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One line. Paths are relative to the manifest's folder; mu and sigma were measured on the stored files."""
+
+    clean: str
+    degraded: str
+    degradation: str
+    source: str
+    split: str
+    caption: str
+    mu: float
+    sigma: float
+    width: int
+    height: int
+
+    @property
+    def intensity(self) -> Intensity:
+        return Intensity(self.mu, self.sigma)
+
+
+def write_manifest(path: Path, pairs: Iterable[Pair]) -> None:
+    """The whole manifest at once, atomically."""
+    write_jsonl(path, (asdict(pair) for pair in pairs))
+
+
+def read_manifest(path: Path) -> list[Pair]:
+    """Every pair. Raises `BadManifest` naming the line, or `NoPairs` when there is none."""
+    pairs = [_parse(path, number, row) for number, row in enumerate(read_jsonl(path), start=1)]
+    if not pairs:
+        raise NoPairs(path)
+    return pairs
+
+
+def by_degradation_and_source(pairs: Iterable[Pair]) -> dict[tuple[str, str], list[Pair]]:
+    """Groups sorted by (degradation, source)."""
+    groups: dict[tuple[str, str], list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[pair.degradation, pair.source].append(pair)
+    return dict(sorted(groups.items()))
+
+
+def _parse(path: Path, number: int, row: dict[str, object]) -> Pair:
+    names = {field.name for field in fields(Pair)}
+    if set(row) != names:
+        odd = ", ".join(sorted(set(row) ^ names))
+        raise BadManifest(path, number, f"a pair has the fields {', '.join(sorted(names))}; not right: {odd}")
+    for field in fields(Pair):
+        wanted = (int, float) if field.type is float else field.type
+        if not isinstance(row[field.name], wanted) or isinstance(row[field.name], bool):  # type: ignore[arg-type]
+            raise BadManifest(path, number, f"'{field.name}' must be a {field.type.__name__}")  # type: ignore[union-attr]
+    try:
+        parse_mix(str(row["degradation"]))
+    except GendegError as error:
+        raise BadManifest(path, number, str(error)) from error
+    if row["split"] not in SPLITS:
+        raise BadManifest(path, number, f"split must be one of {', '.join(SPLITS)}")
+    return Pair(**row)  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""The simulators' table and how two of them share one photo; they bootstrap training pairs (DESIGN.md, section 5)."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from gendeg.physics import haze, low_light, motion_blur, rain, raindrop, snow
+from gendeg.physics.control import check_strength
+from gendeg.primitives.kinds import Degradation, Mix
+
+Photo = Float[np.ndarray, "h w 3"]
+Simulator = Callable[[Photo, float, np.random.Generator], Photo]
+"""(clean, strength in [0, 1], generator) → degraded; both photos float32 in unit range and of one shape."""
+
+SIMULATORS: dict[Degradation, Simulator] = {
+    Degradation.HAZE: haze.haze,
+    Degradation.RAIN: rain.rain,
+    Degradation.SNOW: snow.snow,
+    Degradation.MOTION_BLUR: motion_blur.motion_blur,
+    Degradation.LOW_LIGHT: low_light.low_light,
+    Degradation.RAINDROP: raindrop.raindrop,
+}
+
+LIGHT_PATH = (
+    Degradation.HAZE,
+    Degradation.SNOW,
+    Degradation.RAIN,
+    Degradation.RAINDROP,
+    Degradation.MOTION_BLUR,
+    Degradation.LOW_LIGHT,
+)
+"""From the scene to the sensor. Haze gathers over the whole distance while the streaks and flakes one can tell apart
+fall within a few metres of the lens, so haze lies behind them; then the glass, the shaking camera, the noisy sensor."""
+
+
+def degrade(clean: Photo, mix: Mix, strength: float, generator: np.random.Generator) -> Photo:
+    """Apply every member of a mix in the order of the light path; a single degradation gets the whole strength.
+
+    Two members split the strength at random between 0.4 and 0.6, so that mu, which nearly adds up, stays between those
+    of the singles and neither one disappears. Raises `ValueError` for the strength or an empty mix.
+    """
+    if not mix:
+        raise ValueError("a mix needs at least one degradation")
+    check_strength(strength)
+    degraded = clean
+    for kind, share in zip(sorted(mix, key=LIGHT_PATH.index), draw_shares(len(mix), generator), strict=True):
+        degraded = SIMULATORS[kind](degraded, strength * share, generator)
+    return degraded
+
+
+def draw_shares(members: int, generator: np.random.Generator) -> list[float]:
+    """Positive parts of the strength that sum to 1, none more than 1.5 times another; a lone member gets all."""
+    weights = generator.uniform(0.8, 1.2, members) if members > 1 else np.ones(1)
+    return [float(weight) for weight in weights / weights.sum()]

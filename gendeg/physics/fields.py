@@ -1,0 +1,39 @@
+"""Smooth random fields and filters that the six simulators share: numpy only, reflecting borders."""
+
+import numpy as np
+from jaxtyping import Float
+
+
+def convolve(image: Float[np.ndarray, "h w c"], kernel: Float[np.ndarray, "kh kw"]) -> Float[np.ndarray, "h w c"]:
+    """Correlate each channel with an odd-sized kernel (reflecting borders, through the FFT); shape is kept."""
+    kh, kw = kernel.shape
+    pad_y, pad_x = kh // 2, kw // 2
+    padded = np.pad(image, ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="symmetric")
+    shape = padded.shape[:2]
+    transfer = np.conj(np.fft.rfft2(kernel, s=shape))
+    spectrum = np.fft.rfft2(padded, axes=(0, 1)) * transfer[..., None]
+    full = np.fft.irfft2(spectrum, s=shape, axes=(0, 1))
+    return full[: image.shape[0], : image.shape[1]].astype(np.float32)
+
+
+def gaussian_blur(image: Float[np.ndarray, "h w c"], sigma: float) -> Float[np.ndarray, "h w c"]:
+    """Gaussian blur with standard deviation `sigma` in pixels; sigma <= 0 returns the image itself."""
+    if sigma <= 0:
+        return image
+    radius = max(1, round(3 * sigma))
+    line = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    line /= line.sum()
+    return convolve(convolve(image, line[:, None]), line[None, :])
+
+
+def smooth_field(
+    height: int, width: int, falloff: float, generator: np.random.Generator
+) -> Float[np.ndarray, "h w"]:
+    """Random field with amplitude spectrum 1/f^falloff, stretched to [0, 1]; larger falloff is smoother."""
+    fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
+    frequency = np.hypot(fy, fx)
+    frequency[0, 0] = np.inf
+    noise = np.fft.rfft2(generator.standard_normal((height, width)))
+    field = np.fft.irfft2(noise / frequency**falloff, s=(height, width))
+    low, high = float(field.min()), float(field.max())
+    return ((field - low) / max(high - low, 1e-12)).astype(np.float32)

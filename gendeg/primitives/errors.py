@@ -1,0 +1,153 @@
+"""Every error gendeg raises on purpose, with fields; the command line turns them into advice."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class GendegError(Exception):
+    """Base of all expected failures; `str(error)` is one line that says what to do."""
+
+    def __init__(self, message: str):
+        super().__init__("\\n".join(message.splitlines()))  # a file name may hold a newline; a log line may not
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Worker processes send errors home by pickle, which would call __init__ with the message as its only argument.
+        return _revive, (type(self), self.args, self.__dict__)
+
+
+def _revive(kind: type[GendegError], args: tuple[Any, ...], fields: dict[str, Any]) -> GendegError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
+
+
+class UnknownDegradation(GendegError):
+    def __init__(self, name: str, known: list[str]):
+        self.name, self.known = name, known
+        super().__init__(f"unknown degradation '{name}'; choose from {', '.join(known)}")
+
+
+class MissingPath(GendegError):
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        super().__init__(f"{path}: no such file or folder; check the spelling")
+
+
+class NoImages(GendegError):
+    def __init__(self, folder: str | Path, extensions: Iterable[str]):
+        self.folder, self.extensions = Path(folder), tuple(extensions)
+        super().__init__(f"{folder}: no images in this folder; looked for {' '.join(self.extensions)}")
+
+
+class CannotRead(GendegError):
+    """A folder or text file that is there but cannot be read (images have their own error)."""
+
+    def __init__(self, path: str | Path, reason: str):
+        self.path, self.reason = Path(path), reason
+        super().__init__(f"{path}: cannot be read ({reason}); check its permissions")
+
+
+class ImageFault(StrEnum):
+    """Why an image could not be used. The values are counted in reports and stored in records: never rename one."""
+
+    MISSING = "missing"
+    FOLDER = "folder"
+    NO_PERMISSION = "no_permission"
+    EMPTY = "empty"
+    NOT_AN_IMAGE = "not_an_image"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+    UNREADABLE = "unreadable"
+
+
+FAULT_ADVICE: dict[ImageFault, str] = {
+    ImageFault.MISSING: "no such file; check the spelling",
+    ImageFault.FOLDER: "is a folder, not an image",
+    ImageFault.NO_PERMISSION: "may not be read; check its permissions",
+    ImageFault.EMPTY: "has 0 bytes; copy it again",
+    ImageFault.NOT_AN_IMAGE: "is not an image that Pillow knows, whatever its name says; remove or convert it",
+    ImageFault.TRUNCATED: "ends too early; copy or download it again",
+    ImageFault.DAMAGED: "is damaged; copy or download it again",
+    ImageFault.TOO_LARGE: "has too many pixels; scale it down first",
+    ImageFault.UNSUPPORTED: "stores pixels without a known range (floats, 32-bit); convert it to 8 or 16 bits",
+    ImageFault.UNREADABLE: "could not be read; check the disk",
+}
+
+
+class BadImage(GendegError):
+    """One image that cannot be decoded. `reason` is stable and short; `detail` is for the reader and may change."""
+
+    def __init__(self, path: str | Path, reason: ImageFault, detail: str = ""):
+        self.path, self.reason, self.detail = Path(path), reason, " ".join(detail.split())
+        super().__init__(f"{path}: {FAULT_ADVICE[reason]}" + (f" ({self.detail})" if self.detail else ""))
+
+
+class TooLongForFormat(GendegError):
+    def __init__(self, width: int, height: int, format: str, longest: int):
+        self.width, self.height, self.format, self.longest = width, height, format, longest
+        super().__init__(f"{width} x {height} pixels do not fit into {format} (at most {longest} a side); write png")
+
+
+class BadManifest(GendegError):
+    """A manifest, table or prior that says something impossible; `line` counts from 1, 0 means the file as a whole."""
+
+    def __init__(self, path: str | Path, line: int, reason: str):
+        self.path, self.line, self.reason = Path(path), line, reason
+        place, what = (f", line {line}", "this line") if line else ("", "the file")
+        super().__init__(f"{path}{place}: {reason}; correct or remove {what}")
+
+
+class NoPairs(GendegError):
+    def __init__(self, path: str | Path, which: str = "pairs"):
+        self.path, self.which = Path(path), which
+        super().__init__(f"{path}: no {which} in this manifest; make some (gendeg pairs simulate)")
+
+
+class NoPrior(GendegError):
+    def __init__(self, degradation: str, folder: str | Path):
+        self.degradation, self.folder = degradation, Path(folder)
+        super().__init__(f"{folder}: no prior of {degradation}; fit one (gendeg priors fit) or ask with --mu instead")
+
+
+class BadRecord(GendegError):
+    """A record whose fields are not those of the schema, each named with what is wrong."""
+
+    def __init__(self, problems: Iterable[str]):
+        self.problems = tuple(problems)
+        super().__init__(f"not a gendeg record: {'; '.join(self.problems)}; write it again with this version of gendeg")
+
+
+class OutputNotWritable(GendegError):
+    def __init__(self, path: str | Path, reason: str):
+        self.path, self.reason = Path(path), reason
+        super().__init__(f"{path}: cannot be written ({reason}); choose another output folder or make room there")
+
+
+class IncompleteInstall(GendegError):
+    def __init__(self, name: str, looked_in: Iterable[Path]):
+        self.name, self.looked_in = name, tuple(looked_in)
+        super().__init__(f"gendeg's folder '{name}' is missing; install gendeg again (pip install --force-reinstall)")
+
+
+class OutputExists(GendegError):
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        super().__init__(f"{path}: exists already; choose another --out, or allow it with --overwrite")
+
+
+class DifferentRun(GendegError):
+    """A folder whose earlier run had other settings than the ones asked for now."""
+
+    def __init__(self, folder: str | Path, fields: Iterable[str]):
+        self.folder, self.fields = Path(folder), tuple(fields)
+        super().__init__(f"{folder}: was started with other {', '.join(self.fields)}; use the same or another --out")
+
+
+class NothingToResume(GendegError):
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        super().__init__(f"{folder}: no checkpoint to resume from; start without --resume")

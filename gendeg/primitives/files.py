@@ -1,0 +1,258 @@
+"""Files and folders: atomic writing, hashes, finding photographs, names for outputs, JSON lines, packed data."""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from gendeg.primitives.errors import (
+    BadManifest,
+    CannotRead,
+    IncompleteInstall,
+    MissingPath,
+    NoImages,
+    OutputNotWritable,
+)
+
+IMAGE_EXTENSIONS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif",
+)  # fmt: skip
+LONGEST_STEM = 96
+"""Characters. File systems take 255 bytes, and the degradation, intensity, seed and extension follow the stem."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image to read, and the folder argument it was found under (its own folder when it was named itself)."""
+
+    path: Path
+    root: Path
+
+
+# --- writing ---
+
+
+def atomic_write(path: str | Path, content: bytes | str) -> None:
+    """Readers see the old file or the whole new one, also after a power cut. Text is UTF-8 and keeps its newlines.
+
+    Raises `OutputNotWritable`; nothing is left behind then.
+    """
+    path = Path(path)
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"  # same folder: a rename must not cross file systems
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+        fsync_folder(path.parent)
+    except OSError as error:
+        raise OutputNotWritable(path, error.strerror or str(error)) from error
+    finally:
+        with suppress(OSError):  # gone after the rename; Ctrl-C between the two is why this is not in `except`
+            temporary.unlink()
+
+
+def fsync_folder(folder: Path) -> None:
+    """Makes a rename in this folder survive a power cut: the name itself is data of the folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def ensure_writable(folder: str | Path) -> Path:
+    """Makes the folder if it is not there, and tries it with a file. Raises `OutputNotWritable`."""
+    folder = Path(folder)
+    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch(exist_ok=False)  # permission bits do not tell about full, read-only or network disks
+        probe.unlink()
+    except OSError as error:
+        raise OutputNotWritable(folder, error.strerror or str(error)) from error
+    return folder
+
+
+def sha256_of(path: str | Path) -> str:
+    """Lower-case hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# --- finding images ---
+
+
+def find_images(paths: Iterable[str | Path]) -> list[Found]:
+    """Every image file under the given files and folders, each once, sorted by the bytes of its path.
+
+    Folders are searched recursively, by extension, through symbolic links (cycles are survived), without hidden files
+    and folders. A file that is named itself is kept whatever its extension, so that a bad one is reported later.
+    Raises `MissingPath`, `NoImages` (for a folder argument without any) and `CannotRead` (a folder may not be listed).
+    """
+    by_path: dict[str, Found] = {}
+    found = [one for path in paths for one in _under(Path(path))]
+    for one in sorted(found, key=lambda f: (os.fsencode(f.path), os.fsencode(f.root))):
+        by_path.setdefault(os.path.abspath(one.path), one)
+    return list(by_path.values())
+
+
+def _under(path: Path) -> list[Found]:
+    if not os.path.exists(path):
+        raise MissingPath(path)
+    if not path.is_dir():
+        return [Found(path, path.parent)]
+    found = [Found(image, path) for image in _walk(path)]
+    if not found:
+        raise NoImages(path, IMAGE_EXTENSIONS)
+    return found
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Image files below the folder, each real folder visited once, in byte order of the names."""
+    waiting, seen = [folder], set()
+    while waiting:
+        here = waiting.pop()
+        real = os.path.realpath(here)
+        if real in seen:
+            continue
+        seen.add(real)
+        folders = []
+        for name in _names(here):
+            inside = here / name
+            if os.path.isdir(inside):
+                folders.append(inside)
+            elif inside.suffix.lower() in IMAGE_EXTENSIONS and (os.path.isfile(inside) or os.path.islink(inside)):
+                yield inside  # a broken link too: it becomes a counted failure, not a silent gap
+        waiting += reversed(folders)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted((name for name in os.listdir(folder) if not name.startswith(".")), key=os.fsencode)
+    except OSError as error:
+        raise CannotRead(folder, error.strerror or str(error)) from error
+
+
+# --- names for outputs ---
+
+
+def output_stems(found: Sequence[Found]) -> list[str]:
+    """One name `[A-Za-z0-9_-]+` per image, never two alike (also where upper and lower case are the same).
+
+    Usually the file's own name. Where names collide, all of them get their folders below the root, then the root's
+    name and the extension, then a hash of the path; so the names depend on the set of images, not on its order.
+    """
+    stems = [_stem(one, 0) for one in found]
+    for level in (1, 2, 3):
+        times = Counter(stem.lower() for stem in stems)
+        # A stem lengthened earlier may meet another; both sides go on then, whatever their level.
+        stems = [_stem(one, level) if times[stem.lower()] > 1 else stem for one, stem in zip(found, stems, strict=True)]
+    if len({stem.lower() for stem in stems}) < len(stems):
+        raise ValueError("the same image is listed twice")
+    return stems
+
+
+def _stem(one: Found, level: int) -> str:
+    """Level 0: the name; 1: with the folders below the root; 2: with the root and the extension; 3: with a hash."""
+    parts = [one.path.stem]
+    if level >= 1:
+        parts = [*one.path.parent.relative_to(one.root).parts, *parts]
+    if level >= 2:
+        parts = [os.path.basename(os.path.abspath(one.root)), *parts, one.path.suffix[1:]]
+    text = "-".join(filter(None, map(_plain, parts)))[-LONGEST_STEM:].strip("-_") or "image"
+    if level == 3:
+        text += "-" + sha256_bytes(os.fsencode(os.path.abspath(one.path)))[:10]
+    return text
+
+
+def _plain(text: str) -> str:
+    """`"Café 1.final"` → `"Cafe_1_final"`: accents dropped, every other run of strange characters one underscore."""
+    without_marks = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", without_marks).strip("-_")
+
+
+# --- JSON lines ---
+
+
+def json_line(row: Mapping[str, Any]) -> str:
+    """One line without its newline, in the row's key order. ASCII, so that file names of any encoding survive.
+
+    Raises `ValueError` for NaN and infinity, which are not JSON.
+    """
+    return json.dumps(row, allow_nan=False)
+
+
+def write_jsonl(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """The whole file at once, atomically."""
+    atomic_write(path, "".join(json_line(row) + "\n" for row in rows))
+
+
+def append_jsonl(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Adds lines at the end; an interruption cuts at most the last one. Raises `OutputNotWritable`."""
+    data = "".join(json_line(row) + "\n" for row in rows).encode()
+    try:
+        with open(path, "ab") as stream:
+            stream.write(data)
+    except OSError as error:
+        raise OutputNotWritable(path, error.strerror or str(error)) from error
+
+
+def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
+    """Every line as an object; blank lines are skipped.
+
+    Raises `MissingPath`, `CannotRead`, and `BadManifest` with the number of the first bad line, counted from 1.
+    """
+    if not os.path.exists(path):
+        raise MissingPath(path)
+    try:
+        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    except OSError as error:
+        raise CannotRead(path, error.strerror or str(error)) from error
+    return [_parse(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _parse(path: str | Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise BadManifest(path, number, "not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise BadManifest(path, number, f"not JSON ({error})") from error
+    if not isinstance(row, dict):
+        raise BadManifest(path, number, f"not a JSON object but {type(row).__name__}")
+    return row
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number JSON knows")
+
+
+# --- data that comes with gendeg ---
+
+
+def data_root(name: str) -> Path:
+    """The folder `prompts` or `manifests`: inside an installed wheel, or beside the package in a checkout."""
+    if name not in ("prompts", "manifests"):
+        raise ValueError(f"no such data folder '{name}'; there are prompts and manifests")
+    package = Path(__file__).resolve().parents[1]
+    # The wheel's place first: beside an installed package lies site-packages, where anyone may own a `prompts`.
+    places = [package / "_data" / name, package.parent / name]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise IncompleteInstall(name, places)

@@ -1,0 +1,176 @@
+"""What is known about one sample, and about one that could not be made: the lines of records.jsonl and the dataset.
+
+Hugging Face `datasets` infers a schema from the first samples, so every record has the same keys in the same order,
+floats are written as floats (0.0, not 0), and nothing is ever null.
+"""
+
+import json
+import math
+import operator
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from numbers import Real
+from typing import Any, TypeVar
+
+from gendeg.primitives.errors import BadRecord
+from gendeg.primitives.files import json_line
+from gendeg.primitives.kinds import KNOWN, mix_name
+
+SCHEMA = "gendeg-record-1"
+FAILURE_SCHEMA = "gendeg-failure-1"
+"""Raise the number when a field is added, renamed or changes its meaning."""
+
+ORIGINS = ("generated", "existing", "simulated")
+DECIMALS = 6
+"""Digits after the point: far below one grey level, and the same text on every machine."""
+
+
+Row = TypeVar("Row", bound="_Row")
+
+
+class _Row:
+    """What both kinds of line share: fields are checked and normalised when made, so a read line equals the written."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]
+            value = _NORMALISE[field.type](field.name, getattr(self, field.name))  # type: ignore[index]
+            object.__setattr__(self, field.name, value)
+
+    def as_row(self) -> dict[str, Any]:
+        """Field name → value, in the schema's order."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    def to_json(self) -> str:
+        """One line, without its newline."""
+        return json_line(self.as_row())
+
+    @classmethod
+    def from_row(cls: type[Row], row: Mapping[str, Any]) -> Row:
+        """Raises `BadRecord` for missing, unknown or wrongly typed fields."""
+        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        problems = [f"'{name}' is missing" for name in names if name not in row]
+        problems += [f"'{name}' is not a known field" for name in row if name not in names]
+        if problems:
+            raise BadRecord(problems)
+        try:
+            return cls(**row)
+        except ValueError as error:
+            raise BadRecord([str(error)]) from error
+
+    @classmethod
+    def from_json(cls: type[Row], text: str) -> Row:
+        """As `from_row`; text that is not a JSON object is a `BadRecord` too."""
+        try:
+            row = json.loads(text)
+        except ValueError as error:
+            raise BadRecord([f"not JSON ({error})"]) from error
+        if not isinstance(row, dict):
+            raise BadRecord([f"not a JSON object but {type(row).__name__}"])
+        return cls.from_row(row)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(_Row):
+    """One pair. mu and sigma are those of |clean − degraded| in [0, 1], measured on the stored image.
+
+    Where nothing applies the value is empty, not absent: "" for text, 0.0 for numbers (`origin` "existing" has no
+    model, and its requested mu and sigma are the measured ones). Raises `ValueError` for a bad value, NaN included.
+    """
+
+    schema: str = SCHEMA
+    key: str  # [A-Za-z0-9_-]+, unique in its dataset
+    degradation: str  # a mix name: haze, rain+haze
+    caption: str  # what the photo shows
+    prompt: str  # the whole text the model read
+    intensity: float  # [0, 1], the quantile of mu that was asked for
+    mu_requested: float
+    sigma_requested: float
+    mu: float
+    sigma: float
+    source: str  # of the prior
+    seed: int
+    attempt: int  # 0 is the first
+    model: str
+    model_sha256: str
+    steps: int
+    guidance_text: float
+    guidance_image: float
+    structure_correction: bool
+    origin: str  # one of ORIGINS
+    clean_path: str
+    clean_sha256: str
+    width: int  # pixels, of the stored pair
+    height: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _expect("schema", self.schema, (SCHEMA,))
+        _expect("degradation", self.degradation, tuple(mix_name(mix) for mix in KNOWN))
+        _expect("origin", self.origin, ORIGINS)
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.key):
+            raise ValueError(f"'key' may hold letters, digits, '_' and '-', not '{self.key}'")
+        if not 0 <= self.intensity <= 1:
+            raise ValueError(f"'intensity' must be in [0, 1], not {self.intensity}")
+        for name in ("mu_requested", "sigma_requested", "mu", "sigma"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"'{name}' must be in [0, 1], not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure(_Row):
+    """A sample that was planned and not made. `failed`, which no record has, is its reason as a short stable code."""
+
+    schema: str = FAILURE_SCHEMA
+    key: str  # "" when it failed before it had one
+    failed: str  # [a-z0-9_]+, for example BadImage.reason
+    message: str  # one line for people
+    degradation: str  # a mix name, or "" when every degradation of this image failed
+    seed: int
+    attempt: int
+    clean_path: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _expect("schema", self.schema, (FAILURE_SCHEMA,))
+        _expect("degradation", self.degradation, ("", *(mix_name(mix) for mix in KNOWN)))
+        if not re.fullmatch(r"[a-z0-9_]+", self.failed):
+            raise ValueError(f"'failed' must be a short code like 'truncated', not '{self.failed}'")
+
+
+def parse_row(row: Mapping[str, Any]) -> Record | Failure:
+    """A line of records.jsonl, whichever it is. Raises `BadRecord`."""
+    return Failure.from_row(row) if "failed" in row else Record.from_row(row)
+
+
+def _expect(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"'{name}' must be one of {', '.join(map(repr, allowed))}, not '{value}'")
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"'{name}' must be text, not {value!r}")
+    return str(value)  # an enum member becomes plain text
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"'{name}' must be a whole number, not {value!r}")
+    return operator.index(value)
+
+
+def _number(name: str, value: object) -> float:
+    """Finite, rounded to DECIMALS; minus zero becomes zero."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(f"'{name}' must be a finite number, not {value!r}")
+    return round(float(value), DECIMALS) + 0.0
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"'{name}' must be true or false, not {value!r}")
+    return value
+
+
+_NORMALISE = {str: _text, int: _whole, float: _number, bool: _flag}

@@ -1,0 +1,48 @@
+"""Contact sheets: labelled images in a grid, so that people look at what was made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+U8Image = UInt8[np.ndarray, "h w 3"]
+GAP, LABEL, MARGIN = 6, 16, 8
+PAPER, INK = (250, 250, 248), (30, 30, 30)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One image of a sheet and the line above it."""
+
+    image: U8Image
+    label: str
+
+
+def draw_sheet(rows: Sequence[Sequence[Cell]], cell_width: int = 256) -> U8Image:
+    """Rows of labelled images, each scaled to `cell_width` pixels; a row is as high as its tallest image."""
+    scaled = [[_fit(cell.image, cell_width) for cell in row] for row in rows]
+    heights = [max(image.height for image in row) + LABEL + GAP for row in scaled]
+    width = 2 * MARGIN + max(len(row) for row in scaled) * (cell_width + GAP) - GAP
+    sheet = Image.new("RGB", (width, 2 * MARGIN + sum(heights)), PAPER)
+    draw, font, top = ImageDraw.Draw(sheet), ImageFont.load_default(size=12), MARGIN
+    for row, images, height in zip(rows, scaled, heights, strict=True):
+        for column, (cell, image) in enumerate(zip(row, images, strict=True)):
+            left = MARGIN + column * (cell_width + GAP)
+            draw.text((left, top), _shorten(cell.label, font, cell_width), fill=INK, font=font)
+            sheet.paste(image, (left, top + LABEL))
+        top += height
+    return np.array(sheet)
+
+
+def _fit(image: U8Image, width: int) -> Image.Image:
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    method = Image.Resampling.NEAREST if image.shape[1] * 4 <= width else Image.Resampling.LANCZOS
+    return Image.fromarray(image).resize((width, min(height, 4 * width)), method)
+
+
+def _shorten(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    while font.getlength(text) > width and len(text) > 4:
+        text = text[: -4] + "…" if text.endswith("…") else text[:-1] + "…"
+    return text

@@ -1,0 +1,94 @@
+"""Pairs → training batches: a stateless stream, so that any step of a run can be made again by its number alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from gendeg.pairs.manifest import Pair, read_manifest
+from gendeg.primitives.errors import NoPairs
+from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_signed
+from gendeg.primitives.rng import for_sample
+
+Item = TypeVar("Item")
+U8Image = UInt8[np.ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class PlacedPair:
+    """A pair and the folder its paths are relative to."""
+
+    pair: Pair
+    folder: Path
+
+    def read(self) -> tuple[U8Image, U8Image]:
+        """(clean, degraded). Raises `BadImage`."""
+        return read_rgb(self.folder / self.pair.clean), read_rgb(self.folder / self.pair.degraded)
+
+
+def load_pairs(manifests: Sequence[Path], split: str) -> list[PlacedPair]:
+    """The pairs of one split of several manifests, in order. Raises `NoPairs` when there are none."""
+    placed = [PlacedPair(pair, path.parent) for path in manifests for pair in read_manifest(path) if pair.split == split]
+    if not placed:
+        raise NoPairs(manifests[0], f"pairs of split {split}")
+    return placed
+
+
+def shuffled(count: int, number: int, seed: int) -> int:
+    """Index of the `number`-th example of an endless stream that deals `count` items out, reshuffled every epoch."""
+    epoch, place = divmod(number, count)
+    return int(_order(count, epoch, seed)[place])
+
+
+_orders: dict[tuple[int, int, int], np.ndarray] = {}
+
+
+def _order(count: int, epoch: int, seed: int) -> np.ndarray:
+    key = (count, epoch, seed)
+    if key not in _orders:
+        while len(_orders) > 8:  # an epoch is dealt in sequence: old orders are not asked for again
+            _orders.pop(next(iter(_orders)))
+        _orders[key] = for_sample(seed, epoch, "order").permutation(count)
+    return _orders[key]
+
+
+def example_numbers(step: int, batch_size: int, rank: int, world: int) -> list[int]:
+    """The stream's numbers that one rank works on at one (micro) step; together the ranks take a run of them."""
+    first = step * batch_size * world
+    return [first + i * world + rank for i in range(batch_size)]
+
+
+def prefetch(make: Callable[[int], Item], steps: Sequence[int], threads: int) -> Iterator[Item]:
+    """`make(step)` for each step in order, a few ahead of the consumer."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: list[Future[Item]] = []
+        rest = iter(steps)
+        waiting += [pool.submit(make, step) for step in islice(rest, threads + 1)]
+        while waiting:
+            done = waiting.pop(0).result()
+            waiting += [pool.submit(make, step) for step in islice(rest, 1)]
+            yield done
+
+
+def crop_pair(clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator) -> tuple[U8Image, U8Image]:
+    """One random square of both, mirrored half of the time; images smaller than the square are enlarged first."""
+    if min(clean.shape[:2]) < size:
+        clean, degraded = resize_short_side(clean, size), resize_short_side(degraded, size)
+    height, width = clean.shape[:2]
+    top, left = int(generator.integers(height - size + 1)), int(generator.integers(width - size + 1))
+    step = -1 if generator.uniform() < 0.5 else 1
+    window = slice(top, top + size), slice(left, left + size)
+    return clean[window][:, ::step], degraded[window][:, ::step]
+
+
+def to_tensor(images: Sequence[U8Image]) -> Float[Tensor, "b 3 h w"]:
+    """u8 images of one size → a signed batch, channels last in memory (what convolutions on a CPU like)."""
+    batch = torch.from_numpy(np.stack([u8_to_signed(image) for image in images]))
+    return batch.permute(0, 3, 1, 2)

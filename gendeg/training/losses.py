@@ -1,0 +1,56 @@
+"""What the three trainings minimise."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+Image = Float[Tensor, "b c h w"]
+
+
+def gradient_l1(prediction: Image, target: Image) -> Float[Tensor, ""]:
+    """Mean absolute error of the horizontal and vertical differences (Mathieu et al., ICLR 2016, equation 6, α = 1)."""
+    error = prediction - target
+    return (error[..., 1:, :] - error[..., :-1, :]).abs().mean() + (error[..., 1:] - error[..., :-1]).abs().mean()
+
+
+def reconstruction_loss(prediction: Image, target: Image, gradient_weight: float) -> Float[Tensor, ""]:
+    """L1 of the pixels plus `gradient_weight` times L1 of their gradients; signed images."""
+    return F.l1_loss(prediction, target) + gradient_weight * gradient_l1(prediction, target)
+
+
+def psnr(prediction: Image, target: Image) -> Float[Tensor, " b"]:
+    """Peak signal-to-noise ratio of signed images (peak 2), dB per image; 100 dB for equal ones."""
+    error = ((prediction.clamp(-1, 1) - target) ** 2).mean(dim=(1, 2, 3))
+    return 10 * torch.log10(4.0 / error.clamp(min=4e-10))
+
+
+def noised(latent: Image, noise: Image, alphas_cumprod: Float[Tensor, " b"]) -> Image:
+    """x_t = √ᾱ x_0 + √(1 − ᾱ) ε (DDPM, equation 4)."""
+    kept = alphas_cumprod[:, None, None, None]
+    return kept.sqrt() * latent + (1 - kept).sqrt() * noise
+
+
+def target_of(prediction_type: str, latent: Image, noise: Image, alphas_cumprod: Float[Tensor, " b"]) -> Image:
+    """What the UNet is to say: ε, x_0, or v = √ᾱ ε − √(1 − ᾱ) x_0 (Salimans & Ho, ICLR 2022, section 4)."""
+    kept = alphas_cumprod[:, None, None, None]
+    if prediction_type == "epsilon":
+        return noise
+    if prediction_type == "sample":
+        return latent
+    if prediction_type == "v_prediction":
+        return kept.sqrt() * noise - (1 - kept).sqrt() * latent
+    raise ValueError(f"unknown prediction type '{prediction_type}'")
+
+
+def min_snr_weight(
+    prediction_type: str, alphas_cumprod: Float[Tensor, " b"], gamma: float
+) -> Float[Tensor, " b"]:
+    """Weight of each example's squared error (Hang et al., Min-SNR, ICCV 2023); gamma 0 weighs all alike."""
+    if gamma <= 0:
+        return torch.ones_like(alphas_cumprod)
+    snr = alphas_cumprod / (1 - alphas_cumprod).clamp(min=1e-8)
+    clipped = snr.clamp(max=gamma)
+    if prediction_type == "epsilon":
+        return clipped / snr.clamp(min=1e-8)
+    return clipped / (snr + 1) if prediction_type == "v_prediction" else clipped

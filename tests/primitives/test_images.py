@@ -1,0 +1,270 @@
+"""Every bad and odd file of the wild, made for real in tmp_path; value ranges and encodings with known answers."""
+
+import io
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gendeg.primitives import images
+from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
+
+RED, WHITE = (255, 0, 0), (255, 255, 255)
+
+
+@pytest.fixture
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (40, 56, 3), dtype=np.uint8)
+
+
+def encoded(image: Image.Image, codec: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, codec, **options)
+    return stream.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises this size and holds no pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+# --- value ranges ---
+
+
+def test_every_level_survives_each_round_trip():
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert (images.unit_to_u8(images.u8_to_unit(levels)) == levels).all()
+    assert (images.signed_to_u8(images.u8_to_signed(levels)) == levels).all()
+
+
+@pytest.mark.parametrize("unit, level", [(0, 0), (1, 255), (0.999, 255), (0.5019, 128), (-0.2, 0), (1.7, 255)])
+def test_unit_to_u8_rounds_and_clips(unit, level):
+    assert images.unit_to_u8(np.full((1, 1, 3), unit, np.float32))[0, 0, 0] == level
+
+
+def test_signed_maps_ends_and_middle():
+    unit = np.array([[[0.0, 0.5, 1.0]]], np.float32)
+    assert images.unit_to_signed(unit).tolist() == [[[-1.0, 0.0, 1.0]]]
+    assert images.signed_to_unit(images.unit_to_signed(unit)).tolist() == unit.tolist()
+
+
+def test_conversions_leave_their_input_alone_and_stay_float32():
+    unit = np.full((2, 2, 3), 0.4, np.float32)
+    images.unit_to_u8(unit)
+    assert (unit == np.float32(0.4)).all()
+    assert images.u8_to_signed(np.zeros((1, 1, 3), np.uint8)).dtype == np.float32
+    assert images.signed_to_unit(unit).dtype == np.float32
+
+
+def test_nan_is_refused():
+    with pytest.raises(ValueError, match="NaN"):
+        images.unit_to_u8(np.full((1, 1, 3), np.nan, np.float32))
+
+
+# --- odd images, handled ---
+
+rgb = Image.new("RGB", (7, 5), RED)
+ODD = {
+    "rgb": (rgb, "PNG", {}, RED),
+    "1 x 1": (Image.new("RGB", (1, 1), RED), "PNG", {}, RED),
+    "cmyk jpeg": (Image.new("CMYK", (7, 5), (0, 255, 255, 0)), "JPEG", {"quality": 100}, RED),
+    "palette": (rgb.convert("P", palette=Image.Palette.ADAPTIVE), "PNG", {}, RED),
+    "palette, transparent": (Image.new("P", (7, 5), 0), "PNG", {"transparency": 0}, WHITE),
+    "rgb, colour key": (rgb, "PNG", {"transparency": RED}, WHITE),
+    "rgba, clear": (Image.new("RGBA", (7, 5), (*RED, 0)), "PNG", {}, WHITE),
+    "rgba, opaque": (Image.new("RGBA", (7, 5), (*RED, 255)), "PNG", {}, RED),
+    "rgba, half": (Image.new("RGBA", (7, 5), (0, 0, 0, 51)), "PNG", {}, (204, 204, 204)),
+    "gray": (Image.new("L", (7, 5), 77), "PNG", {}, (77, 77, 77)),
+    "gray + alpha": (Image.new("LA", (7, 5), (0, 51)), "PNG", {}, (204, 204, 204)),
+    "1 bit": (Image.new("1", (7, 5), 1), "PNG", {}, WHITE),
+    "webp": (rgb, "WEBP", {"lossless": True}, (254, 0, 0)),
+    "bmp": (rgb, "BMP", {}, RED),
+    "tiff": (rgb, "TIFF", {}, RED),
+    "gif": (rgb, "GIF", {}, RED),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_reads_any_mode_as_rgb(tmp_path, name):
+    image, codec, options, expected = ODD[name]
+    path = tmp_path / "odd.jpg"  # the name is never believed
+    path.write_bytes(encoded(image, codec, **options))
+    pixels = images.read_rgb(path)
+    assert pixels.dtype == np.uint8 and pixels.shape == (image.height, image.width, 3) and pixels.flags.writeable
+    assert np.abs(pixels.astype(int) - expected).max() <= 1
+    assert images.image_size(path) == image.size
+
+
+@pytest.mark.parametrize("codec", ["PNG", "TIFF", "PPM"])
+def test_sixteen_bits_are_scaled_and_rounded(codec):
+    gray = np.array([[0, 128, 129, 257, 32768, 65407, 65535]], np.uint16)
+    pixels = images.read_rgb(encoded(Image.fromarray(gray), codec))
+    assert pixels[0, :, 0].tolist() == [0, 0, 1, 1, 128, 255, 255]
+    assert (pixels == pixels[..., :1]).all()
+
+
+@pytest.mark.parametrize("codec", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotated_comes_out_upright(codec, orientation):
+    upright = Image.new("RGB", (24, 16), "black")
+    upright.paste("white", (0, 0, 12, 8))  # top left
+    undo = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
+    stored = upright.transpose(images.UPRIGHT[undo]) if undo in images.UPRIGHT else upright
+    exif = Image.Exif()
+    exif[images.EXIF_ORIENTATION] = orientation
+    data = encoded(stored, codec, exif=exif)
+    pixels = images.read_rgb(data)
+    assert images.image_size(data) == (24, 16) and pixels.shape == (16, 24, 3)
+    assert np.abs(pixels.astype(int) - np.asarray(upright)).mean() < 6
+
+
+def test_broken_exif_does_not_cost_the_picture(noise):
+    data = encoded(Image.fromarray(noise), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+    assert images.read_rgb(data).shape == noise.shape
+
+
+# --- bad images, refused with a stable reason ---
+
+
+def bad_files(noise):
+    jpeg = images.encode_image(noise, "jpg")
+    png = images.encode_image(noise, "png")
+    broken = bytearray(png)
+    broken[len(png) // 2] ^= 0xFF
+    return {
+        "empty": (b"", ImageFault.EMPTY),
+        "text": (b"not a picture, whatever the name says\n", ImageFault.NOT_AN_IMAGE),
+        "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", ImageFault.NOT_AN_IMAGE),
+        "half a jpeg": (jpeg[: len(jpeg) // 2], ImageFault.TRUNCATED),
+        "jpeg without its end": (jpeg[:-30], ImageFault.TRUNCATED),
+        "jpeg signature only": (jpeg[:4], ImageFault.DAMAGED),
+        "half a png": (png[: len(png) // 2], ImageFault.TRUNCATED),
+        "flipped bits": (bytes(broken), ImageFault.DAMAGED),
+        "float": (encoded(Image.new("F", (4, 4)), "TIFF"), ImageFault.UNSUPPORTED),
+        "32 bit": (encoded(Image.new("I", (4, 4)), "TIFF"), ImageFault.UNSUPPORTED),
+        "header bomb": (png_header(40_000, 40_000), ImageFault.TOO_LARGE),
+        "bomb just above Pillow's warning": (png_header(13_400, 13_300), ImageFault.TOO_LARGE),
+    }
+
+
+@pytest.mark.parametrize("name", bad_files(np.zeros((16, 16, 3), np.uint8)))
+@pytest.mark.filterwarnings("error")
+def test_bad_file_is_refused_with_its_reason(tmp_path, noise, name):
+    data, reason = bad_files(noise)[name]
+    path = tmp_path / "bad.jpg"
+    path.write_bytes(data)
+    for source in (path, str(path), data):
+        with pytest.raises(BadImage) as caught:
+            images.read_rgb(source)
+        assert caught.value.reason == reason
+        assert "\n" not in str(caught.value)
+    assert caught.value.path.name == f"<{len(data)} bytes>"
+
+
+def test_size_of_a_header_bomb_is_refused_too():
+    with pytest.raises(BadImage, match="too many pixels"):
+        images.image_size(png_header(40_000, 40_000))
+
+
+@pytest.mark.filterwarnings("error")
+def test_limit_is_a_parameter(noise):
+    data = images.encode_image(noise, "png")
+    assert images.read_rgb(data, max_pixels=40 * 56).shape == (40, 56, 3)
+    with pytest.raises(BadImage, match="56 x 40") as caught:
+        images.read_rgb(data, max_pixels=40 * 56 - 1)
+    assert caught.value.reason == ImageFault.TOO_LARGE
+    assert images.image_size(png_header(12_000, 12_000)) == (12_000, 12_000)  # 144 megapixels: no warning either
+
+
+def test_paths_that_are_no_file(tmp_path):
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    cases = {tmp_path: ImageFault.FOLDER, tmp_path / "gone.png": ImageFault.MISSING, pipe: ImageFault.UNREADABLE}
+    for path, reason in cases.items():
+        for read in (images.read_rgb, images.image_size):
+            with pytest.raises(BadImage) as caught:
+                read(path)
+            assert caught.value.reason == reason and caught.value.path == path
+
+
+def test_file_that_may_not_be_read(tmp_path, noise):
+    path = tmp_path / "secret.png"
+    images.write_image(noise, path, "png")
+    path.chmod(0)
+    was = os.geteuid()
+    try:
+        if was == 0:  # root may read everything
+            os.seteuid(65534)
+        with pytest.raises(BadImage) as caught:
+            images.read_rgb(path)
+    finally:
+        os.seteuid(was)
+    assert caught.value.reason == ImageFault.NO_PERMISSION
+
+
+# --- writing ---
+
+
+@pytest.mark.parametrize("format, loss", [("png", 0), ("webp", 0), ("jpg", 4)])
+def test_encoding_is_deterministic_and_reads_back(tmp_path, noise, format, loss):
+    data = images.encode_image(noise, format)
+    assert data == images.encode_image(noise.copy(), format)
+    assert images.write_image(noise, tmp_path / "image.any", format) == data == (tmp_path / "image.any").read_bytes()
+    assert np.abs(images.read_rgb(data).astype(int) - noise).mean() <= loss
+    assert [p.name for p in tmp_path.iterdir()] == ["image.any"]
+
+
+def test_png_holds_pixels_and_nothing_else(noise):
+    data, kinds, at = images.encode_image(noise, "png"), set(), 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        kinds.add(data[at + 4 : at + 8])
+        at += 12 + length
+    assert kinds == {b"IHDR", b"IDAT", b"IEND"}
+
+
+def test_a_view_encodes_like_its_copy(noise):
+    assert images.encode_image(noise[::2, ::-1], "png") == images.encode_image(noise[::2, ::-1].copy(), "png")
+
+
+@pytest.mark.parametrize(
+    "shape, dtype", [((4, 4, 3), np.float32), ((4, 4), np.uint8), ((4, 4, 4), np.uint8), ((0, 4, 3), np.uint8)]
+)
+def test_encode_takes_only_u8_rgb(shape, dtype):
+    with pytest.raises(ValueError, match="uint8 array"):
+        images.encode_image(np.zeros(shape, dtype), "png")
+
+
+def test_encode_refuses_what_the_format_cannot_hold():
+    with pytest.raises(TooLongForFormat) as caught:
+        images.encode_image(np.zeros((1, 16_384, 3), np.uint8), "webp")
+    assert (caught.value.width, caught.value.height, caught.value.longest) == (16_384, 1, 16_383)
+    with pytest.raises(ValueError, match="unknown image format"):
+        images.encode_image(np.zeros((1, 1, 3), np.uint8), "tiff")
+
+
+# --- resizing ---
+
+
+@pytest.mark.parametrize(
+    "shape, size, expected",
+    [((40, 56), 20, (20, 28)), ((56, 40), 80, (112, 80)), ((1, 1), 8, (8, 8)), ((7, 500), 2, (2, 143))],
+)
+def test_short_side_becomes_the_size(shape, size, expected):
+    image = np.full((*shape, 3), 90, np.uint8)
+    resized = images.resize_short_side(image, size)
+    assert resized.shape == (*expected, 3) and (resized == 90).all()
+
+
+def test_resize_to_the_same_size_changes_nothing(noise):
+    assert (images.resize_short_side(noise, 40) == noise).all()
+    with pytest.raises(ValueError):
+        images.resize_short_side(noise, 0)
