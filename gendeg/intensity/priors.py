@@ -1,8 +1,10 @@
 """Priors: p(mu), p(sigma | mu) of one source dataset as joint counts by bin (GenDeg, section 3.3)."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from jaxtyping import Float
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity
 from gendeg.primitives.errors import BadManifest, NoPrior
-from gendeg.primitives.files import atomic_write, data_root
+from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object
 from gendeg.primitives.kinds import Mix, mix_name
 
 
@@ -61,21 +63,24 @@ def save_prior(prior: Prior, root: Path) -> Path:
         "sigma_bins": {"high": SIGMA_BINS.high, "count": SIGMA_BINS.count},
         "counts": triples,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    ensure_writable(path.parent)
     atomic_write(path, json.dumps(record) + "\n")
     return path
 
 
 def load_prior(path: Path) -> Prior:
     """Read one prior file. Raises `BadManifest` when it is not one."""
+    record = read_json_object(path)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        counts = {(int(m), int(s)): int(n) for m, s, n in record["counts"]}
+        counts = {(index(m), index(s)): index(n) for m, s, n in record["counts"]}
         prior = Prior(str(record["degradation"]), str(record["source"]), float(record["weight"]), counts)
-    except (KeyError, TypeError, ValueError) as error:
+        bins = [(float(record[name]["high"]), index(record[name]["count"])) for name in ("mu_bins", "sigma_bins")]
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadManifest(path, 0, f"not a prior: {error!r}") from error
+    if bins != [(MU_BINS.high, MU_BINS.count), (SIGMA_BINS.high, SIGMA_BINS.count)]:
+        raise BadManifest(path, 0, "not a prior: counted in other bins than this version's")
     out_of_range = [c for c in counts if not (0 <= c[0] < MU_BINS.count and 0 <= c[1] < SIGMA_BINS.count)]
-    if out_of_range or prior.pairs <= 0 or min(counts.values()) < 0 or prior.weight < 0:
+    if out_of_range or prior.pairs <= 0 or min(counts.values()) < 0 or not 0 <= prior.weight < math.inf:
         raise BadManifest(path, 0, "not a prior: bins, counts or weight out of range")
     return prior
 

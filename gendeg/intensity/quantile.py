@@ -21,18 +21,25 @@ def intensity_to_statistics(joint: Joint, intensity: float) -> Intensity:
     return Intensity(mu, median_sigma(joint, mu))
 
 
+def statistics_to_intensity(joint: Joint, mu: float) -> float:
+    """The share of p(mu) that lies below `mu`: the inverse of `intensity_to_statistics`."""
+    cumulative = np.concatenate([[0.0], np.cumsum(joint.sum(axis=1))])
+    edges = np.arange(MU_BINS.count + 1) * MU_BINS.width
+    return float(np.interp(mu, edges, cumulative / cumulative[-1]))
+
+
 def median_sigma(joint: Joint, mu: float) -> float:
     """Median of p(sigma | mu); mu in [0, 0.7]."""
-    return _quantile(_sigma_given(joint, mu), 0.5, SIGMA_BINS)
+    return _quantile(sigma_given(joint, mu), 0.5, SIGMA_BINS)
 
 
 def draw_statistics(joint: Joint, generator: np.random.Generator) -> Intensity:
     """mu from p(mu), then sigma from p(sigma | mu)."""
     mu = _quantile(joint.sum(axis=1), generator.uniform(), MU_BINS)
-    return Intensity(mu, _quantile(_sigma_given(joint, mu), generator.uniform(), SIGMA_BINS))
+    return Intensity(mu, _quantile(sigma_given(joint, mu), generator.uniform(), SIGMA_BINS))
 
 
-def _sigma_given(joint: Joint, mu: float) -> Float[np.ndarray, " sigma"]:
+def sigma_given(joint: Joint, mu: float) -> Float[np.ndarray, " sigma"]:
     """p(sigma | mu), unnormalised: a Gaussian window over mu bins, widened until enough of the prior lies in it."""
     centres = (np.arange(MU_BINS.count) + 0.5) * MU_BINS.width
     for widen in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 128.0):

@@ -12,7 +12,7 @@ from gendeg.pairs.crops import random_view
 from gendeg.pairs.manifest import Pair, write_manifest
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadImage, OutputExists
-from gendeg.primitives.files import ensure_writable, find_images, output_stems, write_jsonl
+from gendeg.primitives.files import ensure_writable, expand_lists, find_images, output_stems, write_jsonl
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.progress import track
@@ -60,6 +60,7 @@ def simulate(config: SimulateConfig) -> Simulated:
     for made in track(_run(tasks, config.workers), "simulating", total=len(tasks), wanted=config.progress):
         failures += [made] if isinstance(made, Failure) else []
         pairs += [] if isinstance(made, Failure) else made
+    (config.out / "failures.jsonl").unlink(missing_ok=True)  # an earlier run's, overwritten now
     if failures:
         write_jsonl(config.out / "failures.jsonl", (failure.as_row() for failure in failures))
     write_manifest(manifest, pairs)
@@ -68,7 +69,7 @@ def simulate(config: SimulateConfig) -> Simulated:
 
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
-    found, mixes = find_images(config.clean), parse_mixes(config.types)
+    found, mixes = find_images(expand_lists(config.clean)), parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
         numbers = range(index * config.per_image, (index + 1) * config.per_image)

@@ -11,7 +11,7 @@ from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.progress import bar
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import PlacedPair, crop_pair, example_numbers, load_pairs, prefetch, shuffled, to_tensor
+from gendeg.training.examples import PlacedPair, crop_pair, example_numbers, held_out_pairs, load_pairs, prefetch, shuffled, to_tensor
 from gendeg.training.losses import psnr, reconstruction_loss
 from gendeg.training.state import (
     Checkpoints,
@@ -47,6 +47,8 @@ def train_autoencoder(config: AutoencoderConfig) -> None:
     ema = make_ema([vae], config.ema_decay)
     vae.to(memory_format=torch.channels_last)
     model, optimizer = accelerator.prepare(RoundTrip(vae), optimizer)
+    if config.compile:
+        model.compile()
     ema.to(accelerator.device)
     accelerator.register_for_checkpointing(ema)
     checkpoints = Checkpoints(accelerator, config)
@@ -104,7 +106,7 @@ def _sheet(accelerator, vae, ema, config: AutoencoderConfig, step: int) -> None:
     """Held-out crops and their reconstructions by the averaged weights, with PSNR; the mean goes to `psnr.csv`."""
     if not accelerator.is_main_process:
         return
-    pairs = load_pairs(config.pairs, "validation")
+    pairs = held_out_pairs(config.pairs)
     images = to_tensor([_view(pairs, number, config) for number in range(HELD_OUT)]).to(accelerator.device)
     ema.store(vae.parameters())
     ema.copy_to(vae.parameters())

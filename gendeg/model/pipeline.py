@@ -25,10 +25,13 @@ TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 
 @dataclass(frozen=True)
 class CleanLatent:
-    """A clean image ready for any number of samples: what every one of them shares."""
+    """A clean image ready for any number of samples: what every one of them shares.
+
+    `denoise` also takes one latent for each sample of its batch (n = b), all of one size.
+    """
 
     image: Float[Tensor, "1 3 h w"]
-    latent: Float[Tensor, "1 c y x"]
+    latent: Float[Tensor, "n c y x"]
     height: int
     width: int
 
@@ -101,6 +104,11 @@ class GenDegPipeline(DiffusionPipeline):
         self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float]
     ) -> Conditioning:
         """Prompts and statistics (NaN: null) → what the UNet reads. Long prompts are cut at the encoder's length."""
+        return self.condition(*self.encode_text(prompts), mu, sigma)
+
+    @torch.no_grad()
+    def encode_text(self, prompts: list[str]) -> tuple[Float[Tensor, "b tokens dim"], Float[Tensor, "b dim"]]:
+        """The text encoder's last hidden state and pooled output, which samples with one prompt can share."""
         tokens = self.tokenizer(
             prompts,
             padding="max_length",
@@ -109,8 +117,19 @@ class GenDegPipeline(DiffusionPipeline):
             return_tensors="pt",
         )
         text = self.text_encoder(tokens.input_ids.to(self.device))
+        return text.last_hidden_state, text.pooler_output
+
+    @torch.no_grad()
+    def condition(
+        self,
+        text: Float[Tensor, "b tokens dim"],
+        pooled: Float[Tensor, "b dim"],
+        mu: Sequence[float],
+        sigma: Sequence[float],
+    ) -> Conditioning:
+        """Encoded text and the statistics (NaN: null) → what the UNet reads."""
         statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma)]
-        return self.conditioner(text.last_hidden_state, text.pooler_output, *statistics)
+        return self.conditioner(text, pooled, *statistics)
 
     def prepare_latents(
         self, clean: CleanLatent, generators: list[torch.Generator]
@@ -139,6 +158,8 @@ class GenDegPipeline(DiffusionPipeline):
         `structure_correction` says for each sample whether the correction network runs (where there is one).
         """
         self.check_inputs(prompts, mu, sigma, generators)
+        if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):
+            raise ValueError("structure_correction needs one entry for each sample, or one for all")
         chosen = branches(
             self.config.guidance_text if guidance_text is None else guidance_text,
             self.config.guidance_image if guidance_image is None else guidance_image,

@@ -19,7 +19,7 @@ def starts(length: int, tile: int, overlap: int) -> list[int]:
 
 def ramp(length: int, overlap: int, first: bool, last: bool) -> Float[Tensor, " n"]:
     """Weight along one side of a window: rises over `overlap` at inner edges, 1 at the image's border."""
-    weight = torch.ones(length)
+    weight, overlap = torch.ones(length), min(overlap, length)
     slope = (torch.arange(overlap) + 0.5) / overlap
     if not first:
         weight[:overlap] = slope
@@ -33,8 +33,9 @@ def over_tiles(
 ) -> Image:
     """Apply `function` window by window to images of one size and blend its results.
 
-    `tile` and `overlap` count pixels of the first input; windows start at multiples of `multiple`. The inputs may differ in
-    resolution, and the result from them, by whole factors either way. One window when everything fits in a tile.
+    `tile` and `overlap` count pixels of the first input; windows start at multiples of `multiple`, which must divide
+    `tile`. The inputs may differ in resolution, and the result from them, by whole factors either way. One window when
+    everything fits in a tile.
     """
     height, width = inputs[0].shape[-2:]
     if height <= tile and width <= tile:
@@ -59,12 +60,18 @@ def over_tiles(
 
 
 def _windows(height: int, width: int, tile: int, overlap: int, multiple: int) -> Iterator[tuple[int, int, int, int]]:
-    for top in starts(height, tile, overlap):
-        for left in starts(width, tile, overlap):
-            y, x = top - top % multiple, left - left % multiple
-            bottom = height if top + tile >= height else y + tile
-            right = width if left + tile >= width else x + tile
-            yield y, x, bottom - y, right - x
+    for top in _aligned_starts(height, tile, overlap, multiple):
+        for left in _aligned_starts(width, tile, overlap, multiple):
+            yield top, left, min(tile, height - top), min(tile, width - left)
+
+
+def _aligned_starts(length: int, tile: int, overlap: int, multiple: int) -> list[int]:
+    """`starts` counted in steps of `multiple`, so that alignment never eats the overlap or leaves a gap."""
+    if tile % multiple:
+        raise ValueError(f"a window of {tile} is not a multiple of {multiple}")
+    steps = tile // multiple
+    shared = min(-(-overlap // multiple), steps - 1)  # windows of one step cannot overlap
+    return [start * multiple for start in starts(-(-length // multiple), steps, shared)]
 
 
 def _crop(image: Image, window: tuple[int, int, int, int], height: int) -> Image:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gendeg.intensity.measure import Intensity
 from gendeg.primitives.errors import BadManifest, GendegError, NoPairs
-from gendeg.primitives.files import read_jsonl, write_jsonl
-from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.files import read_numbered_jsonl, write_jsonl
+from gendeg.primitives.kinds import mix_name, parse_mix
 
 SPLITS = ("train", "validation", "test")
 
@@ -40,7 +40,7 @@ def write_manifest(path: Path, pairs: Iterable[Pair]) -> None:
 
 def read_manifest(path: Path) -> list[Pair]:
     """Every pair. Raises `BadManifest` naming the line, or `NoPairs` when there is none."""
-    pairs = [_parse(path, number, row) for number, row in enumerate(read_jsonl(path), start=1)]
+    pairs = [_parse(path, number, row) for number, row in read_numbered_jsonl(path)]
     if not pairs:
         raise NoPairs(path)
     return pairs
@@ -64,9 +64,12 @@ def _parse(path: Path, number: int, row: dict[str, object]) -> Pair:
         if not isinstance(row[field.name], wanted) or isinstance(row[field.name], bool):  # type: ignore[arg-type]
             raise BadManifest(path, number, f"'{field.name}' must be a {field.type.__name__}")  # type: ignore[union-attr]
     try:
-        parse_mix(str(row["degradation"]))
+        mix = parse_mix(str(row["degradation"]))
     except GendegError as error:
         raise BadManifest(path, number, str(error)) from error
     if row["split"] not in SPLITS:
         raise BadManifest(path, number, f"split must be one of {', '.join(SPLITS)}")
-    return Pair(**row)  # type: ignore[arg-type]
+    pair = Pair(**row | {"degradation": mix_name(mix)})  # type: ignore[arg-type]
+    if not (0 <= pair.mu <= 1 and 0 <= pair.sigma <= 1 and pair.width > 0 and pair.height > 0):
+        raise BadManifest(path, number, "mu and sigma must lie in [0, 1], width and height above 0")
+    return pair

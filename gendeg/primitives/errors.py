@@ -139,6 +139,14 @@ class OutputExists(GendegError):
         super().__init__(f"{path}: exists already; choose another --out, or allow it with --overwrite")
 
 
+class RunExists(OutputExists):
+    """A folder that holds a training run already."""
+
+    def __init__(self, folder: str | Path):
+        self.path = Path(folder)
+        GendegError.__init__(self, f"{folder}: holds a run already; continue it with --resume, or choose another --out")
+
+
 class DifferentRun(GendegError):
     """A folder whose earlier run had other settings than the ones asked for now."""
 
@@ -150,4 +158,80 @@ class DifferentRun(GendegError):
 class NothingToResume(GendegError):
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        super().__init__(f"{folder}: no checkpoint to resume from; start without --resume")
+        super().__init__(f"{folder}: no run to resume; start without --resume")
+
+
+class BadModel(GendegError):
+    """A model folder that cannot be used; `reason` says which part and what to do."""
+
+    def __init__(self, folder: str | Path, reason: str):
+        self.folder, self.reason = Path(folder), " ".join(reason.split())
+        super().__init__(f"{folder}: not a usable model: {self.reason}")
+
+
+class HubUnreachable(GendegError):
+    def __init__(self, name: str, reason: str):
+        self.name, self.reason = name, " ".join(reason.split())
+        super().__init__(
+            f"model '{name}' is no folder here and cannot be fetched from the hub; give the path of a local folder "
+            f"(--model /path/to/model), or leave --model out to use the bundled one"
+        )
+
+
+class BadOption(GendegError):
+    """A value on the command line (or in a config) that makes no sense; the exit code is 2."""
+
+    def __init__(self, option: str, reason: str):
+        self.option, self.reason = option, reason
+        super().__init__(f"{option}: {reason}")
+
+
+class FolderInUse(GendegError):
+    """Another build holds the dataset's folder."""
+
+    def __init__(self, folder: str | Path, host: str, pid: int):
+        self.folder, self.host, self.pid = Path(folder), host, pid
+        super().__init__(f"{folder}: in use by process {pid} on {host}; wait for it, or stop it first")
+
+
+class NotADataset(GendegError):
+    def __init__(self, folder: str | Path, reason: str = "no .gendeg/config.json in it"):
+        self.folder, self.reason = Path(folder), reason
+        super().__init__(f"{folder}: not a dataset that gendeg built ({reason}); give the --out folder of a build")
+
+
+class NotEnoughRoom(GendegError):
+    def __init__(self, folder: str | Path, needed: int, free: int):
+        self.folder, self.needed, self.free = Path(folder), needed, free
+        super().__init__(
+            f"{folder}: about {needed / 1e9:.1f} GB to write but {free / 1e9:.1f} GB free; make room, plan fewer "
+            f"--samples or a smaller --size, or go on all the same with --no-check-disk"
+        )
+
+
+class DamagedDataset(GendegError):
+    """A file of the dataset that is not what its done mark or configuration says."""
+
+    def __init__(self, path: str | Path, reason: str):
+        self.path, self.reason = Path(path), " ".join(reason.split())
+        super().__init__(f"{path}: {self.reason}; run gendeg repair on the dataset")
+
+
+class IncompleteDataset(GendegError):
+    def __init__(self, folder: str | Path, missing: int):
+        self.folder, self.missing = Path(folder), missing
+        super().__init__(f"{folder}: {missing} shards are missing; finish it first (gendeg build, or gendeg repair)")
+
+
+class MissingExtra(GendegError):
+    def __init__(self, package: str, extra: str):
+        self.package, self.extra = package, extra
+        super().__init__(f"{package} is not installed; pip install 'gendeg[{extra}]'")
+
+
+class Interrupted(GendegError):
+    """SIGTERM or Ctrl-C: what is finished stays, the same command goes on from there."""
+
+    def __init__(self, signal: int):
+        self.signal = signal
+        super().__init__("stopped; nothing is half-written: the same command again goes on from here")

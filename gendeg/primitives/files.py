@@ -111,6 +111,20 @@ def find_images(paths: Iterable[str | Path]) -> list[Found]:
     return list(by_path.values())
 
 
+def expand_lists(paths: Iterable[str | Path]) -> list[Path]:
+    """Each `.txt` file replaced by the paths it lists, one a line, relative to its own folder; the rest as it is."""
+    expanded: list[Path] = []
+    for path in map(Path, paths):
+        if path.suffix.lower() != ".txt":
+            expanded.append(path)
+            continue
+        if not path.exists():
+            raise MissingPath(path)
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        expanded += [path.parent / line.strip() for line in lines if line.strip()]
+    return expanded
+
+
 def _under(path: Path) -> list[Found]:
     if not os.path.exists(path):
         raise MissingPath(path)
@@ -213,7 +227,12 @@ def append_jsonl(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
-    """Every line as an object; blank lines are skipped.
+    """Every line as an object; blank lines are skipped. Raises as `read_numbered_jsonl`."""
+    return [row for _, row in read_numbered_jsonl(path)]
+
+
+def read_numbered_jsonl(path: str | Path) -> list[tuple[int, dict[str, Any]]]:
+    """Every line as (its number from 1, its object); blank lines are counted and skipped.
 
     Raises `MissingPath`, `CannotRead`, and `BadManifest` with the number of the first bad line, counted from 1.
     """
@@ -223,7 +242,18 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
         lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
-    return [_parse(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    return [(number, _parse(path, number, line)) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def read_json_object(path: str | Path) -> dict[str, Any]:
+    """A file that holds one JSON object. Raises `MissingPath`, `CannotRead`, or `BadManifest` when it holds anything else."""
+    if not os.path.exists(path):
+        raise MissingPath(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CannotRead(path, error.strerror or str(error)) from error
+    return _parse(path, 0, data)
 
 
 def _parse(path: str | Path, number: int, line: bytes) -> dict[str, Any]:

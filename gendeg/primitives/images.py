@@ -11,6 +11,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -29,6 +30,7 @@ MAX_PIXELS = 178_000_000
 
 DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 """What is tried, by content and never by file name. A closed list: others guess, or (EPS) start another program."""
+PLAIN = {"PNG": "png", "JPEG": "jpg"}
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*")
 
 LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
@@ -105,11 +107,27 @@ def read_rgb(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> U8Imag
         return np.array(upright, dtype=np.uint8)
 
 
+@dataclass(frozen=True)
+class ImageHeader:
+    """Size in pixels as `read_rgb` returns it; `plain`: png or jpg if the file's own pixels are that already, else ""."""
+
+    width: int
+    height: int
+    plain: str
+
+
+def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+    """What the header alone tells. Raises `BadImage`."""
+    with _opened(source, max_pixels) as (image, orientation):
+        width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+        upright = image.mode == "RGB" and orientation == 1 and not image.has_transparency_data
+        return ImageHeader(width, height, PLAIN.get(image.format or "", "") if upright else "")
+
+
 def image_size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """(width, height) in pixels as `read_rgb` would return it, from the header alone. Raises `BadImage`."""
-    with _opened(source, max_pixels) as (image, orientation):
-        width, height = image.size
-        return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+    header = read_header(source, max_pixels)
+    return header.width, header.height
 
 
 @contextmanager
@@ -242,3 +260,22 @@ def resize_short_side(image: U8Image, size: int) -> UInt8[np.ndarray, "new_h new
         return image
     new = (max(1, round(width * size / short)), max(1, round(height * size / short)))
     return np.array(Image.fromarray(image).resize(new, Image.Resampling.LANCZOS))
+
+
+def stored_size(width: int, height: int, size: int, square: bool) -> tuple[int, int]:
+    """(width, height) of `stored_view`'s result, without the picture."""
+    short = min(width, height)
+    if size and short != size:
+        width, height = max(1, round(width * size / short)), max(1, round(height * size / short))
+    return (min(width, height),) * 2 if square else (width, height)
+
+
+def stored_view(image: U8Image, size: int, square: bool) -> UInt8[np.ndarray, "new_h new_w 3"]:
+    """The short side scaled to `size` (0: as it is), then, if `square`, the middle square."""
+    scaled = resize_short_side(image, size) if size else image
+    if not square:
+        return scaled
+    height, width = scaled.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return np.ascontiguousarray(scaled[top : top + side, left : left + side])

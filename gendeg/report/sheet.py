@@ -21,7 +21,13 @@ class Cell:
 
 
 def draw_sheet(rows: Sequence[Sequence[Cell]], cell_width: int = 256) -> U8Image:
-    """Rows of labelled images, each scaled to `cell_width` pixels; a row is as high as its tallest image."""
+    """Rows of labelled images, each scaled to `cell_width` pixels; a row is as high as its tallest image.
+
+    Raises `ValueError` when there is no image at all.
+    """
+    rows = [row for row in rows if row]
+    if not rows:
+        raise ValueError("a sheet needs at least one image")
     scaled = [[_fit(cell.image, cell_width) for cell in row] for row in rows]
     heights = [max(image.height for image in row) + LABEL + GAP for row in scaled]
     width = 2 * MARGIN + max(len(row) for row in scaled) * (cell_width + GAP) - GAP
@@ -43,6 +49,7 @@ def _fit(image: U8Image, width: int) -> Image.Image:
 
 
 def _shorten(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    text = " ".join(text.split())  # file names may hold newlines, which cannot be measured
     while font.getlength(text) > width and len(text) > 4:
         text = text[: -4] + "…" if text.endswith("…") else text[:-1] + "…"
     return text

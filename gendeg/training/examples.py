@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -41,22 +42,23 @@ def load_pairs(manifests: Sequence[Path], split: str) -> list[PlacedPair]:
     return placed
 
 
+def held_out_pairs(manifests: Sequence[Path]) -> list[PlacedPair]:
+    """The validation pairs that sheets are made of, or the training pairs where a manifest holds none out."""
+    try:
+        return load_pairs(manifests, "validation")
+    except NoPairs:
+        return load_pairs(manifests, "train")
+
+
 def shuffled(count: int, number: int, seed: int) -> int:
     """Index of the `number`-th example of an endless stream that deals `count` items out, reshuffled every epoch."""
     epoch, place = divmod(number, count)
     return int(_order(count, epoch, seed)[place])
 
 
-_orders: dict[tuple[int, int, int], np.ndarray] = {}
-
-
+@lru_cache(maxsize=8)  # an epoch is dealt in sequence: old orders are not asked for again; safe to share by threads
 def _order(count: int, epoch: int, seed: int) -> np.ndarray:
-    key = (count, epoch, seed)
-    if key not in _orders:
-        while len(_orders) > 8:  # an epoch is dealt in sequence: old orders are not asked for again
-            _orders.pop(next(iter(_orders)))
-        _orders[key] = for_sample(seed, epoch, "order").permutation(count)
-    return _orders[key]
+    return for_sample(seed, epoch, "order").permutation(count)
 
 
 def example_numbers(step: int, batch_size: int, rank: int, world: int) -> list[int]:
@@ -78,7 +80,12 @@ def prefetch(make: Callable[[int], Item], steps: Sequence[int], threads: int) ->
 
 
 def crop_pair(clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator) -> tuple[U8Image, U8Image]:
-    """One random square of both, mirrored half of the time; images smaller than the square are enlarged first."""
+    """One random square of both, mirrored half of the time; images smaller than the square are enlarged first.
+
+    Raises `ValueError` when the two differ in size.
+    """
+    if clean.shape != degraded.shape:
+        raise ValueError(f"clean is {clean.shape} and degraded is {degraded.shape}: a pair has one size")
     if min(clean.shape[:2]) < size:
         clean, degraded = resize_short_side(clean, size), resize_short_side(degraded, size)
     height, width = clean.shape[:2]

@@ -52,5 +52,5 @@ def min_snr_weight(
     snr = alphas_cumprod / (1 - alphas_cumprod).clamp(min=1e-8)
     clipped = snr.clamp(max=gamma)
     if prediction_type == "epsilon":
-        return clipped / snr.clamp(min=1e-8)
+        return (gamma / snr).clamp(max=1.0)  # 1 also where snr is 0
     return clipped / (snr + 1) if prediction_type == "v_prediction" else clipped

@@ -16,11 +16,11 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from gendeg.configs import TrainConfig
-from gendeg.primitives.errors import DifferentRun, NothingToResume, OutputExists
+from gendeg.primitives.errors import DifferentRun, NothingToResume, RunExists
 from gendeg.primitives.files import atomic_write, ensure_writable
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
-FREE_TO_CHANGE = {"out", "workers", "log_every", "sheet_every", "checkpoint_every", "keep_checkpoints", "resume", "cpu"}
+FREE_TO_CHANGE = {"out", "workers", "log_every", "sheet_every", "checkpoint_every", "keep_checkpoints", "resume", "cpu", "compile"}
 
 
 def start(config: TrainConfig) -> Accelerator:
@@ -32,11 +32,13 @@ def start(config: TrainConfig) -> Accelerator:
     described = json.loads(json.dumps(asdict(config), default=str))
     if path.exists():
         if not config.resume:
-            raise OutputExists(path)
+            raise RunExists(config.out)
         earlier = json.loads(path.read_text(encoding="utf-8"))
         changed = [k for k, v in described.items() if k not in FREE_TO_CHANGE and earlier.get(k) != v]
         if changed:
             raise DifferentRun(config.out, changed)
+    elif config.resume:
+        raise NothingToResume(config.out)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         ensure_writable(config.out)
@@ -74,6 +76,9 @@ class Checkpoints:
         """All ranks call this; `step` is the number of steps done."""
         final = self.config.out / f"checkpoint-{step:08d}"
         partial = final.with_name(f".{final.name}.partial")
+        if self.accelerator.is_main_process:
+            shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped while it wrote
+        self.accelerator.wait_for_everyone()
         self.accelerator.save_state(str(partial))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
@@ -87,11 +92,12 @@ class Checkpoints:
         return sorted(self.config.out.glob("checkpoint-*"))
 
     def restore(self) -> int:
-        """Load the newest checkpoint when the run is to be resumed; returns the number of steps done."""
-        if not self.config.resume:
+        """Load the newest checkpoint when the run is to be resumed; returns the number of steps done.
+
+        0 when the run was stopped before its first checkpoint: it begins again.
+        """
+        if not self.config.resume or not self.found():
             return 0
-        if not self.found():
-            raise NothingToResume(self.config.out)
         newest = self.found()[-1]
         self.accelerator.load_state(str(newest))
         return int(newest.name.removeprefix("checkpoint-"))
@@ -103,7 +109,8 @@ class LossLog:
     def __init__(self, path: Path, first_step: int, main: bool):
         self.path, self.main = path, main
         if main:
-            kept = [row for row in self._rows() if int(row["step"]) <= first_step]
+            whole = [row for row in self._rows() if None not in row.values()]  # a stopped run may leave half a row
+            kept = [row for row in whole if int(row["step"]) <= first_step]
             self._write(kept)
 
     def add(self, **values: Any) -> None:

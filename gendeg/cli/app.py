@@ -1,0 +1,69 @@
+"""The command table, and where errors become one line of advice and an exit code (DESIGN.md, section 6)."""
+
+import os
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import click
+import typer
+
+from gendeg import __version__
+from gendeg.cli import bundle, pairs, priors, synth, train
+from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Clean photos → degraded ones (haze, rain, snow, motion blur, low light, raindrop), as strong as you ask.",
+    epilog="Start with: gendeg synth photo.jpg --type haze --intensity 0.6",
+)
+app.command("synth", epilog=synth.EXAMPLE)(synth.synth)
+app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
+app.add_typer(pairs.app, name="pairs")
+app.add_typer(priors.app, name="priors")
+app.add_typer(train.app, name="train")
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised where the program stands, so that files are closed and partial ones removed."""
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = typer.main.get_command(app)(args=arguments, prog_name="gendeg", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = WRONG_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = _say("interrupted; what was finished stays", INTERRUPTED)
+    except Terminated:
+        code = _say("terminated; what was finished stays", TERMINATED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing to say to it
+        code = 1
+    except Exception as error:
+        message, code = advice_for(error)
+        _say(message, code)
+    sys.exit(code or 0)
+
+
+def _say(message: str, code: int) -> int:
+    print(f"gendeg: {message}", file=sys.stderr)
+    return code
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated

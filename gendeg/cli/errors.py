@@ -1,0 +1,28 @@
+"""The one table that turns errors into advice and exit codes."""
+
+import os
+import traceback
+
+from gendeg.primitives.errors import BadOption, GendegError, UnknownDegradation
+
+ERROR, WRONG_USAGE, SOME_FAILED, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
+
+EXIT_CODES: dict[type[Exception], int] = {
+    UnknownDegradation: WRONG_USAGE,
+    BadOption: WRONG_USAGE,
+    GendegError: ERROR,
+}
+
+
+def advice_for(error: Exception) -> tuple[str, int]:
+    """One line for people, and the exit code. What we did not foresee says so, and shows its trace with GENDEG_DEBUG=1."""
+    for kind, code in EXIT_CODES.items():
+        if isinstance(error, kind):
+            return str(error), code
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "out of memory; ask for smaller images (--size), or fewer at a time (--batch-size 1)", ERROR
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}", ERROR
+    if os.environ.get("GENDEG_DEBUG"):
+        traceback.print_exception(error)
+    return f"unexpected {type(error).__name__}: {error} (GENDEG_DEBUG=1 shows where; please report it)", ERROR

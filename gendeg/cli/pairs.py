@@ -1,0 +1,53 @@
+"""gendeg pairs"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gendeg.cli.errors import ERROR, SOME_FAILED
+from gendeg.configs import SimulateConfig
+from gendeg.primitives.kinds import parse_mixes
+
+app = typer.Typer(no_args_is_help=True, help="Make and look at (clean, degraded) pairs.")
+
+
+@app.command(epilog="Example: gendeg pairs simulate photos/ --out pairs/ --types all --per-image 4")
+def simulate(
+    clean: Annotated[list[Path], typer.Argument(help="Clean photos, folders of them, or a .txt list of paths.")],
+    out: Annotated[Path, typer.Option(help="Folder for clean/, degraded/ and manifest.jsonl.")],
+    types: Annotated[str, typer.Option(help="Degradations and mixes in turn: a comma list, or all.")] = "all",
+    per_image: Annotated[int, typer.Option(min=1, help="Pairs per photo.")] = 2,
+    size: Annotated[int, typer.Option(min=0, help="Side of the square views; 0: whole photos.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes, whatever the number of workers.")] = 0,
+    validation: Annotated[float, typer.Option(min=0, max=1, help="Share of photos held out for sheets.")] = 0.05,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a manifest that exists.")] = False,
+) -> int:
+    """Degrade photos by simple physics: pairs to train on, with their measured mu and sigma."""
+    parse_mixes(types)
+    from gendeg.jobs.simulate import simulate as run
+
+    config = SimulateConfig(tuple(clean), out, types, per_image, size, seed, validation, workers, overwrite)
+    made = run(config)
+    for failure in made.failures:
+        print(f"gendeg: {failure.message}", file=sys.stderr)
+    print(f"{len(made.pairs)} pairs in {made.manifest}", file=sys.stderr)
+    return (SOME_FAILED if made.pairs else ERROR) if made.failures else 0
+
+
+@app.command(epilog="Example: gendeg pairs show pairs/manifest.jsonl")
+def show(
+    manifest: Annotated[Path, typer.Argument(help="A pair manifest.")],
+    sheet: Annotated[Path | None, typer.Option(help="Where the contact sheet goes; default: beside the manifest.")] = None,
+) -> None:
+    """Print counts and quantiles of mu and sigma per degradation and source, and draw a contact sheet."""
+    from gendeg.jobs.show_pairs import draw_pairs, tabulate_pairs
+    from gendeg.pairs.manifest import read_manifest
+
+    pairs = read_manifest(manifest)
+    print(tabulate_pairs(pairs))
+    target = sheet or manifest.with_name("sheet.png")
+    draw_pairs(pairs, manifest.parent, target)
+    print(f"look at {target}", file=sys.stderr)

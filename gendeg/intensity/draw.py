@@ -1,0 +1,112 @@
+"""Many statistics at once: a plan's mu and sigma, drawn or looked up (GenDeg, CVPR 2025, section 3.3; DESIGN.md, 3.4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
+from gendeg.intensity.priors import Prior, mixture
+from gendeg.intensity.quantile import Joint, intensity_to_statistics, sigma_given
+
+EVEN_EVERY = 20
+"""Every 20th draw takes mu evenly over the range of its source, so that rare strengths are seen too."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Statistics of n samples. `intensity` is the quantile of mu among all sources; `source` an index, −1: all of them."""
+
+    intensity: Float[np.ndarray, " n"]
+    mu: Float[np.ndarray, " n"]
+    sigma: Float[np.ndarray, " n"]
+    source: Int[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A cumulative histogram between its first and last filled bin: quantiles and ranks by linear interpolation."""
+
+    edges: Float[np.ndarray, " k"]
+    cumulative: Float[np.ndarray, " k"]
+
+    def quantile(self, q: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        return np.interp(q, self.cumulative, self.edges)
+
+    def rank(self, value: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        return np.interp(value, self.edges, self.cumulative)
+
+
+def curve(weights: Float[np.ndarray, " bins"], bins: Bins) -> Curve:
+    """From a histogram, unnormalised; at least one bin must be filled."""
+    cumulative = np.concatenate([[0.0], np.cumsum(weights)])
+    filled = np.flatnonzero(weights)
+    keep = slice(filled[0], filled[-1] + 2)
+    edges = np.arange(bins.count + 1) * bins.width
+    return Curve(edges[keep], cumulative[keep] / cumulative[-1])
+
+
+class Drawing:
+    """p(mu) of one joint density, and p(sigma | mu) for every bin of mu, made when first asked for."""
+
+    def __init__(self, joint: Joint):
+        self.joint, self.mu = joint, curve(joint.sum(axis=1), MU_BINS)
+        self._sigma: dict[int, Curve] = {}
+
+    def draw_sigma(self, mu: Float[np.ndarray, " n"], uniform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        """One draw of p(sigma | bin of mu) for each mu."""
+        sigma, bins = np.empty_like(mu), MU_BINS.index(mu)
+        for number in np.unique(bins):
+            here = bins == number
+            sigma[here] = self._sigma_curve(int(number)).quantile(uniform[here])
+        return sigma
+
+    def _sigma_curve(self, number: int) -> Curve:
+        if number not in self._sigma:
+            centre = (number + 0.5) * MU_BINS.width
+            self._sigma[number] = curve(sigma_given(self.joint, centre), SIGMA_BINS)
+        return self._sigma[number]
+
+
+class Drawer:
+    """All sources of one degradation."""
+
+    def __init__(self, priors: Sequence[Prior]):
+        self.priors = list(priors)
+        weights = np.array([prior.weight for prior in priors])
+        self.shares = np.cumsum(weights / weights.sum())
+
+    @cached_property
+    def every(self) -> Drawing:
+        """The sources by their weights."""
+        return Drawing(mixture(self.priors))
+
+    @cached_property
+    def each(self) -> list[Drawing]:
+        return [Drawing(prior.density()) for prior in self.priors]
+
+    def fixed(self, intensity: float, count: int) -> Drawn:
+        """The same statistics `count` times: the quantile of mu, the median of sigma given it."""
+        mu, sigma = intensity_to_statistics(self.every.joint, intensity)
+        full = [np.full(count, value) for value in (intensity, mu, sigma)]
+        return Drawn(*full, np.full(count, -1))
+
+    def between(self, low: float, high: float, uniform: Float[np.ndarray, "n 3"]) -> Drawn:
+        """Intensities even in [low, high]; mu is that quantile, sigma a draw of p(sigma | mu)."""
+        intensity = low + (high - low) * uniform[:, 1]
+        mu = self.every.mu.quantile(intensity)
+        return Drawn(intensity, mu, self.every.draw_sigma(mu, uniform[:, 2]), np.full(len(mu), -1))
+
+    def from_priors(self, uniform: Float[np.ndarray, "n 3"], even: Bool[np.ndarray, " n"]) -> Drawn:
+        """A source by weight, mu from its p(mu) (where `even`: evenly over its range), sigma from its p(sigma | mu)."""
+        source = np.minimum(np.searchsorted(self.shares, uniform[:, 0], side="right"), len(self.priors) - 1)
+        mu, sigma = np.empty(len(uniform)), np.empty(len(uniform))
+        for number in np.unique(source):
+            here, drawing = source == number, self.each[number]
+            low, high = drawing.mu.edges[[0, -1]]
+            evenly = low + (high - low) * uniform[here, 1]
+            mu[here] = np.where(even[here], evenly, drawing.mu.quantile(uniform[here, 1]))
+            sigma[here] = drawing.draw_sigma(mu[here], uniform[here, 2])
+        return Drawn(self.every.mu.rank(mu), mu, sigma, source)

@@ -1,0 +1,56 @@
+"""Trained parts → one model folder in half precision, and the bundled model's place in this package."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gendeg.model.nafnet import NAFNet
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.weights import bundled_folder, load_pipeline
+from gendeg.primitives.files import atomic_write, data_root
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Which parts make the model, and the numbers it samples with."""
+
+    diffusion: Path
+    structure: Path
+    out: Path
+    steps: int = 20
+    guidance_text: float = 1.0
+    guidance_image: float = 1.0
+    structure_degradations: tuple[str, ...] = ("haze", "motion_blur", "raindrop")
+    tile: int = 512
+
+
+def export_model(config: ExportConfig, card: str) -> None:
+    """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one."""
+    trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
+    parts = {name: part for name, part in trained.components.items() if name != "structure"}
+    pipeline = GenDegPipeline(
+        **parts,
+        structure=NAFNet.from_pretrained(config.structure, torch_dtype=torch.float16, use_safetensors=True),
+        steps=config.steps,
+        guidance_text=config.guidance_text,
+        guidance_image=config.guidance_image,
+        structure_degradations=config.structure_degradations,
+        tile=config.tile,
+    )
+    shutil.rmtree(config.out, ignore_errors=True)
+    pipeline.save_pretrained(config.out, safe_serialization=True)
+    for weights in config.out.rglob("*.safetensors"):
+        weights.chmod(0o644)
+    atomic_write(config.out / "README.md", card)
+
+
+def install_model(model: Path, priors: Path) -> None:
+    """Make a model the bundled one of this checkout, with its priors."""
+    shutil.rmtree(bundled_folder(), ignore_errors=True)
+    shutil.copytree(model, bundled_folder())
+    for prior in priors.glob("*/*.json"):
+        target = data_root("manifests") / "priors" / prior.relative_to(priors)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(prior, target)

@@ -1,0 +1,66 @@
+"""What is asked of one photo: degradation, prompt and statistics, from words and numbers a user gives."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
+from gendeg.intensity.priors import load_priors, mixture
+from gendeg.intensity.quantile import intensity_to_statistics, median_sigma, statistics_to_intensity
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.kinds import Mix, mix_name
+from gendeg.prompts import make_prompt, words
+
+
+@dataclass(frozen=True)
+class Request:
+    """One degraded version that is asked for; `source` names the priors that its intensity was read from."""
+
+    mix: Mix
+    caption: str
+    prompt: str
+    intensity: float
+    mu: float
+    sigma: float
+    source: str
+
+
+@cache
+def joint_of(mix: Mix) -> tuple[np.ndarray, str]:
+    """The joint density of mu and sigma of all packed priors of a degradation, and their sources' names."""
+    priors = load_priors(mix)
+    return mixture(priors), "+".join(prior.source for prior in priors)
+
+
+def request_intensity(mix: Mix, intensity: float, caption: str = "") -> Request:
+    """`intensity` in [0, 1] is a quantile of p(mu); sigma is its conditional median. Raises `BadOption`, `NoPrior`."""
+    if not 0.0 <= intensity <= 1.0:
+        raise BadOption("--intensity", f"must lie in [0, 1], got {intensity}")
+    joint, source = joint_of(mix)
+    mu, sigma = intensity_to_statistics(joint, intensity)
+    return _request(mix, caption, intensity, mu, sigma, source)
+
+
+def request_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "") -> Request:
+    """Statistics given directly; without sigma, the median of p(sigma | mu). Raises `BadOption`, `NoPrior`."""
+    _check_in(MU_BINS, "--mu", mu)
+    joint, source = joint_of(mix)
+    if sigma is None:
+        sigma = median_sigma(joint, mu)
+    _check_in(SIGMA_BINS, "--sigma", sigma)
+    return _request(mix, caption, statistics_to_intensity(joint, mu), mu, sigma, source)
+
+
+def _request(mix: Mix, caption: str, intensity: float, mu: float, sigma: float, source: str) -> Request:
+    caption = " ".join(caption.split()) or words().fallback_caption
+    return Request(mix, caption, make_prompt(caption, mix), intensity, mu, sigma, source)
+
+
+def _check_in(bins: Bins, option: str, value: float) -> None:
+    if not bins.contains(value):
+        raise BadOption(option, f"must lie in [0, {bins.high}], the range the model was told about; got {value}")
+
+
+def mixes_text(mixes: list[Mix]) -> str:
+    return ", ".join(mix_name(mix) for mix in mixes)

@@ -1,0 +1,107 @@
+"""Planned samples → images: the model side of a build, with everything shared that samples of a photo share."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from gendeg.jobs.requests import Request
+from gendeg.jobs.samples import corrects, to_signed_tensor
+from gendeg.model.guidance import branches
+from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.tiles import pad_to_multiple
+from gendeg.primitives.images import signed_to_u8
+from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.rng import torch_generator
+from gendeg.shards.plan import PlannedSample
+
+U8Image = UInt8[np.ndarray, "h w 3"]
+Value = TypeVar("Value")
+KEPT = 4096  # latents and prompts that are remembered; a latent of 512 pixels takes 64 KB
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for every sample of a build."""
+
+    steps: int
+    guidance_text: float
+    guidance_image: float
+    structure_correction: bool
+
+
+class Recent(Generic[Value]):
+    """The last `KEPT` results by key."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        if key not in self._kept:
+            self._kept[key] = make()
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+class Sampler:
+    """A pipeline and its settings. A sample depends on its row, its attempt and the make-up of its batch only."""
+
+    def __init__(self, pipeline: GenDegPipeline, settings: Settings):
+        self.pipeline, self.settings = pipeline, settings
+        self._chosen = branches(settings.guidance_text, settings.guidance_image)
+        self._latents: Recent[torch.Tensor] = Recent()
+        self._texts: Recent[tuple[torch.Tensor, torch.Tensor]] = Recent()
+        self._null: Any = None
+
+    def run(self, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int) -> list[U8Image | None]:
+        """One batch of photos of one size; None where the model gave no finite numbers."""
+        cleans = [self._clean(sample, photo) for sample, photo in zip(samples, photos, strict=True)]
+        together = CleanLatent(
+            cleans[0].image, torch.cat([clean.latent for clean in cleans]), cleans[0].height, cleans[0].width
+        )
+        generators = [torch_generator(sample.seed, f"{sample.key}/{attempt}", "sample") for sample in samples]
+        latents = self.pipeline.denoise(
+            together, self._condition(samples), self._nothing(), self._chosen, generators, self.settings.steps
+        )
+        return [self._image(*one) for one in zip(samples, latents.split(1), cleans, strict=True)]
+
+    def _clean(self, sample: PlannedSample, photo: U8Image) -> CleanLatent:
+        """Photos go through the encoder one by one, so that what is remembered never depends on what was beside it."""
+        image = to_signed_tensor(photo)
+        latent = self._latents.get(
+            (hashlib.sha1(photo.tobytes()).digest(), photo.shape), lambda: self.pipeline.encode_clean(image).latent
+        )
+        padded = pad_to_multiple(image.to(self.pipeline.device, self.pipeline.vae.dtype), self.pipeline.multiple)
+        return CleanLatent(padded, latent, *photo.shape[:2])
+
+    def _condition(self, samples: Sequence[PlannedSample]) -> Any:
+        texts = [self._texts.get(s.prompt, lambda s=s: self.pipeline.encode_text([s.prompt])) for s in samples]  # type: ignore[misc]
+        text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
+        return self.pipeline.condition(text, pooled, [s.mu for s in samples], [s.sigma for s in samples])
+
+    def _nothing(self) -> Any:
+        if self._null is None:
+            self._null = self.pipeline.encode_prompt([""], [float("nan")], [float("nan")])
+        return self._null
+
+    def _image(self, sample: PlannedSample, latent: torch.Tensor, clean: CleanLatent) -> U8Image | None:
+        image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)])[0]
+        try:
+            return signed_to_u8(image.permute(1, 2, 0).cpu().numpy())
+        except ValueError:  # NaN: a half-precision overflow
+            return None
+
+    def corrects(self, sample: PlannedSample) -> bool:
+        """Whether structure correction runs for a sample."""
+        request = Request(
+            parse_mix(sample.degradation), sample.caption, sample.prompt, sample.intensity, sample.mu, sample.sigma,
+            sample.source,
+        )  # fmt: skip
+        return corrects(self.pipeline, request, self.settings.structure_correction)

@@ -1,0 +1,38 @@
+"""gendeg pairs show: a manifest as a table and as a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gendeg.pairs.manifest import Pair, by_degradation_and_source
+from gendeg.primitives.images import read_rgb, write_image
+from gendeg.report.sheet import Cell, draw_sheet
+
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
+
+
+def tabulate_pairs(pairs: Sequence[Pair]) -> str:
+    """One line per degradation and source: pairs, then quantiles of mu and of sigma."""
+    heads = "".join(f"{f'{name} {q:.0%}':>10}" for name in ("mu", "sigma") for q in QUANTILES)
+    lines = [f"{'degradation':<13}{'source':<16}{'pairs':>7}{heads}"]
+    for (degradation, source), group in by_degradation_and_source(pairs).items():
+        columns = [np.quantile([getattr(pair, name) for pair in group], QUANTILES) for name in ("mu", "sigma")]
+        numbers = "".join(f"{value:>10.4f}" for value in np.concatenate(columns))
+        lines.append(f"{degradation:<13}{source:<16}{len(group):>7}{numbers}")
+    return "\n".join(lines)
+
+
+def draw_pairs(pairs: Sequence[Pair], folder: Path, target: Path) -> None:
+    """A row per degradation and source: clean and degraded of a weak, a middling and a strong pair."""
+    rows = []
+    for (degradation, source), group in by_degradation_and_source(pairs).items():
+        ordered = sorted(group, key=lambda pair: (pair.mu, pair.degraded))
+        row = []
+        for pair in (ordered[int(q * (len(ordered) - 1))] for q in SHOWN):
+            row.append(Cell(read_rgb(folder / pair.clean), f"{source}, clean"))
+            label = f"{degradation} mu {pair.mu:.3f} sigma {pair.sigma:.3f}"
+            row.append(Cell(read_rgb(folder / pair.degraded), label))
+        rows.append(row)
+    write_image(draw_sheet(rows), target, "png")

@@ -1,0 +1,59 @@
+"""SIGTERM and Ctrl-C during a build: finish the shard if that is near, else drop it; nothing is left half-written."""
+
+import signal
+import threading
+import time
+from types import FrameType, TracebackType
+from typing import Any
+
+from gendeg.primitives.errors import Interrupted
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopper:
+    """Within `with`: the first signal is remembered, the second one, or the end of the grace period, raises at once."""
+
+    def __init__(self, grace: float):
+        self.grace = grace
+        self.signal = 0
+        self._deadline = 0.0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Stopper":
+        if threading.current_thread() is threading.main_thread():  # elsewhere (Ray) signals are not ours to take
+            for number in SIGNALS:
+                self._before[number] = signal.signal(number, self._received)
+            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._expired)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def wanted(self) -> bool:
+        return self.signal != 0
+
+    def check(self, seconds_left: float) -> None:
+        """Call between batches: raises `Interrupted` when a stop is wanted and the shard needs longer than is granted."""
+        if self.wanted and time.monotonic() + seconds_left > self._deadline:
+            raise Interrupted(self.signal)
+
+    def check_between(self) -> None:
+        """Call between shards."""
+        if self.wanted:
+            raise Interrupted(self.signal)
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted:
+            raise Interrupted(number)
+        self.signal, self._deadline = number, time.monotonic() + self.grace
+        signal.setitimer(signal.ITIMER_REAL, max(self.grace, 0.001))
+
+    def _expired(self, number: int, frame: FrameType | None) -> None:
+        raise Interrupted(self.signal)

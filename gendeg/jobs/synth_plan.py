@@ -1,0 +1,83 @@
+"""What `gendeg synth` will write, decided before any model is loaded (and without torch)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gendeg.configs import SynthConfig
+from gendeg.jobs.requests import Request, request_intensity, request_statistics
+from gendeg.jobs.sample_photos import sample_photos
+from gendeg.primitives.errors import OutputExists
+from gendeg.primitives.files import find_images, output_stems
+from gendeg.primitives.kinds import mix_name, parse_mixes
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image to make: what is asked, with which seed, and where it goes."""
+
+    request: Request
+    seed: int
+    key: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class PhotoPlan:
+    """One photo and all the samples that are made of it."""
+
+    photo: Path
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run will write, known before a model is loaded."""
+
+    photos: tuple[PhotoPlan, ...]
+    records: Path
+    sheet: Path
+
+    @property
+    def samples(self) -> list[Sample]:
+        return [sample for photo in self.photos for sample in photo.samples]
+
+
+def plan_synthesis(config: SynthConfig) -> Plan:
+    """Decide every sample. Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, and `OutputExists` when a
+    file that would be written is there already."""
+    requests = plan_requests(config)
+    found = find_images(config.paths or sample_photos())
+    photos = []
+    for one, stem in zip(found, output_stems(found), strict=True):
+        samples = [
+            _place(request, config.seed + variant, stem, config)
+            for request in requests
+            for variant in range(config.variants)
+        ]
+        photos.append(PhotoPlan(one.path, tuple(samples)))
+    plan = Plan(tuple(photos), config.out / "records.jsonl", config.out / "sheet.png")
+    if not config.overwrite:
+        existing = [path for path in (plan.records, plan.sheet, *(s.path for s in plan.samples)) if path.exists()]
+        if existing:
+            raise OutputExists(existing[0])
+    return plan
+
+
+def plan_requests(config: SynthConfig) -> list[Request]:
+    """Every degradation at every intensity, or at the statistics given instead."""
+    mixes = parse_mixes(config.types)
+    if config.mu is not None:
+        return [request_statistics(mix, config.mu, config.sigma, config.caption) for mix in mixes]
+    return [request_intensity(mix, q, config.caption) for mix in mixes for q in dict.fromkeys(config.intensities)]
+
+
+def _place(request: Request, seed: int, stem: str, config: SynthConfig) -> Sample:
+    """`<stem>.<type>.i060.s0.png`: intensity in hundredths (more digits where it has them), or mu in ten-thousandths."""
+    name = mix_name(request.mix)
+    if config.mu is None:
+        digits = f"{request.intensity:.2f}" if round(request.intensity, 2) == request.intensity else f"{request.intensity:.6f}"
+        strength = "i" + digits.replace(".", "")
+    else:
+        strength = f"m{round(request.mu * 1e4):04d}"
+    path = config.out / f"{stem}.{name}.{strength}.s{seed}.{config.format}"
+    return Sample(request, seed, f"{stem}-{name.replace('+', '-')}-{strength}-s{seed}", path)

@@ -1,0 +1,77 @@
+"""Looks at every photo once before any model runs: hash, size, whether its bytes can be stored untouched."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+from gendeg.pairs.photos import Input, Photo, public_name, read_photo
+from gendeg.primitives.errors import BadImage
+from gendeg.primitives.files import sha256_bytes
+from gendeg.primitives.images import read_header
+from gendeg.primitives.records import Failure
+
+DUPLICATE = "duplicate"
+AHEAD = 64  # photos in memory at a time
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A photo that can be used. `plain` is png or jpg when its bytes already are an upright RGB picture of that format."""
+
+    photo: Photo
+    sha256: str
+    length: int
+    width: int
+    height: int
+    plain: str
+
+
+def scan_photos(inputs: Sequence[Input], photos: Sequence[Photo], threads: int = 8) -> Iterator[Scanned | Failure]:
+    """In the photos' order. A file that is no image, and the second copy of equal bytes, is a `Failure` with its reason."""
+    seen: set[bytes] = set()
+    for photo, found in zip(photos, _in_order(lambda photo: _look(inputs, photo), photos, threads), strict=True):
+        if isinstance(found, Scanned):
+            digest = bytes.fromhex(found.sha256)
+            if digest in seen:
+                yield left_out(photo, DUPLICATE, f"{public_name(photo.path)}: the same bytes as a photo before it")
+                continue
+            seen.add(digest)
+        yield found
+
+
+def left_out(photo: Photo, reason: str, message: str) -> Failure:
+    """A photo that no sample is planned for."""
+    return Failure(
+        key=photo.stem, failed=reason, message=public_name(message), degradation="", seed=0, attempt=0,
+        clean_path=public_name(photo.path),
+    )  # fmt: skip
+
+
+def count_reasons(failures: Iterable[Failure]) -> dict[str, int]:
+    """Reason → how often, sorted by name."""
+    return dict(sorted(Counter(failure.failed for failure in failures).items()))
+
+
+def _look(inputs: Sequence[Input], photo: Photo) -> Scanned | Failure:
+    try:
+        data = read_photo(inputs[photo.input], photo.path, photo.offset, photo.length)
+        header = read_header(data)
+    except BadImage as error:
+        message = str(BadImage(public_name(photo.path), error.reason, error.detail))
+        return left_out(photo, error.reason, message)
+    return Scanned(photo, sha256_bytes(data), len(data), header.width, header.height, header.plain)
+
+
+def _in_order(
+    function: Callable[[Photo], Scanned | Failure], items: Sequence[Photo], threads: int
+) -> Iterator[Scanned | Failure]:
+    """Results in order with a bounded number under way: a pool's own `map` would read every photo into memory."""
+    with ThreadPoolExecutor(threads) as pool:
+        rest = iter(items)
+        waiting = [pool.submit(function, item) for item in islice(rest, AHEAD)]
+        while waiting:
+            result = waiting.pop(0).result()
+            waiting += [pool.submit(function, item) for item in islice(rest, 1)]
+            yield result

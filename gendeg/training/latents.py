@@ -1,0 +1,91 @@
+"""Latents of whole pairs, made once: training then reads windows of them instead of decoding and encoding images."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gendeg.intensity.measure import Intensity
+from gendeg.model.latents import Autoencoder, encode, factor
+from gendeg.primitives.images import read_rgb
+from gendeg.primitives.progress import track
+from gendeg.training.examples import PlacedPair, to_tensor
+
+
+@dataclass(frozen=True)
+class LatentPair:
+    """Latents of a pair, and |clean − degraded| and its square averaged over the pixels of each latent cell."""
+
+    clean: Float[Tensor, "c y x"]
+    degraded: Float[Tensor, "c y x"]
+    difference: Float[Tensor, "2 y x"]
+
+    def window(self, side: int, generator: np.random.Generator) -> "LatentPair":
+        """A random square of `side` cells (the whole, where the pair is smaller)."""
+        height, width = self.clean.shape[-2:]
+        top, left = (int(generator.integers(max(n - side, 0) + 1)) for n in (height, width))
+        cut = (..., slice(top, top + side), slice(left, left + side))
+        return LatentPair(self.clean[cut], self.degraded[cut], self.difference[cut])
+
+    @property
+    def intensity(self) -> Intensity:
+        """mu and sigma of what this window shows, exact up to the half precision that the averages are kept in."""
+        mean, square = (float(x) for x in self.difference.double().mean(dim=(1, 2)))
+        return Intensity(mean, max(square - mean * mean, 0.0) ** 0.5)
+
+
+class LatentCache:
+    """The latents of all pairs in one safetensors file, read on demand; made anew when pairs or autoencoder differ."""
+
+    def __init__(self, path: Path):
+        self._file = safe_open(path, "pt")
+
+    def __getitem__(self, index: int) -> LatentPair:
+        parts = [self._file.get_tensor(f"{index}.{name}").float() for name in ("clean", "degraded", "difference")]
+        return LatentPair(*parts)
+
+
+@torch.no_grad()
+def make_cache(vae: Autoencoder, pairs: Sequence[PlacedPair], folder: Path, wanted: bool = True) -> LatentCache:
+    """Encode every pair (cut to a multiple of the latent size) in half precision, unless the file is there already."""
+    path = folder / f"latents-{_fingerprint(vae, pairs)}.safetensors"
+    if not path.exists():
+        tensors: dict[str, Tensor] = {}
+        for index, placed in enumerate(track(pairs, "latents", wanted=wanted)):
+            for name, tensor in _encode_pair(vae, placed).items():
+                tensors[f"{index}.{name}"] = tensor
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        save_file(tensors, partial)
+        partial.rename(path)
+    return LatentCache(path)
+
+
+def _encode_pair(vae: Autoencoder, placed: PlacedPair) -> dict[str, Tensor]:
+    side = factor(vae)
+    clean, degraded = (read_rgb(placed.folder / name) for name in (placed.pair.clean, placed.pair.degraded))
+    height, width = (n // side * side for n in clean.shape[:2])
+    images = to_tensor([clean[:height, :width], degraded[:height, :width]]).to(vae.device)
+    with torch.autocast(vae.device.type, torch.bfloat16):
+        both = encode(vae, images).half().cpu()
+    change = (images[0] - images[1]).abs() / 2
+    cells = torch.stack([change.mean(dim=0), (change**2).mean(dim=0)])[None]
+    averages = torch.nn.functional.avg_pool2d(cells, side)[0]
+    return {"clean": both[0].contiguous(), "degraded": both[1].contiguous(), "difference": averages.half().cpu()}
+
+
+def _fingerprint(vae: Autoencoder, pairs: Sequence[PlacedPair]) -> str:
+    digest = hashlib.sha256()
+    for placed in pairs:
+        digest.update(json.dumps([str(placed.folder), asdict(placed.pair)]).encode())
+    for parameter in vae.parameters():
+        digest.update(np.float64(parameter.double().sum().item()).tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,84 @@
+"""The intensity axis on histograms whose quantiles are known."""
+
+import numpy as np
+import pytest
+
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
+from gendeg.intensity.quantile import draw_statistics, intensity_to_statistics, median_sigma
+
+
+def uniform(first: int = 0, last: int = 127, sigma: int = 40) -> np.ndarray:
+    """mu even over the bins first..last, sigma in one bin."""
+    joint = np.zeros((128, 128))
+    joint[first : last + 1, sigma] = 1.0
+    return joint / joint.sum()
+
+
+def diagonal() -> np.ndarray:
+    return np.eye(128) / 128
+
+
+@pytest.mark.parametrize("q", [0.0, 0.1, 0.25, 0.5, 0.9, 1.0])
+def test_uniform_mu_makes_the_axis_linear(q):
+    assert intensity_to_statistics(uniform(), q).mu == pytest.approx(0.7 * q)
+
+
+def test_the_axis_starts_and_ends_where_the_prior_does():
+    joint = uniform(first=10, last=19)
+    assert intensity_to_statistics(joint, 0.0).mu == pytest.approx(10 * MU_BINS.width)
+    assert intensity_to_statistics(joint, 0.5).mu == pytest.approx(15 * MU_BINS.width)
+    assert intensity_to_statistics(joint, 1.0).mu == pytest.approx(20 * MU_BINS.width)
+
+
+def test_a_known_histogram():
+    joint = np.zeros((128, 128))
+    joint[2, 5], joint[8, 5] = 0.25, 0.75
+    width = MU_BINS.width
+    assert intensity_to_statistics(joint, 0.125).mu == pytest.approx(2.5 * width)
+    assert intensity_to_statistics(joint, 0.25 + 1e-9).mu == pytest.approx(8 * width, rel=1e-6)
+    assert intensity_to_statistics(joint, 0.625).mu == pytest.approx(8.5 * width)
+
+
+def test_mu_rises_strictly_with_intensity():
+    counts = np.random.default_rng(0).poisson(0.3, (128, 128)).astype(float)
+    mus = [intensity_to_statistics(counts / counts.sum(), q).mu for q in np.linspace(0, 1, 41)]
+    assert (np.diff(mus) > 0).all()
+
+
+@pytest.mark.parametrize("intensity", [-0.01, 1.01, float("nan"), float("inf")])
+def test_outside_the_axis_is_refused(intensity):
+    with pytest.raises(ValueError, match="intensity"):
+        intensity_to_statistics(uniform(), intensity)
+
+
+def test_sigma_of_one_bin_is_its_centre():
+    assert intensity_to_statistics(uniform(sigma=40), 0.3).sigma == pytest.approx(40.5 * SIGMA_BINS.width)
+
+
+def test_sigma_follows_mu():
+    for q in (0.1, 0.5, 0.9):
+        mu, sigma = intensity_to_statistics(diagonal(), q)
+        assert sigma / SIGMA_BINS.high == pytest.approx(mu / MU_BINS.high, abs=0.02)
+
+
+def test_a_mu_that_the_prior_lacks_takes_its_nearest_sigma():
+    joint = np.zeros((128, 128))
+    joint[10, 20], joint[100, 90] = 0.5, 0.5
+    assert median_sigma(joint, 12 * MU_BINS.width) == pytest.approx(20.5 * SIGMA_BINS.width)
+    assert median_sigma(joint, 0.7) == pytest.approx(90.5 * SIGMA_BINS.width)
+
+
+def test_draws_follow_the_joint():
+    joint = np.zeros((128, 128))
+    joint[20, 30], joint[80, 30], joint[80, 90] = 0.25, 0.25, 0.5
+    generator = np.random.default_rng(1)
+    draws = [draw_statistics(joint, generator) for _ in range(2000)]
+    bins = [(int(d.mu / MU_BINS.width), int(d.sigma / SIGMA_BINS.width)) for d in draws]
+    shares = {cell: bins.count(cell) / len(bins) for cell in set(bins)}
+    assert set(shares) == {(20, 30), (80, 30), (80, 90)}
+    assert shares[20, 30] == pytest.approx(0.25, abs=0.04) and shares[80, 90] == pytest.approx(0.5, abs=0.04)
+
+
+def test_draws_repeat_with_their_generator():
+    first, second = (draw_statistics(diagonal(), np.random.default_rng(3)) for _ in range(2))
+    assert first == second
