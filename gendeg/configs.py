@@ -69,6 +69,7 @@ class DiffusionConfig(TrainConfig):
     drop_both: float = 0.05
     caption_mix: float = 0.5  # share of fallback captions replaced by random ones, so that any text can be read
     min_snr_gamma: float = 0.0  # 0: plain mean squared error, which trains the zero-SNR end too
+    limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
     train_text: bool = True  # the bundled text encoder starts from nothing; CLIP stays frozen
     sample_steps: int = 20
     guidance_text: float = 1.0

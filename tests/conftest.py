@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxtyping import install_import_hook
 
-ROOT = str(Path(__file__).resolve().parents[1])
-if ROOT not in sys.path:
-    sys.path.insert(0, ROOT)
-install_import_hook("gendeg", "beartype.beartype")
+HERE = Path(__file__).resolve().parent
+# The folder itself too: the hook looks its checker up as an attribute of a top-level module.
+sys.path += [path for path in (str(HERE.parent), str(HERE)) if path not in sys.path]
+install_import_hook("gendeg", "shapes.checker")

@@ -23,7 +23,7 @@ from gendeg.model.bundled import (
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.pipeline import GenDegPipeline
 
-REFERENCE = Path("/work/shared/reference")
+REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"the reference numbers are not at {REFERENCE}")
 
 SIZES = Sizes(

@@ -9,7 +9,7 @@ import click
 import typer
 
 from gendeg import __version__
-from gendeg.cli import bundle, pairs, priors, synth, train
+from gendeg.cli import build, bundle, pairs, priors, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(
@@ -20,6 +20,13 @@ app = typer.Typer(
     epilog="Start with: gendeg synth photo.jpg --type haze --intensity 0.6",
 )
 app.command("synth", epilog=synth.EXAMPLE)(synth.synth)
+app.command("plan", epilog=build.PLAN_EXAMPLE)(build.plan)
+app.command("build", epilog=build.BUILD_EXAMPLE)(build.build)
+app.command("status", epilog=build.STATUS_EXAMPLE)(build.status)
+app.command("verify", epilog=build.VERIFY_EXAMPLE)(build.verify)
+app.command("repair", epilog=build.REPAIR_EXAMPLE)(build.repair)
+app.command("retry", epilog=build.RETRY_EXAMPLE)(build.retry)
+app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")

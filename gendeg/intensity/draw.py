@@ -90,8 +90,7 @@ class Drawer:
     def fixed(self, intensity: float, count: int) -> Drawn:
         """The same statistics `count` times: the quantile of mu, the median of sigma given it."""
         mu, sigma = intensity_to_statistics(self.every.joint, intensity)
-        full = [np.full(count, value) for value in (intensity, mu, sigma)]
-        return Drawn(*full, np.full(count, -1))
+        return Drawn(np.full(count, intensity), np.full(count, mu), np.full(count, sigma), np.full(count, -1))
 
     def between(self, low: float, high: float, uniform: Float[np.ndarray, "n 3"]) -> Drawn:
         """Intensities even in [low, high]; mu is that quantile, sigma a draw of p(sigma | mu)."""

@@ -32,11 +32,11 @@ def export_model(config: ExportConfig, card: str) -> None:
     parts = {name: part for name, part in trained.components.items() if name != "structure"}
     pipeline = GenDegPipeline(
         **parts,
-        structure=NAFNet.from_pretrained(config.structure, torch_dtype=torch.float16, use_safetensors=True),
+        structure=NAFNet.from_pretrained(config.structure, dtype=torch.float16, use_safetensors=True),
         steps=config.steps,
         guidance_text=config.guidance_text,
         guidance_image=config.guidance_image,
-        structure_degradations=config.structure_degradations,
+        structure_degradations=list(config.structure_degradations),
         tile=config.tile,
     )
     shutil.rmtree(config.out, ignore_errors=True)

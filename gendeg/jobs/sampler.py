@@ -4,7 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +21,8 @@ from gendeg.primitives.rng import torch_generator
 from gendeg.shards.plan import PlannedSample
 
 U8Image = UInt8[np.ndarray, "h w 3"]
-Value = TypeVar("Value")
-KEPT = 4096  # latents and prompts that are remembered; a latent of 512 pixels takes 64 KB
+KEPT = 256 << 20
+"""Bytes of latents, and of encoded prompts, that are remembered. A latent of 512 pixels takes 64 KB."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,25 @@ class Settings:
     structure_correction: bool
 
 
-class Recent(Generic[Value]):
-    """The last `KEPT` results by key."""
+class Recent:
+    """The last results by key, as long as they fit into `KEPT` bytes."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Value] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[torch.Tensor, ...]] = OrderedDict()
+        self._bytes = 0
 
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def get(self, key: Hashable, make: Callable[[], tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, ...]:
         if key not in self._kept:
             self._kept[key] = make()
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._bytes += _bytes(self._kept[key])
+            while self._bytes > KEPT and len(self._kept) > 1:
+                self._bytes -= _bytes(self._kept.popitem(last=False)[1])
         self._kept.move_to_end(key)
         return self._kept[key]
+
+
+def _bytes(tensors: tuple[torch.Tensor, ...]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)
 
 
 class Sampler:
@@ -56,8 +62,7 @@ class Sampler:
     def __init__(self, pipeline: GenDegPipeline, settings: Settings):
         self.pipeline, self.settings = pipeline, settings
         self._chosen = branches(settings.guidance_text, settings.guidance_image)
-        self._latents: Recent[torch.Tensor] = Recent()
-        self._texts: Recent[tuple[torch.Tensor, torch.Tensor]] = Recent()
+        self._latents, self._texts = Recent(), Recent()
         self._null: Any = None
 
     def run(self, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int) -> list[U8Image | None]:
@@ -75,9 +80,8 @@ class Sampler:
     def _clean(self, sample: PlannedSample, photo: U8Image) -> CleanLatent:
         """Photos go through the encoder one by one, so that what is remembered never depends on what was beside it."""
         image = to_signed_tensor(photo)
-        latent = self._latents.get(
-            (hashlib.sha1(photo.tobytes()).digest(), photo.shape), lambda: self.pipeline.encode_clean(image).latent
-        )
+        key = hashlib.sha1(photo.tobytes()).digest(), photo.shape
+        (latent,) = self._latents.get(key, lambda: (self.pipeline.encode_clean(image).latent,))
         padded = pad_to_multiple(image.to(self.pipeline.device, self.pipeline.vae.dtype), self.pipeline.multiple)
         return CleanLatent(padded, latent, *photo.shape[:2])
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,12 @@ class Team:
     """Who this process is, and two ways to exchange small objects. Alone, both do nothing."""
 
     world: World
+    _said: list[bool] = field(default_factory=list)
+
+    @property
+    def told(self) -> bool:
+        """Whether `tell` was called."""
+        return bool(self._said)
 
     @property
     def leads(self) -> bool:
@@ -25,6 +31,7 @@ class Team:
 
     def tell(self, value: Any) -> Any:
         """The leader's value, for everyone."""
+        self._said.append(True)
         if self.world.size == 1:
             return value
         import torch.distributed as dist

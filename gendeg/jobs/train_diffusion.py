@@ -72,9 +72,13 @@ def train_diffusion(config: DiffusionConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged model as the pipeline folder `model/`."""
     accelerator = start(config)
     pairs = load_pairs(config.pairs, "train")
+    if config.limit:
+        pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
     torch.manual_seed(config.seed)
     pipeline = load_pipeline(config.init) if config.init else new_pipeline(config)
     pipeline.vae.to(accelerator.device).requires_grad_(False)
+    if config.compile:
+        pipeline.vae.encoder.compile()
     with accelerator.main_process_first():
         cache = make_cache(pipeline.vae, pairs, config.out, wanted=accelerator.is_main_process)
     denoiser = Denoiser(pipeline.unet, pipeline.text_encoder, pipeline.conditioner).train()

@@ -114,9 +114,7 @@ def make_conditioner(sizes: Sizes = Sizes()) -> Conditioner:
 
 def make_structure(sizes: Sizes = Sizes()) -> NAFNet:
     """A narrow NAFNet."""
-    return NAFNet(
-        sizes.structure_width, sizes.structure_encoder, sizes.structure_middle, sizes.structure_decoder
-    )
+    return NAFNet(sizes.structure_width, sizes.structure_encoder, sizes.structure_middle, sizes.structure_decoder)
 
 
 def make_scheduler() -> DDIMScheduler:

@@ -18,6 +18,11 @@ class Conditioning(NamedTuple):
     context: Float[Tensor, "b tokens dim"]
     vector: Float[Tensor, "b features"] | None
 
+    def expand(self, count: int) -> "Conditioning":
+        """One row → the same for each of `count` samples, without a copy."""
+        vector = None if self.vector is None else self.vector.expand(count, -1)
+        return Conditioning(self.context.expand(count, -1, -1), vector)
+
 
 class Conditioner(ModelMixin, ConfigMixin):
     """Adds mu and sigma to the text tokens: two channels, then a projection back that starts as the identity.

@@ -27,8 +27,6 @@ def branches(guidance_text: float, guidance_image: float) -> list[Branch]:
     return [branch for branch in every if branch.weight != 0.0]
 
 
-def combine(
-    predictions: list[Float[Tensor, "b c h w"]], chosen: list[Branch]
-) -> Float[Tensor, "b c h w"]:
+def combine(predictions: list[Float[Tensor, "b c h w"]], chosen: list[Branch]) -> Float[Tensor, "b c h w"]:
     """Weighted sum of the passes, in the order of `chosen`."""
     return sum(branch.weight * e for branch, e in zip(chosen, predictions, strict=True))  # type: ignore[return-value]

@@ -1,12 +1,14 @@
 """One way to call the autoencoders of diffusers: KL (SD 1.5), DC (the bundled one) and Tiny."""
 
+from typing import TypeAlias
+
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from jaxtyping import Float
 from torch import Tensor
 
-Autoencoder = AutoencoderKL | AutoencoderDC | AutoencoderTiny
+Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 
 
 def encode(vae: Autoencoder, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c y x"]:

@@ -80,9 +80,7 @@ class NAFNet(ModelMixin, ConfigMixin):
         self.decoders = nn.ModuleList(_stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
         self.ending = nn.Conv2d(width, image_channels, 3, padding=1)
 
-    def forward(
-        self, clean: Float[Tensor, "b 3 h w"], generated: Float[Tensor, "b 3 h w"]
-    ) -> Float[Tensor, "b 3 h w"]:
+    def forward(self, clean: Float[Tensor, "b 3 h w"], generated: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """Two signed images → the corrected one, not clamped; sizes that do not divide are padded with zeros."""
         height, width = generated.shape[-2:]
         multiple = 2 ** len(self.encoders)

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -20,6 +20,7 @@ from gendeg.model.latents import Autoencoder, decode, encode, factor
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 
+CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
 TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 
 
@@ -43,7 +44,7 @@ class GenDegPipeline(DiffusionPipeline):
     """
 
     model_cpu_offload_seq = "text_encoder->conditioner->unet->vae->structure"
-    _optional_components = ["structure"]
+    _optional_components: ClassVar[list[str]] = ["structure"]
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class GenDegPipeline(DiffusionPipeline):
         steps: int = 100,
         guidance_text: float = 7.5,
         guidance_image: float = 1.5,
-        structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop"),
+        structure_degradations: list[str] | None = None,
         tile: int = 512,
     ):
         super().__init__()
@@ -74,7 +75,7 @@ class GenDegPipeline(DiffusionPipeline):
             steps=steps,
             guidance_text=guidance_text,
             guidance_image=guidance_image,
-            structure_degradations=list(structure_degradations),
+            structure_degradations=list(CORRECTED if structure_degradations is None else structure_degradations),
             tile=tile,
         )
 
@@ -100,9 +101,7 @@ class GenDegPipeline(DiffusionPipeline):
         return CleanLatent(padded, latent, height, width)
 
     @torch.no_grad()
-    def encode_prompt(
-        self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float]
-    ) -> Conditioning:
+    def encode_prompt(self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float]) -> Conditioning:
         """Prompts and statistics (NaN: null) → what the UNet reads. Long prompts are cut at the encoder's length."""
         return self.condition(*self.encode_text(prompts), mu, sigma)
 
@@ -131,9 +130,7 @@ class GenDegPipeline(DiffusionPipeline):
         statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma)]
         return self.conditioner(text, pooled, *statistics)
 
-    def prepare_latents(
-        self, clean: CleanLatent, generators: list[torch.Generator]
-    ) -> Float[Tensor, "b c y x"]:
+    def prepare_latents(self, clean: CleanLatent, generators: list[torch.Generator]) -> Float[Tensor, "b c y x"]:
         """Each sample's own starting noise, at the scheduler's first noise level."""
         channels, size = self.unet.config.out_channels, clean.latent.shape[-2:]
         noise = [randn_tensor((1, channels, *size), generator=g, dtype=torch.float32) for g in generators]
@@ -201,12 +198,12 @@ class GenDegPipeline(DiffusionPipeline):
     ) -> Float[Tensor, "b c y x"]:
         """One UNet pass over the whole image, in windows when it is large."""
         count, dtype = len(latents), self.unet.dtype
-        read = full if branch.text else Conditioning(*(None if x is None else x.expand(count, *x.shape[1:]) for x in null))
+        read = full if branch.text else null.expand(count)
         image = clean.latent if branch.image else torch.zeros_like(clean.latent)
         both = torch.cat([latents.to(dtype), image.to(dtype).expand(count, -1, -1, -1)], dim=1)
         labels = {} if read.vector is None else {"class_labels": read.vector.to(dtype)}
 
-        def unet(window: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
+        def unet(window: Float[Tensor, "b two_c y x"]) -> Float[Tensor, "b c y x"]:
             return self.unet(window, timestep, encoder_hidden_states=read.context.to(dtype), **labels).sample.float()
 
         side = self._tile // factor(self.vae)
@@ -220,7 +217,9 @@ class GenDegPipeline(DiffusionPipeline):
         structure_correction: Sequence[bool] | bool = True,
     ) -> Float[Tensor, "b 3 h w"]:
         """Scaled latents → signed images of the clean image's size, one at a time, corrected where asked."""
-        flags = [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
+        flags = (
+            [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
+        )
         scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
         side = self._tile // factor(self.vae)
         images = []

@@ -7,6 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 Image = Float[Tensor, "b c h w"]
+Part = Float[Tensor, "b _ _ _"]
+Padded = Float[Tensor, "b c new_h new_w"]
 
 
 def starts(length: int, tile: int, overlap: int) -> list[int]:
@@ -28,9 +30,7 @@ def ramp(length: int, overlap: int, first: bool, last: bool) -> Float[Tensor, " 
     return weight
 
 
-def over_tiles(
-    function: Callable[..., Image], inputs: list[Image], tile: int, overlap: int, multiple: int = 1
-) -> Image:
+def over_tiles(function: Callable[..., Part], inputs: list[Part], tile: int, overlap: int, multiple: int = 1) -> Part:
     """Apply `function` window by window to images of one size and blend its results.
 
     `tile` and `overlap` count pixels of the first input; windows start at multiples of `multiple`, which must divide
@@ -74,12 +74,12 @@ def _aligned_starts(length: int, tile: int, overlap: int, multiple: int) -> list
     return [start * multiple for start in starts(-(-length // multiple), steps, shared)]
 
 
-def _crop(image: Image, window: tuple[int, int, int, int], height: int) -> Image:
+def _crop(image: Image, window: tuple[int, int, int, int], height: int) -> Float[Tensor, "b c high wide"]:
     top, left, high, wide = (side * image.shape[-2] // height for side in window)
     return image[..., top : top + high, left : left + wide]
 
 
-def pad_to_multiple(image: Image, multiple: int) -> Image:
+def pad_to_multiple(image: Image, multiple: int) -> Padded:
     """Mirror the lower and right border until both sides divide by `multiple`; works from one pixel up."""
     for axis in (-2, -1):
         length = image.shape[axis]

@@ -8,6 +8,8 @@ from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.utils import logging
+from safetensors import SafetensorError
+from transformers.utils.logging import disable_progress_bar
 
 from gendeg.model.latents import Autoencoder
 from gendeg.model.pipeline import GenDegPipeline
@@ -16,6 +18,7 @@ from gendeg.primitives.files import read_json_object
 
 BUNDLED = "bundled"
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
+OPTIONAL = ("structure",)
 REQUIRED = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "conditioner")
 AUTOENCODERS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, AutoencoderTiny)}
 
@@ -32,6 +35,7 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     fetched.
     """
     logging.disable_progress_bar()
+    disable_progress_bar()
     folder = bundled_folder() if model == BUNDLED else Path(model)
     if folder.is_dir():
         check_folder(folder)
@@ -46,12 +50,12 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
 
 def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
     try:
-        return GenDegPipeline.from_pretrained(name, torch_dtype=dtype, use_safetensors=True, local_files_only=local)
+        return GenDegPipeline.from_pretrained(name, dtype=dtype, use_safetensors=True, local_files_only=local)
     except OSError as error:
         if local:
             raise BadModel(Path(name), str(error)) from error
         raise HubUnreachable(name, str(error)) from error
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError) as error:
         raise BadModel(Path(name), str(error)) from error
 
 
@@ -62,11 +66,11 @@ def check_folder(folder: Path) -> None:
         raise BadModel(folder, "no model_index.json in it; a model is a folder that `gendeg train` or `convert` wrote")
     listed = read_json_object(index)
     for name in REQUIRED:
-        if not isinstance(listed.get(name), list):
+        if not isinstance(listed.get(name), list) or not listed[name] or listed[name][0] is None:
             raise BadModel(folder, f"model_index.json does not name a {name}")
     for name, kind in listed.items():
-        if name.startswith("_") or not isinstance(kind, list) or kind[0] is None:
-            continue
+        if name not in (*REQUIRED, *OPTIONAL) or not isinstance(kind, list) or not kind or kind[0] is None:
+            continue  # the rest are the pipeline's numbers, some of which are lists too
         check_component(folder / name, weights=name not in ("tokenizer", "scheduler"))
 
 
@@ -76,8 +80,11 @@ def check_component(folder: Path, weights: bool) -> None:
         raise BadModel(folder.parent, f"its component {folder.name} is missing")
     if weights and not list(folder.glob("*.safetensors")):
         pickles = [path.name for path in folder.iterdir() if path.suffix in PICKLES]
-        reason = f"{folder.name} holds only {', '.join(pickles)}: pickles are refused, save as safetensors" if pickles else (
-            f"{folder.name} holds no safetensors file")
+        reason = (
+            f"{folder.name} holds only {', '.join(pickles)}: pickles are refused, save as safetensors"
+            if pickles
+            else (f"{folder.name} holds no safetensors file")
+        )
         raise BadModel(folder.parent, reason)
 
 

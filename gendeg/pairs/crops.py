@@ -7,9 +7,10 @@ from PIL import Image
 from gendeg.primitives.images import resize_short_side
 
 U8Image = UInt8[np.ndarray, "h w 3"]
+View = UInt8[np.ndarray, "new_h new_w 3"]
 
 
-def random_view(photo: U8Image, size: int, generator: np.random.Generator) -> U8Image:
+def random_view(photo: U8Image, size: int, generator: np.random.Generator) -> View:
     """A size × size view: a square of random side (from `size` pixels to the whole short side), place and mirror image.
 
     A photo smaller than `size` is enlarged first. `size` 0 returns the photo as it is.

@@ -26,9 +26,7 @@ def gaussian_blur(image: Float[np.ndarray, "h w c"], sigma: float) -> Float[np.n
     return convolve(convolve(image, line[:, None]), line[None, :])
 
 
-def smooth_field(
-    height: int, width: int, falloff: float, generator: np.random.Generator
-) -> Float[np.ndarray, "h w"]:
+def smooth_field(height: int, width: int, falloff: float, generator: np.random.Generator) -> Float[np.ndarray, "h w"]:
     """Random field with amplitude spectrum 1/f^falloff, stretched to [0, 1]; larger falloff is smoother."""
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]
     frequency = np.hypot(fy, fx)

@@ -13,8 +13,11 @@ def centred_grid(radius: int) -> tuple[Float[np.ndarray, "p p"], Float[np.ndarra
 
 
 def stamp(
-    patches: Float[np.ndarray, "m p p"], opacity: Float[np.ndarray, " n"], centres: Int[np.ndarray, "n 2"],
-    height: int, width: int,
+    patches: Float[np.ndarray, "m p p"],
+    opacity: Float[np.ndarray, " n"],
+    centres: Int[np.ndarray, "n 2"],
+    height: int,
+    width: int,
 ) -> Float[np.ndarray, "h w"]:
     """Opacity in [0, 1] of n patches laid over each other: 1 - prod(1 - patch), as independent occluders do.
 

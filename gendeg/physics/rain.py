@@ -45,8 +45,12 @@ def rain(
 
 
 def compose(
-    clean: Float[np.ndarray, "h w 3"], far: Float[np.ndarray, "h w"], near: Float[np.ndarray, "h w"],
-    transmission: Float[np.ndarray, "h w 1"], light: Float[np.ndarray, " 3"], airlight: Float[np.ndarray, " 3"],
+    clean: Float[np.ndarray, "h w 3"],
+    far: Float[np.ndarray, "h w"],
+    near: Float[np.ndarray, "h w"],
+    transmission: Float[np.ndarray, "h w 1"],
+    light: Float[np.ndarray, " 3"],
+    airlight: Float[np.ndarray, " 3"],
 ) -> Float[np.ndarray, "h w 3"]:
     """From back to front: scene, far streaks, veil, near streaks (equation in `rain`); all in [0, 1]."""
     behind = cover(cover(clean, far[..., None], light), 1 - transmission, airlight)
@@ -79,7 +83,9 @@ def streak_layers(
 
 
 def streak_profile(
-    along: Float[np.ndarray, "..."], across: Float[np.ndarray, "..."], length: Float[np.ndarray, "..."] | float,
+    along: Float[np.ndarray, "..."],
+    across: Float[np.ndarray, "..."],
+    length: Float[np.ndarray, "..."] | float,
     width: Float[np.ndarray, "..."] | float,
 ) -> Float[np.ndarray, "..."]:
     """Opacity in [0, 1] of a round drop that moves `length` pixels at even speed: a soft box times a Gaussian.

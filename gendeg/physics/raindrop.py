@@ -99,7 +99,9 @@ def run_lobes(radius: Float[np.ndarray, " n"], generator: np.random.Generator) -
 
 
 def lay_drops(
-    thickness: Float[np.ndarray, "h w"], drops: Float[np.ndarray, "m p p"], corners: Int[np.ndarray, "n 2"],
+    thickness: Float[np.ndarray, "h w"],
+    drops: Float[np.ndarray, "m p p"],
+    corners: Int[np.ndarray, "n 2"],
     area: float,
 ) -> Float[np.ndarray, "h w"]:
     """Thickness in pixels with drops laid at n corners (row, column) until they wet `area` square pixels.

@@ -54,9 +54,7 @@ def snow_light(
     return np.clip(flake, 0, 1).astype(np.float32), np.clip(airlight, 0, 1).astype(np.float32)
 
 
-def flake_layers(
-    coverage: float, strength: float, scale: float, generator: np.random.Generator
-) -> list[FlakeLayer]:
+def flake_layers(coverage: float, strength: float, scale: float, generator: np.random.Generator) -> list[FlakeLayer]:
     """Far, middle and near flakes, far first: nearer is larger, faster, more out of focus and more transparent."""
     scale = max(scale, 0.5)
     shares = generator.dirichlet([5, 6, 3]) * coverage
@@ -70,7 +68,11 @@ def flake_layers(
 
 
 def flake_patches(
-    radius: Float[np.ndarray, " n"], softness: float, path: float, direction: float, half: int,
+    radius: Float[np.ndarray, " n"],
+    softness: float,
+    path: float,
+    direction: float,
+    half: int,
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "n p p"]:
     """Irregular soft flakes in [0, 1], p = 2 * half + 1, averaged over a `path` of that many pixels.

@@ -235,3 +235,17 @@ class Interrupted(GendegError):
     def __init__(self, signal: int):
         self.signal = signal
         super().__init__("stopped; nothing is half-written: the same command again goes on from here")
+
+
+class UploadFailed(GendegError):
+    def __init__(self, name: str, reason: str):
+        self.name, self.reason = name, " ".join(reason.split())
+        super().__init__(f"{name}: upload failed ({self.reason}); log in (hf auth login), then the same command goes on")
+
+
+class WorkersFailed(GendegError):
+    """Shards that another engine's workers could not make."""
+
+    def __init__(self, shards: Iterable[str], reason: str):
+        self.shards, self.reason = tuple(shards), " ".join(reason.split())
+        super().__init__(f"{len(self.shards)} shards could not be made ({self.reason}); the same command goes on from here")

@@ -38,8 +38,8 @@ def parse_mix(text: str) -> Mix:
     Raises `UnknownDegradation` when the name, or the combination, is not one the model knows.
     """
     names = text.strip().lower().replace("-", "_").split("+")
-    by_members = {frozenset(mix): mix for mix in KNOWN}
-    found = by_members.get(frozenset(n for n in names if n in set(Degradation)))  # type: ignore[arg-type]
+    by_members = {frozenset(map(str, mix)): mix for mix in KNOWN}
+    found = by_members.get(frozenset(names))
     if found is None or len(found) != len(names):
         raise UnknownDegradation(text, known=[mix_name(mix) for mix in KNOWN])
     return found

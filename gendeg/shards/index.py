@@ -69,7 +69,7 @@ def read_mark(layout: Layout, name: ShardName) -> Mark | None:
     path = layout.mark(name)
     try:
         mark = Mark(**read_json_object(path))
-        mark.failed  # noqa: B018  # each is a failure of the schema
+        mark.failed  # each is a failure of the schema
     except MissingPath:
         return None
     except (BadManifest, TypeError, GendegError) as error:
@@ -116,6 +116,13 @@ def read_index_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         return pq.read_table(path, columns=columns, partitioning=None)
     except (OSError, pa.ArrowException) as error:
         raise DamagedDataset(path, f"not an index ({error})") from error
+
+
+def read_member(shard: Path, member: Member) -> bytes:
+    """Straight from its place in the tar. Raises `OSError`."""
+    with open(shard, "rb") as stream:
+        stream.seek(member.offset)
+        return stream.read(member.size)
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from gendeg.primitives.errors import FolderInUse, OutputNotWritable
 from gendeg.primitives.files import ensure_writable

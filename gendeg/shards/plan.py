@@ -88,7 +88,7 @@ class PlanWriter:
         self.path, self.temporary = path, path.with_name(f".{path.name}{TEMPORARY}")
         self.shards: list[PlannedShard] = []
         try:
-            self._stream = open(self.temporary, "wb")  # noqa: SIM115
+            self._stream = open(self.temporary, "wb")
             self._writer = pq.ParquetWriter(self._stream, PLAN_SCHEMA, compression="zstd")
         except OSError as error:
             raise OutputNotWritable(path, error.strerror or str(error)) from error

@@ -69,7 +69,7 @@ class ShardWriter:
     def __enter__(self) -> "ShardWriter":
         ensure_writable(self.path.parent)
         try:
-            self._stream = open(self.temporary, "wb")  # noqa: SIM115
+            self._stream = open(self.temporary, "wb")
         except OSError as error:
             raise OutputNotWritable(self.path, error.strerror or str(error)) from error
         return self

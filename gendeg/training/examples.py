@@ -20,6 +20,7 @@ from gendeg.primitives.rng import for_sample
 
 Item = TypeVar("Item")
 U8Image = UInt8[np.ndarray, "h w 3"]
+Crop = UInt8[np.ndarray, "size size 3"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def prefetch(make: Callable[[int], Item], steps: Sequence[int], threads: int) ->
             yield done
 
 
-def crop_pair(clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator) -> tuple[U8Image, U8Image]:
+def crop_pair(clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator) -> tuple[Crop, Crop]:
     """One random square of both, mirrored half of the time; images smaller than the square are enlarged first.
 
     Raises `ValueError` when the two differ in size.

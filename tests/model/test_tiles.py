@@ -41,7 +41,9 @@ def test_opposite_ramps_sum_to_one_where_they_meet():
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("tile", "overlap", "multiple"), [(8, 2, 1), (8, 2, 4), (8, 2, 8), (16, 4, 2), (32, 8, 1), (8, 0, 1)])
+@pytest.mark.parametrize(
+    ("tile", "overlap", "multiple"), [(8, 2, 1), (8, 2, 4), (8, 2, 8), (16, 4, 2), (32, 8, 1), (8, 0, 1)]
+)
 def test_identity_comes_back(size, tile, overlap, multiple):
     x = image(*size)
     torch.testing.assert_close(over_tiles(lambda window: window, [x], tile, overlap, multiple), x)

@@ -64,7 +64,9 @@ def test_no_file_and_no_pairs(tmp_path):
 
 
 def test_groups_are_sorted_and_complete():
-    pairs = [replace(PAIR, degradation=d, source=s) for d, s in (("snow", "b"), ("haze", "b"), ("haze", "a"), ("snow", "b"))]
+    pairs = [
+        replace(PAIR, degradation=d, source=s) for d, s in (("snow", "b"), ("haze", "b"), ("haze", "a"), ("snow", "b"))
+    ]
     groups = by_degradation_and_source(pairs)
     assert list(groups) == [("haze", "a"), ("haze", "b"), ("snow", "b")]
     assert [len(group) for group in groups.values()] == [1, 1, 2]

@@ -49,8 +49,9 @@ def test_longer_streak_is_fainter_for_the_same_drop():
 def test_coverage_is_the_mean_opacity(coverage):
     generator = np.random.default_rng(3)
     far = render_far_streaks(256, 256, [StreakLayer(12, 0.6, 0.4, coverage)], 0.3, generator)
-    near = np.mean([render_near_streaks(256, 256, StreakLayer(30, 1.2, 0.4, coverage), 0.3, generator).mean()
-                    for _ in range(6)])
+    near = np.mean(
+        [render_near_streaks(256, 256, StreakLayer(30, 1.2, 0.4, coverage), 0.3, generator).mean() for _ in range(6)]
+    )
     assert far.mean() == pytest.approx(coverage, rel=0.2)
     assert near == pytest.approx(coverage, rel=0.35)
 
@@ -83,8 +84,10 @@ def test_veil_takes_the_asked_share(loss):
 
 def test_mu_rises_with_strength_from_nearly_nothing():
     clean = photo()
-    mus = [np.mean([np.abs(rain(clean, s, np.random.default_rng(seed)) - clean).mean() for seed in range(5)])
-           for s in (0, 0.2, 0.4, 0.6, 0.8, 1)]
+    mus = [
+        np.mean([np.abs(rain(clean, s, np.random.default_rng(seed)) - clean).mean() for seed in range(5)])
+        for s in (0, 0.2, 0.4, 0.6, 0.8, 1)
+    ]
     assert mus[0] < 1e-6
     assert all(later > 1.3 * earlier for earlier, later in pairwise(mus))
     assert 0.08 < mus[4] < 0.2

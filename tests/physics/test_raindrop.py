@@ -27,9 +27,7 @@ def photo(height: int = 96, width: int = 128) -> np.ndarray:
 
 
 def optics(**changes) -> DropOptics:
-    plain = DropOptics(
-        distance=120.0, defocus=1.5, opacity=1.0, gain=1.0, rim=0.0, glint=0.0, glint_slope=(0.5, 0.0)
-    )
+    plain = DropOptics(distance=120.0, defocus=1.5, opacity=1.0, gain=1.0, rim=0.0, glint=0.0, glint_slope=(0.5, 0.0))
     return replace(plain, **changes)
 
 
@@ -119,8 +117,10 @@ def test_water_covers_about_the_asked_share(coverage):
 
 def test_mu_rises_with_strength_from_nearly_nothing():
     clean = photo()
-    mus = [np.mean([np.abs(raindrop(clean, s, np.random.default_rng(seed)) - clean).mean() for seed in range(10)])
-           for s in (0, 0.2, 0.4, 0.6, 0.8, 1)]
+    mus = [
+        np.mean([np.abs(raindrop(clean, s, np.random.default_rng(seed)) - clean).mean() for seed in range(10)])
+        for s in (0, 0.2, 0.4, 0.6, 0.8, 1)
+    ]
     assert mus[0] < 1e-6
     assert all(later > 1.1 * earlier for earlier, later in pairwise(mus))
     assert 0.02 < mus[4] < 0.15

@@ -32,8 +32,9 @@ def test_a_flake_is_opaque_inside_clear_outside_and_about_its_size():
 
 
 def test_wind_spreads_a_flake_along_its_direction_and_adds_no_light():
-    still, moved = (flake_patches(np.full(30, 3.0), 0.8, path, np.radians(60), 18, np.random.default_rng(2))
-                    for path in (0.0, 14.0))
+    still, moved = (
+        flake_patches(np.full(30, 3.0), 0.8, path, np.radians(60), 18, np.random.default_rng(2)) for path in (0.0, 14.0)
+    )
     np.testing.assert_allclose(moved.sum(axis=(1, 2)), still.sum(axis=(1, 2)), rtol=0.02)
     assert moved.max() < 0.8 * still.max()
     rows, columns = np.mgrid[-18:19, -18:19]
@@ -74,8 +75,10 @@ def test_flakes_whiten_a_dark_scene_evenly_in_colour():
 
 def test_mu_rises_with_strength_from_nearly_nothing():
     clean = photo()
-    mus = [np.mean([np.abs(snow(clean, s, np.random.default_rng(seed)) - clean).mean() for seed in range(5)])
-           for s in (0, 0.2, 0.4, 0.6, 0.8, 1)]
+    mus = [
+        np.mean([np.abs(snow(clean, s, np.random.default_rng(seed)) - clean).mean() for seed in range(5)])
+        for s in (0, 0.2, 0.4, 0.6, 0.8, 1)
+    ]
     assert mus[0] < 1e-6
     assert all(later > 1.3 * earlier for earlier, later in pairwise(mus))
     assert 0.08 < mus[4] < 0.2

@@ -1,0 +1,61 @@
+# Everything one does with this repository; `make` alone lists it. Nothing but make and Python 3.11 or newer is needed.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+# Test processes; JOBS=0 runs the tests in one, where a debugger can be used.
+JOBS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check format bench bundled clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv and install gendeg with every package pinned (once; again when a pin changes)
+
+# The build backend comes from the lock too, hence two steps and no build isolation.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11; set PYTHON=/path/to/python" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt pip hatchling editables
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+demo: export HF_HUB_OFFLINE = 1
+demo: setup ## degrade the sample photos: haze, then a sheet of all six at three intensities
+	$(BIN)/gendeg synth --type haze --intensity 0.6 --out out/demo/haze --overwrite
+	$(BIN)/gendeg synth --type all --intensity 0.3,0.6,0.9 --size 320 --out out/demo/all --overwrite
+	@echo "Open out/demo/all/sheet.png (and out/demo/haze/sheet.png)"
+
+test: setup ## the tests, without those marked slow
+	$(PYTEST) -n $(JOBS) -m "not slow"
+
+test-slow: setup ## only the tests marked slow
+	$(PYTEST) -m slow
+
+check: setup ## ruff, mypy, and the tests of layers, sizes and pins
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(PYTEST) -q tests/test_layers.py tests/test_sizes.py tests/test_lock.py
+
+format: setup ## let ruff arrange the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## time every script in benchmarks/ on this machine
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos (or a .txt list)
+	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }
+	$(BIN)/python -m gendeg bundle "$(CLEAN)" --recipe manifests/recipes/bundled.toml --out runs/bundled --install
+
+clean: ## remove what demo, build and the tools left; .venv and runs/ stay
+	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache
+	find gendeg tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,92 @@
+"""How long one image takes, stage by stage: load, encode, denoise, decode, correct. `make bench` runs it."""
+
+import argparse
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from gendeg.jobs.sample_photos import sample_photos
+from gendeg.model.guidance import branches
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.weights import BUNDLED, load_pipeline
+from gendeg.primitives.errors import GendegError
+from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_signed
+from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.rng import torch_generator
+from gendeg.prompts import make_prompt
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Seconds of each stage, one entry a repeat."""
+
+    device: str
+    seconds: dict[str, list[float]]
+
+    def time(self, stage: str, work: Callable[[], Result]) -> Result:
+        """Run the work; the clock stops when the device has finished it, not when it was told to begin."""
+        began = time.perf_counter()
+        result = work()
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        self.seconds.setdefault(stage, []).append(time.perf_counter() - began)
+        return result
+
+
+def degrade_once(pipeline: GenDegPipeline, image: torch.Tensor, steps: int, watch: Stopwatch) -> None:
+    """What `GenDegPipeline.__call__` does for one sample, with a clock at each stage; image is signed, 1 3 h w."""
+    prompts = [make_prompt("", (Degradation.HAZE,))]
+    chosen = branches(pipeline.config.guidance_text, pipeline.config.guidance_image)
+    generators = [torch_generator(0, 0, "bench")]
+    clean = watch.time("encode", lambda: pipeline.encode_clean(image))
+    full = watch.time("prompt", lambda: pipeline.encode_prompt(prompts, [0.15], [0.1]))
+    null = pipeline.encode_prompt([""], [float("nan")], [float("nan")])
+    latents = watch.time("denoise", lambda: pipeline.denoise(clean, full, null, chosen, generators, steps))
+    watch.time("decode", lambda: pipeline.decode_latents(latents, clean, structure_correction=False))
+    if pipeline.structure is not None:
+        watch.time("decode and correct", lambda: pipeline.decode_latents(latents, clean, structure_correction=True))
+
+
+def main() -> None:
+    options = _options()
+    watch = Stopwatch(options.device, {})
+    try:
+        pipeline = watch.time("load", lambda: load_pipeline(options.model, options.device))
+    except GendegError as error:
+        sys.exit(f"benchmarks/synth.py: {error}")
+    steps = options.steps or pipeline.config.steps
+    photo = resize_short_side(read_rgb(sample_photos()[0]), options.size)
+    image = torch.from_numpy(u8_to_signed(photo)).permute(2, 0, 1)[None]
+    degrade_once(pipeline, image, 1, Stopwatch(options.device, {}))  # the first call allocates and picks kernels
+    for _ in range(options.repeats):
+        degrade_once(pipeline, image, steps, watch)
+    passes = len(branches(pipeline.config.guidance_text, pipeline.config.guidance_image))
+    print(f"model {options.model}, {photo.shape[1]} x {photo.shape[0]}, {steps} steps of {passes} UNet passes")
+    print(f"device {options.device}, {torch.get_num_threads()} threads of {os.cpu_count()}, {platform.machine()}")
+    for stage, seconds in watch.seconds.items():
+        print(f"  {stage:<20} {statistics.median(seconds):8.3f} s   (median of {len(seconds)})")
+    print(f"  peak memory          {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:8.2f} GiB")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=BUNDLED, help="bundled, a folder or a hub id")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--size", type=int, default=256, help="short side in pixels")
+    parser.add_argument("--steps", type=int, default=0, help="0: the model's own number")
+    parser.add_argument("--repeats", type=int, default=3)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

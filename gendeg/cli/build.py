@@ -1,0 +1,228 @@
+"""gendeg plan, build, verify, repair, retry, status, push: a dataset from clean photos."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from gendeg.cli.errors import ERROR, SOME_FAILED
+from gendeg.configs import BuildConfig
+from gendeg.primitives.errors import Interrupted
+
+if TYPE_CHECKING:
+    from gendeg.jobs.build import Built
+    from gendeg.jobs.repair import Repaired
+    from gendeg.shards.description import Totals
+
+PLAN_EXAMPLE = "Example: gendeg plan photos/ --out gends/ --types all --per-image 6"
+BUILD_EXAMPLE = (
+    "Example: gendeg build photos/ --out gends/ --split train=0.98,validation=0.02. On many GPUs: accelerate launch -m gendeg build …"
+)
+VERIFY_EXAMPLE = "Example: gendeg verify gends/ --decode"
+REPAIR_EXAMPLE = "Example: gendeg repair gends/"
+RETRY_EXAMPLE = "Example: gendeg retry gends/"
+STATUS_EXAMPLE = "Example: gendeg status gends/ --json"
+PUSH_EXAMPLE = "Example: gendeg push gends/ user/name --private"
+
+Clean = Annotated[list[str], typer.Argument(help="Folders, tars, images, tables (.txt .csv .jsonl .parquet), hf:NAME.")]
+Out = Annotated[Path, typer.Option(help="The dataset's folder.")]
+Types = Annotated[str, typer.Option(help="Degradations and mixes (rain+haze), a comma list, or all six.")]
+PerImage = Annotated[int, typer.Option(min=1, help="Samples of each photo; the types go round.")]
+Samples = Annotated[int, typer.Option(min=0, help="Samples in all, spread over the photos; 0: by --per-image.")]
+IntensityOption = Annotated[str, typer.Option(help="prior (as the published sources are), a value 0.6, or a range 0.2-0.8.")]
+Priors = Annotated[str, typer.Option(help="A folder of priors; default: those that come along.")]
+Split = Annotated[str, typer.Option(help="Shares of train, validation, test; a photo is in one of them.")]
+Size = Annotated[int, typer.Option(min=0, help="Scale the short side to this many pixels; 0: as it is.")]
+Square = Annotated[bool, typer.Option("--square", help="Cut the middle square.")]
+Format = Annotated[Literal["auto", "png", "jpg"], typer.Option(help="Of the clean half; auto keeps JPEG files untouched.")]
+Include = Annotated[list[Path] | None, typer.Option(help="Manifest of existing pairs to put beside (more than once).")]
+ShardSize = Annotated[int, typer.Option(min=1, help="Samples in a tar: what one worker does at a time.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images of one size made at a time.")]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
+Model = Annotated[str, typer.Option(help="bundled, a model folder, or a hub id.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Sampling steps; default: the model's.")]
+GuidanceText = Annotated[float | None, typer.Option(help="Text guidance; default: the model's.")]
+GuidanceImage = Annotated[float | None, typer.Option(help="Image guidance; default: the model's.")]
+Structure = Annotated[bool, typer.Option(help="Put the photo's detail back after decoding.")]
+Precision = Annotated[Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="auto: fp16 on a GPU, fp32 elsewhere.")]
+Attempts = Annotated[int, typer.Option(min=1, help="Tries of a sample that the filter refuses.")]
+Tolerance = Annotated[float, typer.Option(help="|mu measured - mu asked for| that passes; 1: any.")]
+StructureKept = Annotated[float, typer.Option(help="Least correlation of structure with the photo; -1: any.")]
+License = Annotated[str, typer.Option("--license", help="Licence of the dataset, for its card.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Workers = Annotated[int, typer.Option(min=1, help="Threads of each process that read and encode.")]
+CheckDisk = Annotated[bool, typer.Option(help="Stop before the start when the disk has not enough room.")]
+Timed = Annotated[bool, typer.Option("--estimate/--no-estimate", help="Time a few steps of the model for the hours.")]
+Folder = Annotated[Path, typer.Argument(help="The dataset's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+
+
+def plan(
+    clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
+    intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
+    square: Square = False, format: Format = "auto", include: Include = None, shard_size: ShardSize = 500,
+    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", steps: Steps = None,
+    guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None, structure_correction: Structure = True,
+    precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
+    license: License = "other", device: Device = "auto", estimate: Timed = True,
+) -> int:  # fmt: skip
+    """Decide every sample of a dataset and write the plan; makes none. The same options to build carry it out."""
+    config = _config(dict(locals()))
+    from gendeg.jobs.build import plan as make_plan
+
+    description, expected = make_plan(config)
+    _say_left_out(description.left_out)
+    hours = "" if expected.seconds is None else f", about {expected.seconds * description.samples / 3600:.2f} hours on one process like this"
+    size_text = f"about {expected.bytes * description.samples / 1e9:.2f} GB"
+    _say(f"{description.samples} samples in {len(description.shards)} shards, {size_text}{hours}; nothing was made")
+    return 0
+
+
+def build(
+    clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
+    intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
+    square: Square = False, format: Format = "auto", include: Include = None, shard_size: ShardSize = 500,
+    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", steps: Steps = None,
+    guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None, structure_correction: Structure = True,
+    precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
+    license: License = "other", device: Device = "auto", workers: Workers = 4,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="ray: every shard is a task of a Ray cluster.")] = "local",
+    grace: Annotated[float, typer.Option(min=0, help="Seconds a shard gets to finish after Ctrl-C or SIGTERM.")] = 20.0,
+    check_disk: CheckDisk = True, estimate: Timed = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, say what would be made, and stop.")] = False,
+) -> int:  # fmt: skip
+    """Make a dataset of clean and degraded pairs: sharded, resumable (the same command again), the same bytes every time."""
+    config = _config(dict(locals()))
+    from gendeg.jobs.build import build as make_dataset
+
+    try:
+        built = make_dataset(config)
+    except Interrupted as error:
+        _say(str(error))
+        return 128 + error.signal
+    return 0 if built is None else _report(built)
+
+
+def verify(
+    folder: Folder,
+    decode: Annotated[bool, typer.Option("--decode", help="Decode every image, and measure some again.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Done marks and sizes only.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Check a dataset against its plan and hashes; names shard and sample of every problem. Exit code 1 if there are any."""
+    from gendeg.jobs.verify import verify as find_problems
+    from gendeg.shards.verify import Depth
+
+    count = 0
+    for problem in find_problems(folder, Depth(bytes=not quick, images=decode)):
+        count += 1
+        row = {"shard": problem.shard, "key": problem.key, "problem": problem.what}
+        print(json.dumps(row) if as_json else problem, flush=True)
+    _say(f"{count} problems; gendeg repair {folder} puts them right" if count else f"{folder}: nothing wrong")
+    return ERROR if count else 0
+
+
+def repair(
+    folder: Folder, device: Device = "auto", workers: Workers = 4,
+    quick: Annotated[bool, typer.Option("--quick", help="Trust every shard whose size is right.")] = False,
+) -> int:  # fmt: skip
+    """Make again what is missing or damaged, to the same bytes."""
+    from gendeg.jobs.repair import repair as make_good
+    from gendeg.shards.verify import Depth
+
+    return _again(lambda: make_good(folder, Depth(bytes=not quick), device=device, workers=workers))
+
+
+def retry(folder: Folder, device: Device = "auto", workers: Workers = 4) -> int:
+    """Run failed samples again: refused ones with more attempts, unreadable photos if they can be read by now."""
+    from gendeg.jobs.repair import retry as run_again
+
+    return _again(lambda: run_again(folder, device=device, workers=workers))
+
+
+def status(folder: Folder, as_json: AsJson = False) -> int:
+    """How far a build is, also while it runs: shards, failures by reason, images per second, time left."""
+    from gendeg.jobs.status import status as look
+
+    now = look(folder)
+    stands, left = now.totals, now.seconds_left
+    row = {
+        "shards": stands.shards, "done": stands.done, "missing": stands.shards - stands.done, "planned": stands.planned,
+        "written": stands.written, "failed": stands.failed, "reasons": stands.reasons, "left_out": now.left_out,
+        "running": now.holder is not None, "processes": now.processes,
+        "images_per_second": round(now.images_per_second, 3), "seconds_left": None if left is None else round(left),
+    }  # fmt: skip
+    if as_json:
+        print(json.dumps(row))
+        return 0
+    print(f"shards   {stands.done} of {stands.shards} done, {stands.shards - stands.done} missing")
+    print(f"samples  {stands.written} written, {stands.failed} failed, of {stands.planned}{_reasons(stands.reasons)}")
+    if now.left_out:
+        print(f"photos   {sum(now.left_out.values())} left out{_reasons(now.left_out)}")
+    if now.holder is not None:
+        hours = "" if left is None else f", about {left / 3600:.2f} hours left"
+        who = f"process {now.holder.pid} on {now.holder.host}"
+        print(f"running  {who}: {now.images_per_second:.2f} images a second from {now.processes} processes{hours}")
+    return 0
+
+
+def push(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(help="user/name on the Hugging Face hub.")],
+    private: Annotated[bool, typer.Option("--private", help="Only for you, if it is new.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be uploaded.")] = False,
+) -> int:
+    """Upload a finished dataset to the Hugging Face hub; after a break, the same command goes on."""
+    from gendeg.jobs.push import plan_upload
+    from gendeg.jobs.push import push as upload
+
+    if dry_run:
+        planned = plan_upload(folder)
+        print("\n".join(planned.files))
+        _say(f"{len(planned.files)} files, {planned.bytes / 1e9:.2f} GB; nothing was uploaded")
+        return 0
+    print(upload(folder, name, private))
+    return 0
+
+
+def _config(options: dict[str, object]) -> BuildConfig:
+    clean, include = options.pop("clean"), options.pop("include")
+    return BuildConfig(clean=tuple(clean), include=tuple(include or ()), **options)  # type: ignore[arg-type]
+
+
+def _report(built: "Built") -> int:
+    _say_left_out(built.left_out)
+    _say_totals(built.totals)
+    unreadable = any(reason != "duplicate" for reason in built.left_out)
+    return SOME_FAILED if built.totals.failed or unreadable else 0
+
+
+def _again(run) -> int:  # type: ignore[no-untyped-def]
+    try:
+        done: Repaired = run()
+    except Interrupted as error:
+        _say(str(error))
+        return 128 + error.signal
+    _say(f"{len(done.shards)} shards made again")
+    _say_totals(done.totals)
+    return ERROR if done.changed else SOME_FAILED if done.totals.failed else 0
+
+
+def _say_totals(stands: "Totals") -> None:
+    _say(f"{stands.written} of {stands.planned} samples written, {stands.failed} failed{_reasons(stands.reasons)}")
+
+
+def _say_left_out(reasons: Mapping[str, int]) -> None:
+    if reasons:
+        _say(f"{sum(reasons.values())} photos left out{_reasons(reasons)}")
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return " (" + ", ".join(f"{reason} {count}" for reason, count in counts.items()) + ")" if counts else ""
+
+
+def _say(text: str) -> None:
+    print(f"gendeg: {text}", file=sys.stderr)

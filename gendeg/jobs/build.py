@@ -1,0 +1,152 @@
+"""gendeg build: plan, make what is missing, and finish the dataset; the same command again resumes."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gendeg.configs import BuildConfig
+from gendeg.jobs.estimate import Estimate, estimate
+from gendeg.jobs.finish import finish
+from gendeg.jobs.prepare import check_config, prepare, versions
+from gendeg.jobs.stopping import Stopper
+from gendeg.jobs.team import Team, assemble
+from gendeg.jobs.workshop import Model, Workshop, load_model, sampler_of
+from gendeg.primitives.errors import DifferentRun, NotEnoughRoom
+from gendeg.primitives.files import ensure_writable
+from gendeg.primitives.progress import bar
+from gendeg.primitives.ranks import share
+from gendeg.shards.description import Description, Totals, missing_shards, totals
+from gendeg.shards.index import Mark
+from gendeg.shards.layout import TEMPORARY, Layout
+from gendeg.shards.lock import FolderLock
+from gendeg.shards.plan import PlannedShard
+
+
+@dataclass(frozen=True)
+class Built:
+    """What stands on the disk after a run, counted there; photos without samples by reason. `made` is this run's."""
+
+    totals: Totals
+    left_out: dict[str, int]
+    made: int
+
+
+def plan(config: BuildConfig) -> tuple[Description, Estimate]:
+    """gendeg plan: decides every sample and writes the plan, without making any."""
+    check_config(config)
+    model = load_model(config)
+    layout = Layout(config.out)
+    ensure_writable(layout.side)
+    with FolderLock(layout.lock, layout.root):
+        description = prepare(config, model.facts)
+        return description, estimate(config, description, model)
+
+
+def build(config: BuildConfig) -> Built | None:
+    """This process's part of a build. None from all but the first process, and from a dry run.
+
+    Raises `FolderInUse`, `DifferentRun`, `NotEnoughRoom`, `OutputNotWritable`, `Interrupted`, and what plan and model raise.
+    """
+    check_config(config)
+    with assemble() as team:
+        model = load_model(config)
+        if not team.leads:
+            _follow(config, team, model)
+            return None
+        try:
+            layout = Layout(config.out)
+            ensure_writable(layout.side)
+            with FolderLock(layout.lock, layout.root):
+                return _lead(config, team, model)
+        except BaseException:
+            if not team.told:
+                team.tell(None)  # the others wait for their work
+            raise
+
+
+def _lead(config: BuildConfig, team: Team, model: Model) -> Built | None:
+    layout = Layout(config.out)
+    description = prepare(config, model.facts)
+    _say_versions(description)
+    missing = missing_shards(layout, description)
+    if missing:
+        check_room(config, description, missing, estimate(config, description, model))
+    if config.dry_run:
+        team.tell(None)
+        return None
+    sweep(layout)
+    team.tell((description.fingerprint, [shard.index for shard in missing]))
+    made = _work(config, team, model, description, missing)
+    team.collect(made)
+    finish(layout, description)
+    return Built(totals(layout, description), description.left_out, made)
+
+
+def _follow(config: BuildConfig, team: Team, model: Model) -> None:
+    """Waits for the plan, makes this process's share of it, and waits for the others."""
+    from gendeg.shards.description import read_description
+
+    told = team.tell(None)
+    if told is None:
+        return
+    fingerprint, numbers = told
+    description = read_description(Layout(config.out))
+    if description.fingerprint != fingerprint or description.model_sha256 != model.facts.sha256:
+        raise DifferentRun(config.out, ["model or folder on another machine"])
+    shards = description.planned_shards
+    team.collect(_work(config, team, model, description, [shards[number] for number in numbers]))
+
+
+def _work(
+    config: BuildConfig, team: Team, model: Model, description: Description, missing: Sequence[PlannedShard]
+) -> int:
+    """Makes this process's share; returns the samples written."""
+    written: list[int] = []
+    if config.engine == "ray":
+        from gendeg.jobs.ray_engine import make_with_ray
+
+        return make_with_ray(config, description, missing)
+    mine = share(missing, team.world.rank, team.world.size)
+    with Stopper(config.grace) as stopper, bar("shards", total=len(mine), wanted=config.progress) as progress:
+        workshop = Workshop(config, description, sampler_of(model, description), team.world.rank, stopper)
+
+        def done(mark: Mark) -> None:
+            written.append(mark.written)
+            progress.update()
+            progress.set_postfix(written=sum(written))
+
+        try:
+            workshop.make_all(mine, done)
+        finally:
+            workshop.close()
+    return sum(written)
+
+
+def check_room(config: BuildConfig, description: Description, missing: Sequence[PlannedShard], expected: Estimate) -> None:
+    """Says what is to come. Raises `NotEnoughRoom` before anything is made."""
+    count = sum(shard.samples for shard in missing)
+    hours = "" if expected.seconds is None else f", about {expected.seconds * count / 3600:.2f} hours on one process like this"
+    needed = int(expected.bytes * count)
+    print(
+        f"gendeg: {description.samples} samples in {len(description.shards)} shards planned from {description.photos} photos; "
+        f"to make: {count} in {len(missing)}, about {needed / 1e9:.2f} GB{hours}",
+        file=sys.stderr,
+    )
+    free = shutil.disk_usage(config.out).free
+    if config.check_disk and needed > free:
+        raise NotEnoughRoom(config.out, needed, free)
+
+
+def sweep(layout: Layout) -> None:
+    """Removes what a killed process left: temporary files, never a shard. Only while holding the lock."""
+    for folder in [layout.side, layout.marks, *(path for path in layout.root.iterdir() if path.is_dir())]:
+        for path in folder.glob(f".*{TEMPORARY}"):
+            path.unlink(missing_ok=True)
+
+
+def _say_versions(description: Description) -> None:
+    now = versions()
+    other = [f"{name} {now[name]} (was {was})" for name, was in description.made_with.items() if now.get(name) != was]
+    if other:
+        print(f"gendeg: other versions than at the start, so equal bytes are not sure: {', '.join(other)}", file=sys.stderr)

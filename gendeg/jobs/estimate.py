@@ -1,0 +1,59 @@
+"""What a build will take: bytes from a few photos of the plan, seconds from a few steps of the model."""
+
+import time
+from dataclasses import dataclass
+from statistics import mean
+
+from gendeg.configs import BuildConfig
+from gendeg.jobs.halves import CleanHalf, read_clean
+from gendeg.jobs.prepare import read_inputs
+from gendeg.jobs.sampler import Sampler, Settings
+from gendeg.jobs.workshop import Model, rules_of
+from gendeg.primitives.images import encode_image
+from gendeg.shards.description import Description
+from gendeg.shards.layout import Layout
+from gendeg.shards.plan import GENERATED, PlannedSample, PlanReader
+
+PHOTOS = 4  # that are looked at
+STEPS = 2  # that are timed; the rest is taken to go on like that
+OVERHEAD = 4096  # bytes of headers, padding and record of a sample
+NOISE = 1.15  # a degraded image compresses a little worse than its photo
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one sample. `seconds` is None where it was not measured."""
+
+    bytes: float
+    seconds: float | None
+
+
+def estimate(config: BuildConfig, description: Description, model: Model) -> Estimate:
+    """Reads photos of the middle of the plan, and runs one batch for a few steps (not with `estimate` off)."""
+    layout = Layout(config.out)
+    plan = PlanReader(layout.plan)
+    rows = plan.rows(len(description.shards) // 2)
+    rules, inputs = rules_of(description), read_inputs(layout)
+    looked = [(row, half) for row in rows[:: max(1, len(rows) // PHOTOS)][:PHOTOS]
+              if isinstance(half := read_clean(rules, inputs, row), CleanHalf)]  # fmt: skip
+    if not looked:
+        return Estimate(OVERHEAD, None)
+    sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
+    generated = [both for both in looked if both[0].origin == GENERATED]
+    seconds = _seconds(model, *generated[0], description) if generated and config.estimate else None
+    return Estimate(mean(sizes), seconds)
+
+
+def _seconds(model: Model, row: PlannedSample, half: CleanHalf, description: Description) -> float:
+    """Of one sample in a full batch."""
+    facts, count = model.facts, int(description.settings["batch_size"])
+
+    def run(steps: int) -> float:
+        settings = Settings(steps, facts.guidance_text, facts.guidance_image, bool(description.settings["structure_correction"]))
+        sampler, start = Sampler(model.pipeline, settings), time.perf_counter()
+        sampler.run([row] * count, [half.image] * count, 0)
+        return time.perf_counter() - start
+
+    run(1)  # the first call is slower than all others
+    few, more = run(1), run(1 + STEPS)
+    return (few + max(0.0, more - few) / STEPS * (facts.steps - 1)) / count

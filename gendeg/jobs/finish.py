@@ -1,0 +1,119 @@
+"""The last step of a build: one table of all records and the dataset card, both from what stands on the disk."""
+
+import os
+import tomllib
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import fields
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from gendeg.primitives.errors import IncompleteDataset, OutputNotWritable
+from gendeg.primitives.files import atomic_write, data_root, fsync_folder
+from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.records import Record
+from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
+from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.shards.description import Description, done_marks, missing_shards, totals
+from gendeg.shards.index import INDEX_SCHEMA, read_index, read_index_table, read_member
+from gendeg.shards.layout import TEMPORARY, Layout
+
+MANIFEST_SCHEMA = pa.schema([pa.field("shard", pa.string()), pa.field("split", pa.string()), *INDEX_SCHEMA])
+
+
+def finish(layout: Layout, description: Description) -> None:
+    """Writes manifest.parquet, README.md and the picture. Raises `IncompleteDataset` when shards are missing."""
+    missing = missing_shards(layout, description)
+    if missing:
+        raise IncompleteDataset(layout.root, len(missing))
+    _write_manifest(layout, description)
+    _write_picture(layout, description)
+    atomic_write(layout.card, make_card(card_facts(layout, description)))
+
+
+def _write_manifest(layout: Layout, description: Description) -> None:
+    """A row group a shard; memory holds one."""
+    temporary = layout.manifest.with_name(f".{layout.manifest.name}{TEMPORARY}")
+    try:
+        with open(temporary, "wb") as stream:
+            with pq.ParquetWriter(stream, MANIFEST_SCHEMA, compression="zstd") as writer:
+                for shard, _ in done_marks(layout, description):
+                    rows = read_index_table(layout.index(shard.name))
+                    both = [pa.repeat(pa.scalar(text), len(rows)) for text in (f"{shard.name}.tar", shard.name.split)]
+                    writer.write_table(pa.table([*both, *rows.columns], schema=MANIFEST_SCHEMA))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, layout.manifest)
+        fsync_folder(layout.side)
+    except OSError as error:
+        raise OutputNotWritable(layout.manifest, error.strerror or str(error)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+# --- the card ---
+
+
+def card_facts(layout: Layout, description: Description) -> CardFacts:
+    """Counted from the manifest and the marks on the disk."""
+    table = pq.read_table(layout.manifest, columns=["degradation", "split", "mu", "origin", "source"])
+    sizes: dict[tuple[str, str], int] = defaultdict(int)
+    for shard, mark in done_marks(layout, description):
+        sizes[shard.name.degradation, shard.name.split] += mark.bytes
+    return CardFacts(
+        name=layout.root.absolute().name,
+        license=str(description.settings["license"]),
+        clean_column=f"clean.{description.settings['format']}",
+        record_types={field.name: field.type.__name__ for field in fields(Record)},  # type: ignore[union-attr]
+        parts=_parts(table, sizes),
+        failures=totals(layout, description).reasons,
+        left_out=description.left_out,
+        included=_included(table),
+        model=description.model,
+        model_sha256=description.model_sha256,
+        settings=description.settings,
+        fingerprint=description.fingerprint,
+    )
+
+
+def _parts(table: pa.Table, sizes: dict[tuple[str, str], int]) -> list[Part]:
+    parts = []
+    for (kind, split), size in sorted(sizes.items()):
+        here = table.filter(pc.and_(pc.equal(table["degradation"], kind), pc.equal(table["split"], split)))
+        if len(here):  # a split without a sample would be an error of the reader
+            low, middle, high = np.quantile(here.column("mu").to_numpy(), (0.05, 0.5, 0.95)).tolist()
+            parts.append(Part(kind, split, len(here), size, (low, middle, high)))
+    return sorted(parts, key=lambda part: (part.degradation, ("train", "validation", "test").index(part.split)))
+
+
+def _included(table: pa.Table) -> list[IncludedSource]:
+    """Sources of existing pairs, with the licence that manifests/sources knows of them."""
+    there = table.filter(pc.not_equal(table["origin"], "generated")).column("source").value_counts().to_pylist()
+    counts = {row["values"]: row["counts"] for row in there}
+    return [IncludedSource(name, counts[name], *_known_source(name)) for name in sorted(counts)]
+
+
+def _known_source(name: str) -> tuple[str, str]:
+    for path in sorted((data_root("manifests") / "sources").glob("*.toml")):
+        row = tomllib.loads(path.read_text(encoding="utf-8"))
+        if name in (path.stem, row.get("name")):
+            return str(row.get("licence", "not known")), str(row.get("homepage", ""))
+    return "not known to gendeg: ask whoever you have the pairs from", ""
+
+
+def _write_picture(layout: Layout, description: Description) -> None:
+    """The first pairs of each degradation, clean beside degraded."""
+    first: dict[str, list[Cell]] = defaultdict(list)
+    for shard, _ in done_marks(layout, description):
+        cells = first[shard.name.degradation]
+        for entry in read_index(layout, shard.name)[: max(0, 2 - len(cells) // 2)]:
+            clean, degraded = (read_member(layout.shard(shard.name), member) for member in entry.members[:2])
+            label = f"{entry.record.degradation}, mu {entry.record.mu:.3f}"
+            cells += [Cell(read_rgb(clean), "clean"), Cell(read_rgb(degraded), label)]
+    rows = [cells for _, cells in sorted(first.items()) if cells]
+    if rows:
+        write_image(draw_sheet(rows, 192), layout.picture, "png")

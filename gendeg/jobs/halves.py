@@ -1,0 +1,135 @@
+"""Planned sample → the two halves as they are stored: reading, checking, resizing, encoding. Threads do this."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.pairs.judge import NOT_FINITE, Verdict, judge
+from gendeg.pairs.photos import Input, public_name, read_photo
+from gendeg.primitives.errors import BadImage
+from gendeg.primitives.files import sha256_bytes
+from gendeg.primitives.images import encode_image, read_header, read_rgb, stored_view
+from gendeg.primitives.records import Failure, Record
+from gendeg.shards.plan import EXISTING, PlannedSample
+from gendeg.shards.writer import StoredSample
+
+U8Image = UInt8[np.ndarray, "h w 3"]
+CHANGED, SIZE_MISMATCH = "changed", "size_mismatch"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides a sample beside its row of the plan and the model's pixels."""
+
+    model: str
+    model_sha256: str
+    steps: int
+    guidance_text: float
+    guidance_image: float
+    size: int
+    square: bool
+    format: str
+    tolerance: float
+    structure: float
+
+
+@dataclass(frozen=True)
+class CleanHalf:
+    """The clean image as it is stored, and the pixels that those bytes hold."""
+
+    data: bytes
+    image: U8Image
+
+
+Made = tuple[StoredSample, Record] | Failure
+
+
+def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> CleanHalf | Failure:
+    """Reads, checks against the plan's hash, resizes, encodes. A bad file is a `Failure` with its reason."""
+    try:
+        path = _path(sample.clean_path)
+        data = read_photo(inputs[sample.input], path, sample.clean_offset, sample.clean_length)
+        if sha256_bytes(data) != sample.clean_sha256:
+            return failure(sample, 0, CHANGED, f"{path}: other bytes than when the plan was made")
+        image = read_rgb(data)
+    except BadImage as error:
+        return failure(sample, 0, error.reason, str(BadImage(_path(sample.clean_path), error.reason, error.detail)))
+    if sample.keep:
+        return CleanHalf(data, image)
+    image = stored_view(image, rules.size, rules.square)
+    stored = encode_image(image, rules.format)  # type: ignore[arg-type]
+    return CleanHalf(stored, image if rules.format == "png" else read_rgb(stored))  # jpg: what it decodes to is the truth
+
+
+def finish_generated(
+    rules: Rules, sample: PlannedSample, clean: CleanHalf, image: U8Image | None, attempt: int, corrected: bool
+) -> Made:
+    """Judges and encodes one image of the model."""
+    if image is None:
+        return failure(sample, attempt, NOT_FINITE, "the model gave numbers that are not finite")
+    verdict = judge(clean.image, image, sample.mu, rules.tolerance, rules.structure)
+    if verdict.reason:
+        return failure(sample, attempt, verdict.reason, verdict.message)
+    told: dict[str, Any] = {
+        "intensity": sample.intensity, "mu_requested": sample.mu, "sigma_requested": sample.sigma,
+        "model": rules.model, "model_sha256": rules.model_sha256, "steps": rules.steps,
+        "guidance_text": rules.guidance_text, "guidance_image": rules.guidance_image,
+        "structure_correction": corrected,
+    }  # fmt: skip
+    return _stored(rules, sample, clean, encode_image(image, "png"), verdict.measured, attempt, told)
+
+
+def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample, clean: CleanHalf) -> Made:
+    """The degraded half of a pair that exists already; its bytes stay untouched when they are an RGB PNG of that size."""
+    path = _path(sample.degraded_path)
+    try:
+        data = read_photo(inputs[sample.input], path, -1, -1)
+        header, image = read_header(data), read_rgb(data)
+    except BadImage as error:
+        return failure(sample, 0, error.reason, str(BadImage(path, error.reason, error.detail)))
+    view = stored_view(image, rules.size, rules.square)
+    if view.shape != clean.image.shape:
+        return failure(sample, 0, SIZE_MISMATCH, f"{path}: not as large as its clean image")
+    untouched = header.plain == "png" and view.shape == image.shape
+    measured = measure_intensity(clean.image, view)
+    told: dict[str, Any] = {
+        "intensity": 0.0, "mu_requested": measured.mu, "sigma_requested": measured.sigma, "model": "",
+        "model_sha256": "", "steps": 0, "guidance_text": 0.0, "guidance_image": 0.0, "structure_correction": False,
+    }  # fmt: skip
+    return _stored(rules, sample, clean, data if untouched else encode_image(view, "png"), measured, 0, told)
+
+
+def failure(sample: PlannedSample, attempt: int, reason: str, message: str) -> Failure:
+    """A planned sample that was not made."""
+    return Failure(
+        key=sample.key, failed=reason, message=public_name(message), degradation=sample.degradation, seed=sample.seed,
+        attempt=attempt, clean_path=public_name(_path(sample.clean_path)),
+    )  # fmt: skip
+
+
+def _stored(
+    rules: Rules, sample: PlannedSample, clean: CleanHalf, degraded: bytes, measured: Intensity, attempt: int,
+    told: dict[str, Any],
+) -> tuple[StoredSample, Record]:  # fmt: skip
+    height, width = clean.image.shape[:2]
+    record = Record(
+        key=sample.key, degradation=sample.degradation, caption=sample.caption, prompt=sample.prompt, mu=measured.mu,
+        sigma=measured.sigma, source=sample.source, seed=sample.seed, attempt=attempt, origin=_origin(sample),
+        clean_path=public_name(_path(sample.clean_path)), clean_sha256=sample.clean_sha256, width=width, height=height,
+        **told,
+    )  # fmt: skip
+    line = json.dumps(record.as_row(), allow_nan=False).encode()
+    return StoredSample(sample.key, clean.data, rules.format, degraded, line), record
+
+
+def _origin(sample: PlannedSample) -> str:
+    return "simulated" if sample.origin == EXISTING and sample.source == "simulated" else sample.origin
+
+
+def _path(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")

@@ -1,0 +1,196 @@
+"""The first step of a build: plan it, or find the plan that stands already and see that it is the same build."""
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from gendeg.configs import BuildConfig
+from gendeg.jobs.plan import look_at_pairs, look_at_photos, parse_split, statistics_of, write_plan
+from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
+from gendeg.pairs.scan import count_reasons
+from gendeg.primitives.errors import BadOption, DamagedDataset, DifferentRun, NotADataset
+from gendeg.primitives.files import (
+    atomic_write,
+    ensure_writable,
+    read_json_object,
+    sha256_bytes,
+    sha256_of,
+    write_jsonl,
+)
+from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.shards.description import Description, read_description, write_description
+from gendeg.shards.layout import Layout
+
+PLACES = ("clean", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk", "estimate", "dry_run",
+          "progress", "priors")  # fmt: skip
+"""Fields of the configuration that do not decide the bytes by themselves (inputs and plan have their own hashes)."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The model, as far as a plan has to know it."""
+
+    sha256: str
+    steps: int
+    guidance_text: float
+    guidance_image: float
+    precision: str
+
+
+def check_config(config: BuildConfig) -> None:
+    """Raises `BadOption` before anything is read or written."""
+    least = {"--per-image": config.per_image, "--shard-size": config.shard_size, "--batch-size": config.batch_size,
+             "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
+    for option, value in least.items():
+        if value < 1:
+            raise BadOption(option, f"must be at least 1, got {value}")
+    for option, value in {"--samples": config.samples, "--size": config.size}.items():
+        if value < 0:
+            raise BadOption(option, f"must not be negative, got {value}")
+    if config.engine not in ("local", "ray"):
+        raise BadOption("--engine", f"must be local or ray, not '{config.engine}'")
+    if config.steps is not None and config.steps < 1:
+        raise BadOption("--steps", f"must be at least 1, got {config.steps}")
+    parse_mixes(config.types)
+    parse_split(config.split)
+    statistics_of(config)
+
+
+def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
+    """Writes plan and configuration, or finds both. Call it while holding the folder's lock.
+
+    Raises `DifferentRun` naming what differs, `DamagedDataset` when the plan on disk was changed, and what the inputs raise.
+    """
+    layout = Layout(config.out)
+    inputs, photos = find_photos(config.clean)
+    digest = sha256_bytes((listing_digest(photos) + _include_digest(config.include)).encode())
+    try:
+        before = read_description(layout)
+    except NotADataset:
+        before = None
+    if before is not None:
+        _refuse_other(layout, before, _described(config, facts, digest, str(before.settings["format"])))
+        if not layout.plan.is_file() or sha256_of(layout.plan) != before.plan_sha256:
+            _plan(config, layout, facts, inputs, photos, digest)
+            if not sha256_of(layout.plan) == before.plan_sha256:
+                raise DamagedDataset(layout.plan, "the plan was damaged and cannot be made again from these photos")
+        _write_inputs(layout, config, inputs)
+        return before
+    description = _plan(config, layout, facts, inputs, photos, digest)
+    _write_inputs(layout, config, inputs)
+    write_description(layout, description)
+    return description
+
+
+def _plan(
+    config: BuildConfig, layout: Layout, facts: ModelFacts, inputs: list[Input], photos: Sequence[Photo], digest: str
+) -> Description:
+    for folder in (layout.root, layout.side, layout.marks, layout.logs):
+        ensure_writable(folder)
+    seen = look_at_photos(config, inputs, photos)
+    manifests, pairs, bad_pairs = look_at_pairs(config, len(inputs), seen.format)
+    inputs += manifests
+    planned = write_plan(config, seen.table, layout.plan, pairs if len(pairs) else None)
+    left_out = seen.left_out + bad_pairs
+    write_jsonl(layout.left_out, (one.as_row() for one in left_out))
+    described = _described(config, facts, digest, seen.format)
+    return Description(
+        **(asdict(described) | {
+            "plan_sha256": sha256_of(layout.plan),
+            "shards": [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned.shards],
+            "photos": len(seen.table),
+            "left_out": count_reasons(left_out),
+        })
+    )  # fmt: skip
+
+
+def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str) -> Description:
+    """All but the plan."""
+    asked = config.format
+    settings = {name: value for name, value in asdict(config).items() if name not in PLACES}
+    settings |= {
+        "types": ",".join(mix_name(mix) for mix in parse_mixes(config.types)),
+        "format": format if asked == "auto" else asked,
+        "steps": facts.steps,
+        "guidance_text": facts.guidance_text,
+        "guidance_image": facts.guidance_image,
+        "precision": facts.precision,
+        "priors": _priors_digest(config),
+    }
+    return Description(model_label(config.model), facts.sha256, settings, digest, "", [], 0, {}, made_with=versions())
+
+
+def model_label(name: str) -> str:
+    """What records say: a folder's own name, for its path is nobody's business."""
+    return Path(name).absolute().name if Path(name).is_dir() else name
+
+
+def _priors_digest(config: BuildConfig) -> str:
+    """Over the priors that the plan draws from: other ones would make another plan."""
+    from gendeg.intensity.priors import load_priors
+
+    root = Path(config.priors) if config.priors else None
+    texts = [json.dumps([sorted(prior.counts.items()), prior.source, prior.weight])
+             for mix in parse_mixes(config.types) for prior in load_priors(mix, root)]  # fmt: skip
+    return sha256_bytes("\n".join(texts).encode())
+
+
+def _include_digest(manifests: Sequence[Path]) -> str:
+    return " ".join(sha256_of(path) for path in manifests)
+
+
+def _refuse_other(layout: Layout, before: Description, now: Description) -> None:
+    differing = before.differing(now)
+    if differing:
+        raise DifferentRun(layout.root, differing)
+
+
+def versions() -> dict[str, str]:
+    """Of what turns numbers into bytes. Equal bytes are promised for equal versions on equal hardware."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in ("gendeg", "torch", "diffusers", "transformers", "pillow", "numpy", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "?"
+    return found
+
+
+# --- where things are on this machine ---
+
+
+def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) -> None:
+    """What `repair` and `retry` need to go on without being told everything again."""
+    known = list(inputs)
+    for manifest in config.include:
+        one = Input(Kind.TABLE, str(manifest.absolute()))
+        known += [one] if one not in known else []
+    row = {
+        "inputs": [asdict(one) for one in known],
+        "clean": [name if name.startswith(HUB) else str(Path(name).absolute()) for name in map(str, config.clean)],
+        "include": [str(path.absolute()) for path in config.include],
+        "priors": config.priors,
+        "model": config.model,
+    }
+    atomic_write(layout.inputs, json.dumps(row, indent=1) + "\n")
+
+
+def read_inputs(layout: Layout) -> list[Input]:
+    """The inputs that the plan's numbers point at. Raises `DamagedDataset`."""
+    try:
+        rows = read_json_object(layout.inputs)["inputs"]
+        return [Input(Kind(row["kind"]), row["place"]) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedDataset(layout.inputs, f"not a list of inputs ({error})") from error
+
+
+def stored_config(layout: Layout, description: Description, **changes: object) -> BuildConfig:
+    """The configuration of the build that made a folder, with other workers, device and the like."""
+    row = read_json_object(layout.inputs)
+    settings = {name: value for name, value in description.settings.items() if name != "priors"}
+    places = {"clean": tuple(row["clean"]), "include": tuple(map(Path, row["include"])), "priors": row["priors"]}
+    return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))  # type: ignore[arg-type]
+

@@ -1,0 +1,48 @@
+"""gendeg verify: look at a dataset as closely as asked, shard by shard."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from gendeg.primitives.errors import DamagedDataset
+from gendeg.primitives.progress import track
+from gendeg.shards.description import Description, missing_shards, read_description
+from gendeg.shards.layout import Layout
+from gendeg.shards.plan import PlannedShard, PlanReader
+from gendeg.shards.verify import Depth, Problem, check_plan, strays, verify_shard
+
+
+def verify(folder: Path, depth: Depth, progress: bool | None = None) -> Iterator[Problem]:
+    """Every problem, as it is found. Raises `NotADataset`, and `DamagedDataset` when even its description is damaged."""
+    layout = Layout(folder)
+    description = read_description(layout)
+    for _, problems in examine(layout, description, depth, progress):
+        yield from problems
+    yield from finishing_problems(layout, description)
+
+
+def examine(
+    layout: Layout, description: Description, depth: Depth, progress: bool | None = None
+) -> Iterator[tuple[PlannedShard | None, list[Problem]]]:
+    """Problems of the plan (shard None) and of each shard that has some."""
+    damaged_plan = check_plan(layout, description)
+    if damaged_plan:
+        yield None, damaged_plan
+        depth = Depth(bytes=False)  # rows of a damaged plan prove nothing
+    try:
+        plan = PlanReader(layout.plan)
+    except (DamagedDataset, OSError):
+        plan = None
+    for shard in track(description.planned_shards, "verifying", wanted=progress):
+        if plan is not None:
+            problems = verify_shard(layout, description, shard, plan, depth)
+            if problems:
+                yield shard, problems
+    yield None, strays(layout, description)
+
+
+def finishing_problems(layout: Layout, description: Description) -> list[Problem]:
+    """What the last step of a build writes; only expected once every shard is there."""
+    if missing_shards(layout, description):
+        return []
+    names = {"README.md": layout.card, ".gendeg/manifest.parquet": layout.manifest}
+    return [Problem("", "", f"{name}: missing") for name, path in names.items() if not path.is_file()]

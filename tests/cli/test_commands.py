@@ -1,0 +1,99 @@
+"""The command line from outside: help, exit codes, one-line errors."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "gendeg", *arguments], capture_output=True, text=True, cwd=cwd)
+
+
+def commands() -> list[str]:
+    """Every command, with its group: `synth`, `pairs simulate` …"""
+    import typer
+
+    from gendeg.cli.app import app
+
+    def walk(command: object, name: str) -> list[str]:
+        children = getattr(command, "commands", None)
+        if children is None:
+            return [name]
+        return [leaf for key, child in children.items() for leaf in walk(child, f"{name} {key}".strip())]
+
+    return walk(typer.main.get_command(app), "")
+
+
+def test_help_imports_neither_torch_nor_diffusers() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['gendeg', '--help']\n"
+        "from gendeg.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "heavy = {'torch', 'diffusers', 'transformers', 'datasets', 'accelerate'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "synth" in done.stdout
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help_with_an_example_and_stands_in_the_readme(command: str) -> None:
+    import typer
+    from typer.testing import CliRunner
+
+    from gendeg.cli.app import app
+
+    shown = CliRunner().invoke(app, [*command.split(), "--help"], terminal_width=200)
+    assert shown.exit_code == 0
+    assert f"gendeg {command}" in " ".join(shown.output.split()), "no example"
+    assert f"gendeg {command}" in README, "not in the README"
+    assert typer.main.get_command(app) is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["synth", "--type", "fog"], 2, "haze, rain, snow, motion_blur, low_light, raindrop"),
+        (["synth", "--type", "haze+low-light"], 2, "rain+haze"),
+        (["synth", "--intensity", "1.2"], 2, "[0, 1]"),
+        (["synth", "--intensity", "nan"], 2, "finite"),
+        (["synth", "--intensity", "strong"], 2, "not a number"),
+        (["synth", "--mu", "0.8", "--dry-run"], 2, "[0, 0.7]"),
+        (["synth", "--mu", "nan", "--dry-run"], 2, "[0, 0.7]"),
+        (["synth", "--mu", "0.1", "--sigma", "0.5", "--dry-run"], 2, "[0, 0.4]"),
+        (["synth", "--sigma", "0.1"], 2, "--mu"),
+        (["synth", "--no-such-option"], 2, "No such option"),
+        (["synth", "no/such/photo.jpg"], 1, "no such file or folder"),
+        (["synth", ".", "--dry-run"], 1, "no images"),
+        (["synth", "--model", "no/such/model/here"], 1, "no such model folder"),
+        (["pairs", "show", "none.jsonl"], 1, "no such file"),
+        (["pairs", "simulate", "none", "--out", "x"], 1, "no such file"),
+        (["bundle", "none", "--recipe", "none.toml", "--out", "x"], 1, "no such file"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_an_exit_code(
+    tmp_path: Path, arguments: list[str], code: int, says: str
+) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    if "Usage" not in done.stderr:
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_dry_run_says_what_would_be_made_and_makes_nothing(tmp_path: Path) -> None:
+    done = run("synth", "--type", "all", "--intensity", "0.2,0.8", "--variants", "2", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(set(lines)) == 2 * 6 * 2 * 2
+    assert any("china.motion_blur.i080.s1.png" in line for line in lines)
+    assert list(tmp_path.iterdir()) == []

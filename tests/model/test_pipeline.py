@@ -1,0 +1,195 @@
+"""The pipeline: any size, any scheduler, any batch, no wasted pass, and the same again after saving."""
+
+import diffusers
+import pytest
+import torch
+
+from gendeg.model.latents import decode, encode
+from gendeg.model.pipeline import GenDegPipeline
+from tests.tiny import clean_image, generators, tiny_pipeline, tiny_stable_diffusion
+
+LEVEL = 2 / 255  # one grey level in signed range
+SCHEDULERS = ["DDIM", "EulerAncestralDiscrete", "DPMSolverMultistep", "EulerDiscrete", "UniPCMultistep", "DDPM"]
+
+
+def sample(pipeline: GenDegPipeline, image: torch.Tensor, seeds: list[int], **options) -> torch.Tensor:
+    """One sample per seed; what it is told depends on its seed alone."""
+    return pipeline(
+        image,
+        [f"photo {seed}, in hazy conditions" for seed in seeds],
+        [0.05 * seed for seed in seeds],
+        [0.03 * seed for seed in seeds],
+        generators(*seeds),
+        **options,
+    )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 50)])
+@pytest.mark.parametrize("make", [tiny_pipeline, tiny_stable_diffusion])
+def test_any_size_comes_back_at_its_size(make, size):
+    out = sample(make(), clean_image(*size), [1, 2], steps=2)
+    assert out.shape == (2, 3, *size) and out.dtype == torch.float32
+    assert out.isfinite().all() and out.abs().max() <= 1
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("make", [tiny_pipeline, tiny_stable_diffusion])
+def test_every_scheduler_samples(make, name):
+    pipeline = make()
+    kind = getattr(diffusers, f"{name}Scheduler")
+    pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
+    first, again = (sample(pipeline, clean_image(16, 12), [1, 2], steps=4) for _ in range(2))
+    assert first.isfinite().all() and torch.equal(first, again)
+    assert (first[0] - first[1]).abs().max() > LEVEL
+
+
+@pytest.mark.parametrize("name", ["DDIM", "EulerAncestralDiscrete", "DDPM"])
+@pytest.mark.parametrize("make", [tiny_pipeline, tiny_stable_diffusion])
+def test_a_sample_does_not_depend_on_its_batch(make, name):
+    pipeline = make()
+    pipeline.scheduler = getattr(diffusers, f"{name}Scheduler").from_config(pipeline.scheduler.config)
+    together = sample(pipeline, clean_image(16, 24), [1, 2, 3, 4], guidance_text=3.0, guidance_image=1.5)
+    for row, seed in enumerate([1, 2, 3, 4]):
+        alone = sample(pipeline, clean_image(16, 24), [seed], guidance_text=3.0, guidance_image=1.5)
+        assert (alone[0] - together[row]).abs().max() <= LEVEL
+
+
+@pytest.mark.parametrize(("text", "image", "passes"), [(1.0, 1.0, 1), (3.0, 3.0, 2), (3.0, 1.0, 2), (3.0, 1.5, 3)])
+def test_a_vanishing_branch_is_not_computed(text, image, passes):
+    pipeline, calls = tiny_pipeline(), []
+    pipeline.unet.register_forward_hook(lambda *_: calls.append(1))
+    sample(pipeline, clean_image(8, 8), [1], steps=3, guidance_text=text, guidance_image=image)
+    assert len(calls) == 3 * passes
+
+
+def test_branches_see_what_their_name_says():
+    """Without image the clean half is zero; without text the context is that of the empty prompt and null bins."""
+    pipeline, seen = tiny_pipeline(), []
+
+    def look(_module, args, kwargs):
+        seen.append((args[0][:, 4:].abs().max() > 0, kwargs["encoder_hidden_states"].clone(), kwargs["class_labels"]))
+
+    pipeline.unet.register_forward_pre_hook(look, with_kwargs=True)
+    sample(pipeline, clean_image(8, 8), [1, 2], steps=1, guidance_text=3.0, guidance_image=1.5)
+    null = pipeline.encode_prompt([""], [float("nan")], [float("nan")])
+    (full_image, full, _), (image_image, text, vector), (no_image, text_again, _) = seen
+    assert full_image and image_image and not no_image
+    torch.testing.assert_close(text, null.context.expand(2, -1, -1))
+    torch.testing.assert_close(vector, null.vector.expand(2, -1))
+    assert torch.equal(text, text_again) and not torch.allclose(full, text)
+
+
+@pytest.mark.parametrize("make", [tiny_pipeline, tiny_stable_diffusion])
+def test_saved_and_loaded_it_is_the_same(make, tmp_path):
+    pipeline = make()
+    pipeline.save_pretrained(tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".bin", ".ckpt", ".pt")]
+    loaded = GenDegPipeline.from_pretrained(tmp_path, local_files_only=True)
+    loaded.set_progress_bar_config(disable=True)
+    assert (loaded.structure is None) == (pipeline.structure is None)
+    for name, part in pipeline.components.items():
+        if isinstance(part, torch.nn.Module):
+            again = loaded.components[name].state_dict()
+            assert list(again) == list(part.state_dict())
+            assert all(torch.equal(tensor, again[key]) for key, tensor in part.state_dict().items())
+    saved = {k: v for k, v in pipeline.config.items() if k[0] != "_"}
+    assert {k: v for k, v in loaded.config.items() if k[0] != "_" and k in saved}.keys() == saved.keys()
+    assert loaded.config.steps == 3 and loaded.config.structure_degradations == ["haze", "motion_blur", "raindrop"]
+    image = clean_image(12, 10)
+    assert torch.equal(sample(pipeline, image, [1, 2]), sample(loaded, image, [1, 2]))
+
+
+def test_structure_correction_by_sample():
+    pipeline, image = tiny_pipeline(), clean_image(16, 12)
+    plain = sample(pipeline, image, [1, 2], structure_correction=False)
+    both = sample(pipeline, image, [1, 2], structure_correction=True)
+    mixed = sample(pipeline, image, [1, 2], structure_correction=[True, False])
+    assert not torch.allclose(plain, both)
+    assert torch.equal(mixed[0], both[0]) and torch.equal(mixed[1], plain[1])
+
+
+def test_structure_correction_is_the_network_on_clean_and_generated():
+    pipeline, image = tiny_pipeline(), clean_image(16, 12)
+    plain = sample(pipeline, image, [1], structure_correction=False)
+    with torch.no_grad():
+        expected = pipeline.structure(image, plain).clamp(-1, 1)
+    torch.testing.assert_close(sample(pipeline, image, [1]), expected)
+
+
+def test_without_a_network_the_flag_means_nothing():
+    pipeline, image = tiny_pipeline(structure=False), clean_image(8, 8)
+    assert torch.equal(sample(pipeline, image, [1]), sample(pipeline, image, [1], structure_correction=False))
+
+
+def test_a_shared_latent_changes_nothing():
+    pipeline, image = tiny_pipeline(), clean_image(9, 14)
+    assert torch.equal(sample(pipeline, image, [1, 2]), sample(pipeline, pipeline.encode_clean(image), [1, 2]))
+
+
+@torch.no_grad()
+def test_the_clean_latent_is_the_unscaled_mode():
+    pipeline, image = tiny_stable_diffusion(), clean_image(16, 16)
+    expected = pipeline.vae.encode(image).latent_dist.mode()
+    torch.testing.assert_close(pipeline.encode_clean(image).latent, expected)
+
+
+@torch.no_grad()
+def test_one_ddim_step_by_hand():
+    """From pure noise a v-prediction says −x0; the last step returns it, and decoding divides by the scale."""
+    pipeline, image = tiny_stable_diffusion(), clean_image(16, 16)
+    (noise,) = (torch.randn(1, 4, 8, 8, generator=g) for g in generators(5))
+    read = pipeline.encode_prompt(["a dog"], [0.1], [0.2])
+    both = torch.cat([noise, encode(pipeline.vae, image)], dim=1)
+    x0 = -pipeline.unet(both, 999, encoder_hidden_states=read.context).sample
+    expected = decode(pipeline.vae, x0 / 0.18215).clamp(-1, 1)
+    got = pipeline(image, ["a dog"], [0.1], [0.2], generators(5), steps=1, guidance_text=1.0, guidance_image=1.0)
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_windows_change_little_where_the_networks_are_local():
+    """The bundled autoencoder is convolutions only: far from a window's edge both ways give the same numbers."""
+    image = clean_image(64, 96)
+    whole, tiled = tiny_pipeline(tile=512), tiny_pipeline(tile=32)
+    a, b = whole.encode_clean(image), tiled.encode_clean(image)
+    assert (a.latent - b.latent).abs().mean() < 0.02 * a.latent.abs().mean()
+    scaled = a.latent * whole.vae.config.scaling_factor
+    x, y = (p.decode_latents(scaled, a, structure_correction=False) for p in (whole, tiled))
+    assert (x - y).abs().mean() < 0.02 * x.abs().mean()
+
+
+@pytest.mark.parametrize("tile", [1, 4, 8, 20])
+def test_a_large_image_in_small_windows(tile):
+    pipeline = tiny_pipeline(tile=tile)
+    out = sample(pipeline, clean_image(37, 45), [1, 2], steps=2, guidance_text=2.0, guidance_image=1.5)
+    assert out.shape == (2, 3, 37, 45) and out.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompts": []},
+        {"mu": [0.1]},
+        {"sigma": [0.1, 0.1, 0.1]},
+        {"generators": generators(1)},
+        {"mu": [0.1, 0.8]},
+        {"sigma": [0.1, -0.1]},
+        {"structure_correction": [True]},
+    ],
+)
+def test_bad_arguments_are_refused(change):
+    arguments = {"prompts": ["a", "b"], "mu": [0.1, 0.1], "sigma": [0.1, 0.1], "generators": generators(1, 2)}
+    with pytest.raises(ValueError):
+        tiny_pipeline()(clean_image(8, 8), **(arguments | change))
+
+
+def test_null_statistics_may_be_asked_for():
+    nan = float("nan")
+    out = tiny_pipeline()(clean_image(8, 8), ["a"], [nan], [nan], generators(1))
+    assert out.isfinite().all()
+
+
+def test_long_prompts_are_cut():
+    pipeline = tiny_pipeline()
+    long = pipeline.encode_prompt(["word " * 300], [0.1], [0.1])
+    assert long.context.shape == (1, 16, 16)

@@ -1,0 +1,82 @@
+"""Loading: what is whole loads, pickles and broken folders are refused with a reason, equal models hash equally."""
+
+import json
+
+import pytest
+import torch
+
+from gendeg.model.weights import load_autoencoder, load_pipeline, model_sha256
+from gendeg.primitives.errors import BadModel
+from tests.tiny import tiny_pipeline
+
+
+@pytest.fixture
+def saved(tmp_path):
+    tiny_pipeline().save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_folder_loads_and_keeps_its_hash(saved):
+    assert model_sha256(load_pipeline(str(saved))) == model_sha256(tiny_pipeline())
+
+
+def test_the_hash_sees_weights_numbers_and_schedule():
+    base = model_sha256(tiny_pipeline())
+    weight, number, schedule = tiny_pipeline(), tiny_pipeline(), tiny_pipeline()
+    with torch.no_grad():
+        weight.conditioner.stats_proj.bias[0] += 1e-3
+    number.register_to_config(steps=4)
+    schedule.scheduler.register_to_config(timestep_spacing="leading")
+    assert len({base, *map(model_sha256, (weight, number, schedule, tiny_pipeline(structure=False)))}) == 5
+
+
+@pytest.mark.parametrize("name", ["vae", "text_encoder", "tokenizer", "unet", "scheduler", "conditioner", "structure"])
+def test_a_missing_component_is_named(saved, name):
+    for path in (saved / name).iterdir():
+        path.unlink()
+    with pytest.raises(BadModel, match=name):
+        load_pipeline(str(saved))
+
+
+@pytest.mark.parametrize("name", ["vae", "unet", "conditioner"])
+def test_a_component_listed_as_nothing_is_named(saved, name):
+    index = json.loads((saved / "model_index.json").read_text())
+    (saved / "model_index.json").write_text(json.dumps(index | {name: [None, None]}))
+    with pytest.raises(BadModel, match=name):
+        load_pipeline(str(saved))
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".ckpt", ".pt"])
+def test_pickles_are_refused(saved, suffix):
+    (weights,) = (saved / "unet").glob("*.safetensors")
+    weights.rename(weights.with_suffix(suffix))
+    with pytest.raises(BadModel, match="unet holds only .*pickles are refused"):
+        load_pipeline(str(saved))
+
+
+def test_cut_weights_are_refused(saved):
+    (weights,) = (saved / "unet").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(BadModel):
+        load_pipeline(str(saved))
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "nothing", "a/b/c"])
+def test_no_such_folder(name):
+    with pytest.raises(BadModel, match="no such model folder"):
+        load_pipeline(name)
+
+
+def test_a_folder_that_is_no_model(tmp_path):
+    with pytest.raises(BadModel, match="model_index"):
+        load_pipeline(str(tmp_path))
+
+
+def test_the_autoencoder_alone(saved):
+    for folder in (saved, saved / "vae"):
+        loaded, known = load_autoencoder(folder).state_dict(), tiny_pipeline().vae.state_dict()
+        assert all(torch.equal(known[key], tensor) for key, tensor in loaded.items())
+    config = json.loads((saved / "vae" / "config.json").read_text())
+    (saved / "vae" / "config.json").write_text(json.dumps(config | {"_class_name": "Pickle"}))
+    with pytest.raises(BadModel, match="Pickle"):
+        load_autoencoder(saved)

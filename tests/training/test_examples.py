@@ -1,0 +1,143 @@
+"""The example stream: every pair once an epoch, ranks share it, crops stay aligned, order survives threads."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from inspect import unwrap
+
+import numpy as np
+import pytest
+import torch
+
+from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.primitives.errors import BadImage, NoPairs
+from gendeg.primitives.images import write_image
+from gendeg.training.examples import (
+    crop_pair,
+    example_numbers,
+    held_out_pairs,
+    load_pairs,
+    prefetch,
+    shuffled,
+    to_tensor,
+)
+from tests.tiny import photo
+
+PAIR = Pair("a.png", "b.png", "haze", "fog", "train", "", 0.1, 0.1, 8, 8)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 30])
+def test_every_pair_once_an_epoch(count):
+    for epoch in range(3):
+        dealt = [shuffled(count, number, seed=5) for number in range(epoch * count, (epoch + 1) * count)]
+        assert sorted(dealt) == list(range(count))
+
+
+def test_epochs_and_seeds_have_their_own_order():
+    orders = [[shuffled(30, n, seed) for n in range(start, start + 30)] for seed, start in ((0, 0), (0, 30), (1, 0))]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    assert orders[0] == [shuffled(30, n, 0) for n in range(30)]
+
+
+def test_many_epochs_from_many_threads():
+    """Short epochs come and go while several threads ask for them."""
+    numbers = list(range(3000))
+    alone = [shuffled(3, n, 9) for n in numbers]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda n: shuffled(3, n, 9), numbers)) == alone
+
+
+@pytest.mark.parametrize(("batch", "world"), [(1, 1), (4, 1), (3, 2), (5, 4)])
+def test_ranks_partition_the_stream(batch, world):
+    steps = 6
+    every = [n for step in range(steps) for rank in range(world) for n in example_numbers(step, batch, rank, world)]
+    assert sorted(every) == list(range(steps * batch * world))
+    first = [n for rank in range(world) for n in example_numbers(0, batch, rank, world)]
+    assert sorted(first) == list(range(batch * world))
+
+
+def test_prefetch_keeps_the_order_of_slow_and_fast():
+    def make(step: int) -> int:
+        time.sleep(0.02 if step % 3 == 0 else 0)
+        return step * step
+
+    assert list(prefetch(make, range(5, 25), threads=4)) == [step * step for step in range(5, 25)]
+    assert list(prefetch(make, [], threads=2)) == []
+
+
+def test_prefetch_looks_only_a_few_ahead():
+    made = []
+    stream = prefetch(lambda step: made.append(step), range(100), threads=2)
+    next(stream)
+    stream.close()
+    assert len(made) <= 2 + 1 + 1
+
+
+def test_prefetch_hands_errors_on():
+    def make(step: int) -> int:
+        if step == 3:
+            raise BadImage("x.png", "damaged")
+        return step
+
+    stream = prefetch(make, range(9), threads=2)
+    assert [next(stream) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(BadImage):
+        next(stream)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (20, 31), (64, 9)])
+def test_crops_of_a_pair_show_the_same_place(shape):
+    clean = photo(*shape)
+    for seed in range(10):
+        one, other = crop_pair(clean, 255 - clean, 8, np.random.default_rng(seed))
+        assert one.shape == (8, 8, 3)
+        np.testing.assert_array_equal(other, 255 - one)
+
+
+def test_crops_come_from_everywhere_and_both_ways():
+    places = np.arange(100, dtype=np.uint8).reshape(10, 10)[..., None].repeat(3, axis=2)
+    crops = [crop_pair(places, places, 8, np.random.default_rng(seed))[0][..., 0] for seed in range(80)]
+    corners = {int(crop.min()) for crop in crops}
+    assert corners == {0, 1, 2, 10, 11, 12, 20, 21, 22}
+    assert {bool(crop[0, 0] < crop[0, 1]) for crop in crops} == {True, False}
+
+
+def test_small_pairs_are_enlarged_together():
+    one, other = crop_pair(photo(3, 5), photo(3, 5), 8, np.random.default_rng(0))
+    assert one.shape == (8, 8, 3)
+    np.testing.assert_array_equal(one, other)
+
+
+def test_a_pair_of_two_sizes_is_refused():
+    with pytest.raises(ValueError, match="one size"):
+        unwrap(crop_pair)(photo(20, 20), photo(20, 24), 8, np.random.default_rng(0))
+
+
+def test_tensors_are_signed_and_channels_last():
+    black, white = np.zeros((4, 6, 3), np.uint8), np.full((4, 6, 3), 255, np.uint8)
+    batch = to_tensor([black, white[:, ::-1]])
+    assert batch.shape == (2, 3, 4, 6) and batch.dtype == torch.float32
+    assert (batch[0] == -1).all() and (batch[1] == 1).all()
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_pairs_of_a_split_from_several_manifests(tmp_path):
+    for name, splits in (("one", ["train", "validation"]), ("two", ["train", "test"])):
+        (tmp_path / name).mkdir()
+        write_manifest(tmp_path / name / "m.jsonl", [replace(PAIR, split=split, source=name) for split in splits])
+    manifests = [tmp_path / "one" / "m.jsonl", tmp_path / "two" / "m.jsonl"]
+    loaded = load_pairs(manifests, "train")
+    assert [(placed.pair.source, placed.folder) for placed in loaded] == [(n, tmp_path / n) for n in ("one", "two")]
+    assert [placed.pair.split for placed in held_out_pairs(manifests)] == ["validation"]
+    assert [placed.pair.split for placed in held_out_pairs(manifests[1:])] == ["train"]
+    with pytest.raises(NoPairs, match="validation"):
+        load_pairs(manifests[1:], "validation")
+
+
+def test_a_placed_pair_reads_its_files(tmp_path):
+    write_image(photo(8, 8, seed=1), tmp_path / "a.png", "png")
+    write_image(photo(8, 8, seed=2), tmp_path / "b.png", "png")
+    write_manifest(tmp_path / "m.jsonl", [PAIR])
+    clean, degraded = load_pairs([tmp_path / "m.jsonl"], "train")[0].read()
+    np.testing.assert_array_equal(clean, photo(8, 8, seed=1))
+    np.testing.assert_array_equal(degraded, photo(8, 8, seed=2))
