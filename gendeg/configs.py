@@ -45,7 +45,8 @@ class TrainConfig:
     resume: bool = False
     init: str = ""  # a model folder whose weights the run starts from
     cpu: bool = False
-    compile: bool = False  # torch.compile: twice as fast on a CPU, needs a C++ compiler
+    preset: str = "bundled"  # sizes of networks that start from nothing: bundled, smoke
+    compile: bool = False  # torch.compile: needs a C++ compiler; on a CPU it halves the autoencoder's steps only
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,10 @@ def _walk(node: ast.AST, at_load: bool) -> Iterator[tuple[ast.AST, bool]]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
         at_load = False
     if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-        for child in node.body:
-            yield from _walk(child, at_load=False)
-        for child in node.orelse:
-            yield from _walk(child, at_load)
+        for line in node.body:
+            yield from _walk(line, at_load=False)
+        for line in node.orelse:
+            yield from _walk(line, at_load)
         return
     for child in ast.iter_child_nodes(node):
         yield from _walk(child, at_load)
@@ -105,11 +105,11 @@ def _room_of(package: Path, rest: list[str]) -> str:
     return rest[0] if is_module else TOP
 
 
-def test_imports_point_downwards():
+def test_imports_point_downwards() -> None:
     assert offences(PACKAGE) == [], "\n" + "\n".join(offences(PACKAGE))
 
 
-def test_table_has_no_circles():
+def test_table_has_no_circles() -> None:
     """A room stands above everything it may import: some order of the rooms satisfies all of them."""
     placed: set[str] = set()
     while len(placed) < len(BELOW):
@@ -135,7 +135,7 @@ def test_table_has_no_circles():
         ("attic/a.py", "import json", "unknown room 'attic'"),
     ],
 )
-def test_each_kind_of_offence_is_seen(tmp_path, place, text, expected):
+def test_each_kind_of_offence_is_seen(tmp_path: Path, place: str, text: str, expected: str) -> None:
     path = _package(tmp_path) / place
     path.parent.mkdir(exist_ok=True)
     path.write_text(text + "\n")
@@ -152,7 +152,7 @@ def test_each_kind_of_offence_is_seen(tmp_path, place, text, expected):
         ("model/a.py", "import torch\nfrom ..primitives import files"),
     ],
 )
-def test_what_is_allowed_passes(tmp_path, place, text):
+def test_what_is_allowed_passes(tmp_path: Path, place: str, text: str) -> None:
     (_package(tmp_path) / place).write_text(text + "\n")
     assert offences(tmp_path / "gendeg") == []
 

@@ -44,7 +44,7 @@ def needed(requirements: list[str]) -> Iterator[str]:
                 waiting += [(Requirement(text), wanted) for text in texts]
 
 
-def test_everything_needed_is_pinned_at_the_installed_version():
+def test_everything_needed_is_pinned_at_the_installed_version() -> None:
     extras = project()["optional-dependencies"]
     names = set(needed(project()["dependencies"] + [text for group in extras.values() for text in group]))
     assert {"torch", "numpy", "pytest", "markupsafe"} <= names  # direct, of an extra, and three levels down
@@ -56,7 +56,7 @@ def test_everything_needed_is_pinned_at_the_installed_version():
     assert wrong == [], "correct constraints.txt, or run `make setup`"
 
 
-def test_every_import_is_a_declared_dependency():
+def test_every_import_is_a_declared_dependency() -> None:
     declared = {canonicalize_name(Requirement(text).name) for text in project()["dependencies"]}
     optional = {
         canonicalize_name(Requirement(text).name)

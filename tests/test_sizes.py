@@ -29,17 +29,17 @@ def too_large(root: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", ["gendeg", "tests", "benchmarks"])
-def test_files_and_functions_stay_small(folder):
+def test_files_and_functions_stay_small(folder: str) -> None:
     assert too_large(ROOT / folder) == [], "\n" + "\n".join(too_large(ROOT / folder))
 
 
 @pytest.mark.parametrize("lines, expected", [(60, 0), (61, 1), (351, 2)])
-def test_limits_are_exact(tmp_path, lines, expected):
+def test_limits_are_exact(tmp_path: Path, lines: int, expected: int) -> None:
     (tmp_path / "a.py").write_text("def f():\n" + "    pass\n" * (lines - 1))
     assert len(too_large(tmp_path)) == expected
 
 
-def test_every_file_says_what_it_does():
+def test_every_file_says_what_it_does() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for folder in ("gendeg", "tests", "benchmarks")
@@ -49,7 +49,7 @@ def test_every_file_says_what_it_does():
     assert silent == [], "without a docstring on the first line"
 
 
-def test_tests_mirror_the_rooms():
+def test_tests_mirror_the_rooms() -> None:
     rooms = {path.name for path in (ROOT / "gendeg").iterdir() if path.is_dir()}
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert folders - rooms - NOT_ROOMS == set()

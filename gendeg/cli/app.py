@@ -5,11 +5,11 @@ import signal
 import sys
 from typing import Annotated, NoReturn
 
-import click
 import typer
+from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, pairs, priors, synth, train
+from gendeg.cli import build, bundle, pairs, priors, records, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(
@@ -27,19 +27,26 @@ app.command("verify", epilog=build.VERIFY_EXAMPLE)(build.verify)
 app.command("repair", epilog=build.REPAIR_EXAMPLE)(build.repair)
 app.command("retry", epilog=build.RETRY_EXAMPLE)(build.retry)
 app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
+app.command("records", epilog=records.EXAMPLE)(records.records)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")
 app.add_typer(train.app, name="train")
 
 
-@app.callback()
-def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         print(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 class Terminated(BaseException):
@@ -51,10 +58,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = typer.main.get_command(app)(args=arguments, prog_name="gendeg", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        code = WRONG_USAGE
-    except (click.Abort, KeyboardInterrupt):
+        if code == INTERRUPTED:  # typer has caught Ctrl-C
+            raise KeyboardInterrupt
+    except TyperException as error:
+        command = getattr(getattr(error, "ctx", None), "command_path", "gendeg")
+        code = _say(f"{error.format_message().rstrip('.')}; see {command} --help", WRONG_USAGE)
+    except (Abort, KeyboardInterrupt):
         code = _say("interrupted; what was finished stays", INTERRUPTED)
     except Terminated:
         code = _say("terminated; what was finished stays", TERMINATED)

@@ -18,26 +18,29 @@ if TYPE_CHECKING:
     from gendeg.shards.description import Totals
 
 PLAN_EXAMPLE = "Example: gendeg plan photos/ --out gends/ --types all --per-image 6"
-BUILD_EXAMPLE = (
-    "Example: gendeg build photos/ --out gends/ --split train=0.98,validation=0.02. On many GPUs: accelerate launch -m gendeg build …"
-)
+BUILD_EXAMPLE = "Example: gendeg build photos/ --out gends/   (on many GPUs: accelerate launch -m gendeg build …)"
 VERIFY_EXAMPLE = "Example: gendeg verify gends/ --decode"
 REPAIR_EXAMPLE = "Example: gendeg repair gends/"
 RETRY_EXAMPLE = "Example: gendeg retry gends/"
 STATUS_EXAMPLE = "Example: gendeg status gends/ --json"
 PUSH_EXAMPLE = "Example: gendeg push gends/ user/name --private"
 
+Engine = Annotated[Literal["local", "ray"], typer.Option(help="ray: every shard is a task of a Ray cluster.")]
 Clean = Annotated[list[str], typer.Argument(help="Folders, tars, images, tables (.txt .csv .jsonl .parquet), hf:NAME.")]
 Out = Annotated[Path, typer.Option(help="The dataset's folder.")]
 Types = Annotated[str, typer.Option(help="Degradations and mixes (rain+haze), a comma list, or all six.")]
 PerImage = Annotated[int, typer.Option(min=1, help="Samples of each photo; the types go round.")]
 Samples = Annotated[int, typer.Option(min=0, help="Samples in all, spread over the photos; 0: by --per-image.")]
-IntensityOption = Annotated[str, typer.Option(help="prior (as the published sources are), a value 0.6, or a range 0.2-0.8.")]
+IntensityOption = Annotated[
+    str, typer.Option(help="prior (as the published sources are), a value 0.6, or a range 0.2-0.8.")
+]
 Priors = Annotated[str, typer.Option(help="A folder of priors; default: those that come along.")]
 Split = Annotated[str, typer.Option(help="Shares of train, validation, test; a photo is in one of them.")]
 Size = Annotated[int, typer.Option(min=0, help="Scale the short side to this many pixels; 0: as it is.")]
 Square = Annotated[bool, typer.Option("--square", help="Cut the middle square.")]
-Format = Annotated[Literal["auto", "png", "jpg"], typer.Option(help="Of the clean half; auto keeps JPEG files untouched.")]
+Format = Annotated[
+    Literal["auto", "png", "jpg"], typer.Option(help="Of the clean half; auto keeps JPEG files untouched.")
+]
 Include = Annotated[list[Path] | None, typer.Option(help="Manifest of existing pairs to put beside (more than once).")]
 ShardSize = Annotated[int, typer.Option(min=1, help="Samples in a tar: what one worker does at a time.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images of one size made at a time.")]
@@ -47,7 +50,9 @@ Steps = Annotated[int | None, typer.Option(min=1, help="Sampling steps; default:
 GuidanceText = Annotated[float | None, typer.Option(help="Text guidance; default: the model's.")]
 GuidanceImage = Annotated[float | None, typer.Option(help="Image guidance; default: the model's.")]
 Structure = Annotated[bool, typer.Option(help="Put the photo's detail back after decoding.")]
-Precision = Annotated[Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="auto: fp16 on a GPU, fp32 elsewhere.")]
+Precision = Annotated[
+    Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="auto: fp16 on a GPU, fp32 elsewhere.")
+]
 Attempts = Annotated[int, typer.Option(min=1, help="Tries of a sample that the filter refuses.")]
 Tolerance = Annotated[float, typer.Option(help="|mu measured - mu asked for| that passes; 1: any.")]
 StructureKept = Annotated[float, typer.Option(help="Least correlation of structure with the photo; -1: any.")]
@@ -75,7 +80,11 @@ def plan(
 
     description, expected = make_plan(config)
     _say_left_out(description.left_out)
-    hours = "" if expected.seconds is None else f", about {expected.seconds * description.samples / 3600:.2f} hours on one process like this"
+    hours = (
+        ""
+        if expected.seconds is None
+        else f", about {expected.seconds * description.samples / 3600:.2f} hours on one process like this"
+    )
     size_text = f"about {expected.bytes * description.samples / 1e9:.2f} GB"
     _say(f"{description.samples} samples in {len(description.shards)} shards, {size_text}{hours}; nothing was made")
     return 0
@@ -89,12 +98,12 @@ def build(
     guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None, structure_correction: Structure = True,
     precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
     license: License = "other", device: Device = "auto", workers: Workers = 4,
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="ray: every shard is a task of a Ray cluster.")] = "local",
+    engine: Engine = "local",
     grace: Annotated[float, typer.Option(min=0, help="Seconds a shard gets to finish after Ctrl-C or SIGTERM.")] = 20.0,
     check_disk: CheckDisk = True, estimate: Timed = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, say what would be made, and stop.")] = False,
 ) -> int:  # fmt: skip
-    """Make a dataset of clean and degraded pairs: sharded, resumable (the same command again), the same bytes every time."""
+    """Make a dataset of clean and degraded pairs: sharded, the same bytes every time. The same command resumes."""
     config = _config(dict(locals()))
     from gendeg.jobs.build import build as make_dataset
 
@@ -112,7 +121,7 @@ def verify(
     quick: Annotated[bool, typer.Option("--quick", help="Done marks and sizes only.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Check a dataset against its plan and hashes; names shard and sample of every problem. Exit code 1 if there are any."""
+    """Check a dataset against its plan and hashes; names shard and sample of every problem (exit code 1)."""
     from gendeg.jobs.verify import verify as find_problems
     from gendeg.shards.verify import Depth
 

@@ -13,7 +13,9 @@ def bundle(
     clean: Annotated[list[Path], typer.Argument(help="Clean photos, folders of them, or a .txt list of paths.")],
     recipe: Annotated[Path, typer.Option(help="What to make, step by step.")],
     out: Annotated[Path, typer.Option(help="Folder for every step's results; the same command again goes on.")],
-    install: Annotated[bool, typer.Option("--install", help="Put the model and its priors into this checkout.")] = False,
+    install: Annotated[
+        bool, typer.Option("--install", help="Put the model and its priors into this checkout.")
+    ] = False,
 ) -> None:
     """Make a model from nothing but clean photos: simulate, train three networks, fit priors, export."""
     from gendeg.jobs.bundle import run_recipe

@@ -15,7 +15,7 @@ EXIT_CODES: dict[type[Exception], int] = {
 
 
 def advice_for(error: Exception) -> tuple[str, int]:
-    """One line for people, and the exit code. What we did not foresee says so, and shows its trace with GENDEG_DEBUG=1."""
+    """One line for people, and the exit code. What we did not foresee says so; GENDEG_DEBUG=1 shows its trace."""
     for kind, code in EXIT_CODES.items():
         if isinstance(error, kind):
             return str(error), code

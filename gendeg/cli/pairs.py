@@ -40,14 +40,13 @@ def simulate(
 @app.command(epilog="Example: gendeg pairs show pairs/manifest.jsonl")
 def show(
     manifest: Annotated[Path, typer.Argument(help="A pair manifest.")],
-    sheet: Annotated[Path | None, typer.Option(help="Where the contact sheet goes; default: beside the manifest.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Where the contact sheet goes; default: beside the manifest.")
+    ] = None,
 ) -> None:
     """Print counts and quantiles of mu and sigma per degradation and source, and draw a contact sheet."""
-    from gendeg.jobs.show_pairs import draw_pairs, tabulate_pairs
-    from gendeg.pairs.manifest import read_manifest
+    from gendeg.jobs.show_pairs import show_pairs
 
-    pairs = read_manifest(manifest)
-    print(tabulate_pairs(pairs))
     target = sheet or manifest.with_name("sheet.png")
-    draw_pairs(pairs, manifest.parent, target)
+    print(show_pairs(manifest, target))
     print(f"look at {target}", file=sys.stderr)

@@ -18,11 +18,15 @@ EXAMPLE = "Example: gendeg synth photos/ --type rain,snow --intensity 0.3,0.6 --
 
 def synth(
     paths: Annotated[list[Path] | None, typer.Argument(help="Photos or folders; none: two sample photos.")] = None,
-    types: Annotated[str, typer.Option("--type", help="A degradation, a mix (rain+haze), a comma list, or all.")] = "haze",
+    types: Annotated[
+        str, typer.Option("--type", help="A degradation, a mix (rain+haze), a comma list, or all.")
+    ] = "haze",
     intensity: Annotated[str, typer.Option(help="How strong, in [0, 1]; a comma list makes one image each.")] = "0.5",
     mu: Annotated[float | None, typer.Option(help="Instead of intensity: mean |clean - degraded|, [0, 0.7].")] = None,
     sigma: Annotated[float | None, typer.Option(help="With mu: its standard deviation, [0, 0.4].")] = None,
-    variants: Annotated[int, typer.Option(min=1, help="Images per photo, type and intensity, with seeds S, S+1 ...")] = 1,
+    variants: Annotated[
+        int, typer.Option(min=1, help="Images per photo, type and intensity, with seeds S, S+1 ...")
+    ] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same images.")] = 0,
     prompt: Annotated[str, typer.Option(help="What the photo shows; the words of the degradation are added.")] = "",
     model: Annotated[str, typer.Option(help="bundled, a model folder, or a hub id.")] = "bundled",
@@ -44,11 +48,26 @@ def synth(
         raise BadOption("--sigma", "goes with --mu")
     parse_mixes(types)
     config = SynthConfig(
-        paths=tuple(paths or ()), out=out, types=types, intensities=unit_numbers("--intensity", intensity), mu=mu, sigma=sigma,
-        variants=variants, seed=seed, caption=prompt, model=model, steps=steps, guidance_text=guidance_text,
-        guidance_image=guidance_image, structure_correction=structure_correction, size=size, device=device, format=format,
-        batch_size=batch_size, overwrite=overwrite,
-    )  # fmt: skip
+        paths=tuple(paths or ()),
+        out=out,
+        types=types,
+        intensities=unit_numbers("--intensity", intensity),
+        mu=mu,
+        sigma=sigma,
+        variants=variants,
+        seed=seed,
+        caption=prompt,
+        model=model,
+        steps=steps,
+        guidance_text=guidance_text,
+        guidance_image=guidance_image,
+        structure_correction=structure_correction,
+        size=size,
+        device=device,
+        format=format,
+        batch_size=batch_size,
+        overwrite=overwrite,
+    )
     return _dry_run(config, as_json) if dry_run else _run(config, as_json)
 
 
@@ -78,9 +97,17 @@ def _dry_run(config: SynthConfig, as_json: bool) -> int:
     plan = plan_synthesis(config)
     for sample in plan.samples:
         asked = {
-            "path": str(sample.path), "degradation": mix_name(sample.request.mix), "intensity": sample.request.intensity,
-            "mu_requested": sample.request.mu, "sigma_requested": sample.request.sigma, "seed": sample.seed,
-        }  # fmt: skip
-        print(json.dumps(asked) if as_json else f"{sample.path}  mu {sample.request.mu:.3f} sigma {sample.request.sigma:.3f}")
+            "path": str(sample.path),
+            "degradation": mix_name(sample.request.mix),
+            "intensity": sample.request.intensity,
+            "mu_requested": sample.request.mu,
+            "sigma_requested": sample.request.sigma,
+            "seed": sample.seed,
+        }
+        print(
+            json.dumps(asked)
+            if as_json
+            else f"{sample.path}  mu {sample.request.mu:.3f} sigma {sample.request.sigma:.3f}"
+        )
     print(f"{len(plan.samples)} images from {len(plan.photos)} photos; nothing was made", file=sys.stderr)
     return 0

@@ -27,16 +27,31 @@ CheckpointEvery = Annotated[int, typer.Option(min=1, help="Steps between checkpo
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint of this folder.")]
 Init = Annotated[str, typer.Option(help="Weights to start from: a folder of the same kind of model.")]
 Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
-Compile = Annotated[bool, typer.Option("--compile", help="torch.compile; twice as fast on a CPU, needs a C++ compiler.")]
+Preset = Annotated[Literal["bundled", "smoke"], typer.Option(help="Sizes of networks that start from nothing.")]
+Compile = Annotated[bool, typer.Option("--compile", help="torch.compile; needs a C++ compiler.")]
 
 
 @app.command(epilog="Example: gendeg train autoencoder --pairs pairs/manifest.jsonl --out runs/ae --steps 1000")
 def autoencoder(
-    pairs: Pairs, out: Out, steps: Steps = 1000, batch_size: BatchSize = 16, accumulate: Accumulate = 1, size: Size = 128,
-    learning_rate: LearningRate = AutoencoderConfig.learning_rate, warmup: Warmup = 100, precision: Precision = "bf16", seed: Seed = 0,
-    workers: Workers = 2, sheet_every: SheetEvery = 500, checkpoint_every: CheckpointEvery = 250, resume: Resume = False,
-    init: Init = "", cpu: Cpu = False, compile: Compile = False,
-) -> None:  # fmt: skip
+    pairs: Pairs,
+    out: Out,
+    steps: Steps = 1000,
+    batch_size: BatchSize = 16,
+    accumulate: Accumulate = 1,
+    size: Size = 128,
+    learning_rate: LearningRate = AutoencoderConfig.learning_rate,
+    warmup: Warmup = 100,
+    precision: Precision = "bf16",
+    seed: Seed = 0,
+    workers: Workers = 2,
+    sheet_every: SheetEvery = 500,
+    checkpoint_every: CheckpointEvery = 250,
+    resume: Resume = False,
+    init: Init = "",
+    cpu: Cpu = False,
+    preset: Preset = "bundled",
+    compile: Compile = False,
+) -> None:
     """Train the bundled sizes' autoencoder on both halves of the pairs."""
     config = _config(AutoencoderConfig, locals())
     from gendeg.jobs.train_autoencoder import train_autoencoder
@@ -46,11 +61,26 @@ def autoencoder(
 
 @app.command(epilog="Example: gendeg train diffusion --pairs pairs/manifest.jsonl --vae runs/ae --out runs/diffusion")
 def diffusion(
-    pairs: Pairs, out: Out, vae: Vae = "", steps: Steps = 3000, batch_size: BatchSize = 32, accumulate: Accumulate = 1,
-    size: Size = 128, learning_rate: LearningRate = DiffusionConfig.learning_rate, warmup: Warmup = 100,
-    precision: Precision = "bf16", seed: Seed = 0, workers: Workers = 2, sheet_every: SheetEvery = 500,
-    checkpoint_every: CheckpointEvery = 250, resume: Resume = False, init: Init = "", cpu: Cpu = False, compile: Compile = False,
-) -> None:  # fmt: skip
+    pairs: Pairs,
+    out: Out,
+    vae: Vae = "",
+    steps: Steps = 3000,
+    batch_size: BatchSize = 32,
+    accumulate: Accumulate = 1,
+    size: Size = 128,
+    learning_rate: LearningRate = DiffusionConfig.learning_rate,
+    warmup: Warmup = 100,
+    precision: Precision = "bf16",
+    seed: Seed = 0,
+    workers: Workers = 2,
+    sheet_every: SheetEvery = 500,
+    checkpoint_every: CheckpointEvery = 250,
+    resume: Resume = False,
+    init: Init = "",
+    cpu: Cpu = False,
+    preset: Preset = "bundled",
+    compile: Compile = False,
+) -> None:
     """Train UNet, conditioner and text encoder at the bundled sizes (--vae), or go on with a model (--init)."""
     config = _config(DiffusionConfig, locals())
     from gendeg.jobs.train_diffusion import train_diffusion
@@ -60,11 +90,26 @@ def diffusion(
 
 @app.command(epilog="Example: gendeg train structure --pairs pairs/manifest.jsonl --vae runs/ae --out runs/structure")
 def structure(
-    pairs: Pairs, out: Out, vae: Vae = "", steps: Steps = 1000, batch_size: BatchSize = 16, accumulate: Accumulate = 1,
-    size: Size = 128, learning_rate: LearningRate = StructureConfig.learning_rate, warmup: Warmup = 100,
-    precision: Precision = "bf16", seed: Seed = 0, workers: Workers = 2, sheet_every: SheetEvery = 500,
-    checkpoint_every: CheckpointEvery = 250, resume: Resume = False, init: Init = "", cpu: Cpu = False, compile: Compile = False,
-) -> None:  # fmt: skip
+    pairs: Pairs,
+    out: Out,
+    vae: Vae = "",
+    steps: Steps = 1000,
+    batch_size: BatchSize = 16,
+    accumulate: Accumulate = 1,
+    size: Size = 128,
+    learning_rate: LearningRate = StructureConfig.learning_rate,
+    warmup: Warmup = 100,
+    precision: Precision = "bf16",
+    seed: Seed = 0,
+    workers: Workers = 2,
+    sheet_every: SheetEvery = 500,
+    checkpoint_every: CheckpointEvery = 250,
+    resume: Resume = False,
+    init: Init = "",
+    cpu: Cpu = False,
+    preset: Preset = "bundled",
+    compile: Compile = False,
+) -> None:
     """Train the network that puts the photo's detail back after decoding."""
     config = _config(StructureConfig, locals())
     from gendeg.jobs.train_structure import train_structure

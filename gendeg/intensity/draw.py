@@ -1,4 +1,4 @@
-"""Many statistics at once: a plan's mu and sigma, drawn or looked up (GenDeg, CVPR 2025, section 3.3; DESIGN.md, 3.4)."""
+"""Many statistics at once: a plan's mu and sigma, drawn or looked up (GenDeg, section 3.3; DESIGN.md, 3.4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ EVEN_EVERY = 20
 
 @dataclass(frozen=True)
 class Drawn:
-    """Statistics of n samples. `intensity` is the quantile of mu among all sources; `source` an index, −1: all of them."""
+    """Statistics of n samples. `intensity` is the quantile of mu among all sources; `source` an index, −1: all."""
 
     intensity: Float[np.ndarray, " n"]
     mu: Float[np.ndarray, " n"]
@@ -44,7 +44,7 @@ def curve(weights: Float[np.ndarray, " bins"], bins: Bins) -> Curve:
     cumulative = np.concatenate([[0.0], np.cumsum(weights)])
     filled = np.flatnonzero(weights)
     keep = slice(filled[0], filled[-1] + 2)
-    edges = np.arange(bins.count + 1) * bins.width
+    edges = np.arange(len(weights) + 1) * bins.width
     return Curve(edges[keep], cumulative[keep] / cumulative[-1])
 
 

@@ -46,7 +46,8 @@ def plan(config: BuildConfig) -> tuple[Description, Estimate]:
 def build(config: BuildConfig) -> Built | None:
     """This process's part of a build. None from all but the first process, and from a dry run.
 
-    Raises `FolderInUse`, `DifferentRun`, `NotEnoughRoom`, `OutputNotWritable`, `Interrupted`, and what plan and model raise.
+    Raises `FolderInUse`, `DifferentRun`, `NotEnoughRoom`, `OutputNotWritable`, `Interrupted`, and what plan and
+    model raise.
     """
     check_config(config)
     with assemble() as team:
@@ -123,14 +124,20 @@ def _work(
     return sum(written)
 
 
-def check_room(config: BuildConfig, description: Description, missing: Sequence[PlannedShard], expected: Estimate) -> None:
+def check_room(
+    config: BuildConfig, description: Description, missing: Sequence[PlannedShard], expected: Estimate
+) -> None:
     """Says what is to come. Raises `NotEnoughRoom` before anything is made."""
     count = sum(shard.samples for shard in missing)
-    hours = "" if expected.seconds is None else f", about {expected.seconds * count / 3600:.2f} hours on one process like this"
+    hours = (
+        ""
+        if expected.seconds is None
+        else f", about {expected.seconds * count / 3600:.2f} hours on one process like this"
+    )
     needed = int(expected.bytes * count)
     print(
-        f"gendeg: {description.samples} samples in {len(description.shards)} shards planned from {description.photos} photos; "
-        f"to make: {count} in {len(missing)}, about {needed / 1e9:.2f} GB{hours}",
+        f"gendeg: {description.samples} samples in {len(description.shards)} shards planned from {description.photos} "
+        f"photos; to make: {count} in {len(missing)}, about {needed / 1e9:.2f} GB{hours}",
         file=sys.stderr,
     )
     free = shutil.disk_usage(config.out).free
@@ -149,4 +156,7 @@ def _say_versions(description: Description) -> None:
     now = versions()
     other = [f"{name} {now[name]} (was {was})" for name, was in description.made_with.items() if now.get(name) != was]
     if other:
-        print(f"gendeg: other versions than at the start, so equal bytes are not sure: {', '.join(other)}", file=sys.stderr)
+        print(
+            f"gendeg: other versions than at the start, so equal bytes are not sure: {', '.join(other)}",
+            file=sys.stderr,
+        )

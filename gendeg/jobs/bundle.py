@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from gendeg.configs import AutoencoderConfig, DiffusionConfig, SimulateConfig, StructureConfig, TrainConfig
+from gendeg.configs import AutoencoderConfig, DiffusionConfig, SimulateConfig, StructureConfig
 from gendeg.jobs.export import ExportConfig, export_model, install_model
 from gendeg.jobs.fit_priors import fit_priors
 from gendeg.jobs.simulate import simulate
@@ -16,6 +16,14 @@ from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.jobs.train_structure import train_structure
 from gendeg.primitives.errors import BadManifest, MissingPath
 from gendeg.primitives.files import atomic_write
+
+KINDS: dict[str, type[Any]] = {
+    "simulate": SimulateConfig,
+    "autoencoder": AutoencoderConfig,
+    "diffusion": DiffusionConfig,
+    "structure": StructureConfig,
+    "export": ExportConfig,
+}
 
 
 @dataclass(frozen=True)
@@ -30,13 +38,9 @@ class Recipe:
     def manifest(self) -> Path:
         return self.out / "pairs" / "manifest.jsonl"
 
-    def config(self, step: str, kind: type[Any], **given: Any) -> Any:
-        """The step's frozen config. Raises `BadManifest` for a setting that the step does not have."""
-        known = {field.name for field in fields(kind)}
-        odd = sorted(set(self.tables.get(step, {})) - known)
-        if odd:
-            raise BadManifest(self.path, 0, f"[{step}] has no setting {', '.join(odd)}")
-        return kind(**{**self.tables.get(step, {}), **given})
+    def config(self, step: str, **given: Any) -> Any:
+        """The step's frozen config: the recipe's settings and those given."""
+        return KINDS[step](**{**self.tables.get(step, {}), **given})
 
 
 def read_recipe(path: Path, out: Path) -> Recipe:
@@ -47,39 +51,47 @@ def read_recipe(path: Path, out: Path) -> Recipe:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadManifest(path, 0, f"not TOML ({error})") from error
-    steps = ("simulate", "autoencoder", "diffusion", "structure", "export")
-    odd = sorted(set(tables) - set(steps))
+    odd = sorted(set(tables) - set(KINDS))
     if odd:
-        raise BadManifest(path, 0, f"unknown step {', '.join(odd)}; known are {', '.join(steps)}")
+        raise BadManifest(path, 0, f"unknown step {', '.join(odd)}; known are {', '.join(KINDS)}")
     return Recipe(path, tables, out)
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Every setting of every step is one that the step has, said before hours are spent. Raises `BadManifest`."""
+    for step, kind in KINDS.items():
+        known = {field.name for field in fields(kind)}
+        odd = sorted(set(recipe.tables.get(step, {})) - known)
+        if odd:
+            raise BadManifest(recipe.path, 0, f"[{step}] has no setting {', '.join(odd)}")
 
 
 def run_recipe(clean: tuple[Path, ...], path: Path, out: Path, install: bool = False) -> Path:
     """Run every step that is not done yet and return the model's folder; interrupted, the same call goes on."""
     recipe = read_recipe(path, out)
-    _once(out / "pairs", lambda: simulate(recipe.config("simulate", SimulateConfig, clean=clean, out=out / "pairs", overwrite=True)))
-    trained = {"pairs": (recipe.manifest,)}
-    _train(recipe, "autoencoder", AutoencoderConfig, train_autoencoder, trained)
-    trained["vae"] = str(out / "autoencoder")  # type: ignore[assignment]
-    _train(recipe, "diffusion", DiffusionConfig, train_diffusion, trained)
-    _train(recipe, "structure", StructureConfig, train_structure, trained)
+    check_recipe(recipe)
+    _once(out / "pairs", lambda: simulate(recipe.config("simulate", clean=clean, out=out / "pairs", overwrite=True)))
+    trained: dict[str, Any] = {"pairs": (recipe.manifest,)}
+    _train(recipe, "autoencoder", train_autoencoder, trained)
+    trained["vae"] = str(out / "autoencoder")
+    _train(recipe, "diffusion", train_diffusion, trained)
+    _train(recipe, "structure", train_structure, trained)
     fit_priors((recipe.manifest,), out / "priors")
-    export = recipe.config("export", ExportConfig, diffusion=out / "diffusion" / "model",
-                           structure=out / "structure" / "structure", out=out / "model")  # fmt: skip
+    export = recipe.config(
+        "export", diffusion=out / "diffusion" / "model", structure=out / "structure" / "structure", out=out / "model"
+    )
     export_model(export, model_card(recipe))
     if install:
         install_model(out / "model", out / "priors")
     return out / "model"
 
 
-def _train(
-    recipe: Recipe, step: str, kind: type[TrainConfig], train: Callable[[Any], None], given: dict[str, Any]
-) -> None:
+def _train(recipe: Recipe, step: str, train: Callable[[Any], None], given: dict[str, Any]) -> None:
     folder = recipe.out / step
     resume = any(folder.glob("checkpoint-*"))
     if (folder / "config.json").exists() and not resume:
         (folder / "config.json").unlink()  # stopped before its first checkpoint: begins again
-    _once(folder, lambda: train(recipe.config(step, kind, **given, out=folder, resume=resume)))
+    _once(folder, lambda: train(recipe.config(step, **given, out=folder, resume=resume)))
 
 
 def _once(folder: Path, run: Callable[[], Any]) -> None:
@@ -96,7 +108,7 @@ def model_card(recipe: Recipe) -> str:
         "# The bundled model",
         "",
         "A small latent diffusion model that degrades clean photographs, told the degradation, mu and sigma. Made by",
-        f"`gendeg bundle` from the recipe `{recipe.path.name}` (its numbers are below); every part is trained from nothing.",
+        f"`gendeg bundle` from the recipe `{recipe.path.name}`, whose numbers are below; each part starts from nothing.",
         "",
         "| step | settings | last loss | held-out PSNR, dB |",
         "|---|---|---|---|",

@@ -49,7 +49,9 @@ def _seconds(model: Model, row: PlannedSample, half: CleanHalf, description: Des
     facts, count = model.facts, int(description.settings["batch_size"])
 
     def run(steps: int) -> float:
-        settings = Settings(steps, facts.guidance_text, facts.guidance_image, bool(description.settings["structure_correction"]))
+        settings = Settings(
+            steps, facts.guidance_text, facts.guidance_image, bool(description.settings["structure_correction"])
+        )
         sampler, start = Sampler(model.pipeline, settings), time.perf_counter()
         sampler.run([row] * count, [half.image] * count, 0)
         return time.perf_counter() - start

@@ -1,6 +1,7 @@
 """Trained parts → one model folder in half precision, and the bundled model's place in this package."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class ExportConfig:
     steps: int = 20
     guidance_text: float = 1.0
     guidance_image: float = 1.0
-    structure_degradations: tuple[str, ...] = ("haze", "motion_blur", "raindrop")
+    structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop")
     tile: int = 512
 
 

@@ -1,18 +1,21 @@
 """The last step of a build: one table of all records and the dataset card, both from what stands on the disk."""
 
+import hashlib
+import io
 import os
 import tomllib
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gendeg.primitives.errors import IncompleteDataset, OutputNotWritable
-from gendeg.primitives.files import atomic_write, data_root, fsync_folder
+from gendeg.primitives.errors import DamagedDataset, IncompleteDataset, OutputNotWritable
+from gendeg.primitives.files import atomic_write, data_root, fsync_folder, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
@@ -39,11 +42,7 @@ def _write_manifest(layout: Layout, description: Description) -> None:
     temporary = layout.manifest.with_name(f".{layout.manifest.name}{TEMPORARY}")
     try:
         with open(temporary, "wb") as stream:
-            with pq.ParquetWriter(stream, MANIFEST_SCHEMA, compression="zstd") as writer:
-                for shard, _ in done_marks(layout, description):
-                    rows = read_index_table(layout.index(shard.name))
-                    both = [pa.repeat(pa.scalar(text), len(rows)) for text in (f"{shard.name}.tar", shard.name.split)]
-                    writer.write_table(pa.table([*both, *rows.columns], schema=MANIFEST_SCHEMA))
+            _write_rows(stream, layout, description)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, layout.manifest)
@@ -53,6 +52,61 @@ def _write_manifest(layout: Layout, description: Description) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _write_rows(stream: io.IOBase, layout: Layout, description: Description) -> None:
+    with pq.ParquetWriter(stream, MANIFEST_SCHEMA, compression="zstd") as writer:
+        for shard, _ in done_marks(layout, description):
+            rows = read_index_table(layout.index(shard.name))
+            both = [pa.repeat(pa.scalar(text), len(rows)) for text in (f"{shard.name}.tar", shard.name.split)]
+            writer.write_table(pa.table([*both, *rows.columns], schema=MANIFEST_SCHEMA))
+
+
+class _HashOnly(io.RawIOBase):
+    """A file that keeps nothing but the hash of what is written to it."""
+
+    def __init__(self) -> None:
+        self.hash, self.size = hashlib.sha256(), 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.hash.update(data)
+        self.size += len(memoryview(data).cast("B"))
+        return len(memoryview(data).cast("B"))
+
+    def tell(self) -> int:
+        return self.size
+
+
+def unfinished(layout: Layout, description: Description) -> list[str]:
+    """Names of the files of the last step that are missing, or not what the shards say."""
+    names = []
+    if not _manifest_is_good(layout, description):
+        names.append(".gendeg/manifest.parquet")
+    elif not layout.card.is_file() or layout.card.read_text("utf-8") != make_card(card_facts(layout, description)):
+        names.append("README.md")
+    return names + (
+        [] if layout.picture.is_file() or not totals(layout, description).written else [layout.picture.name]
+    )
+
+
+def _manifest_is_good(layout: Layout, description: Description) -> bool:
+    """Its bytes are those that would be written now; or, from another version of pyarrow, its rows are."""
+    try:
+        expected = _HashOnly()
+        _write_rows(expected, layout, description)
+        if sha256_of(layout.manifest) == expected.hash.hexdigest():
+            return True
+        file = pq.ParquetFile(layout.manifest)
+        if file.metadata.created_by == f"parquet-cpp-arrow version {pa.__version__}":
+            return False
+        groups = [file.read_row_group(number) for number in range(file.num_row_groups)]
+        shards = [read_index_table(layout.index(shard.name)) for shard, mark in done_marks(layout, description)]
+        return [group.select(INDEX_SCHEMA.names) for group in groups] == shards
+    except (OSError, pa.ArrowException, DamagedDataset, UnicodeDecodeError):
+        return False
 
 
 # --- the card ---

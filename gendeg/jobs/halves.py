@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.pairs.judge import NOT_FINITE, Verdict, judge
+from gendeg.pairs.judge import NOT_FINITE, judge
 from gendeg.pairs.photos import Input, public_name, read_photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
@@ -63,7 +63,9 @@ def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> 
         return CleanHalf(data, image)
     image = stored_view(image, rules.size, rules.square)
     stored = encode_image(image, rules.format)  # type: ignore[arg-type]
-    return CleanHalf(stored, image if rules.format == "png" else read_rgb(stored))  # jpg: what it decodes to is the truth
+    return CleanHalf(
+        stored, image if rules.format == "png" else read_rgb(stored)
+    )  # jpg: what it decodes to is the truth
 
 
 def finish_generated(
@@ -85,7 +87,7 @@ def finish_generated(
 
 
 def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample, clean: CleanHalf) -> Made:
-    """The degraded half of a pair that exists already; its bytes stay untouched when they are an RGB PNG of that size."""
+    """The degraded half of a pair that exists already; an RGB PNG of the right size stays untouched."""
     path = _path(sample.degraded_path)
     try:
         data = read_photo(inputs[sample.input], path, -1, -1)

@@ -8,7 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from gendeg.configs import BuildConfig
-from gendeg.jobs.plan import look_at_pairs, look_at_photos, parse_split, statistics_of, write_plan
+from gendeg.intensity.priors import load_priors
+from gendeg.jobs.plan import write_plan
+from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, parse_split
+from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
 from gendeg.primitives.errors import BadOption, DamagedDataset, DifferentRun, NotADataset
@@ -24,8 +27,8 @@ from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
 
-PLACES = ("clean", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk", "estimate", "dry_run",
-          "progress", "priors")  # fmt: skip
+PLACES = ("clean", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk", "estimate",
+          "dry_run", "progress", "priors")  # fmt: skip
 """Fields of the configuration that do not decide the bytes by themselves (inputs and plan have their own hashes)."""
 
 
@@ -62,7 +65,8 @@ def check_config(config: BuildConfig) -> None:
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
     """Writes plan and configuration, or finds both. Call it while holding the folder's lock.
 
-    Raises `DifferentRun` naming what differs, `DamagedDataset` when the plan on disk was changed, and what the inputs raise.
+    Raises `DifferentRun` naming what differs, `DamagedDataset` when the plan on disk was changed, and what
+    the inputs raise.
     """
     layout = Layout(config.out)
     inputs, photos = find_photos(config.clean)
@@ -130,8 +134,6 @@ def model_label(name: str) -> str:
 
 def _priors_digest(config: BuildConfig) -> str:
     """Over the priors that the plan draws from: other ones would make another plan."""
-    from gendeg.intensity.priors import load_priors
-
     root = Path(config.priors) if config.priors else None
     texts = [json.dumps([sorted(prior.counts.items()), prior.source, prior.weight])
              for mix in parse_mixes(config.types) for prior in load_priors(mix, root)]  # fmt: skip
@@ -193,4 +195,3 @@ def stored_config(layout: Layout, description: Description, **changes: object) -
     settings = {name: value for name, value in description.settings.items() if name != "priors"}
     places = {"clean": tuple(row["clean"]), "include": tuple(map(Path, row["include"])), "priors": row["priors"]}
     return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))  # type: ignore[arg-type]
-

@@ -9,8 +9,8 @@ from gendeg.primitives.errors import UploadFailed
 from gendeg.shards.description import read_description
 from gendeg.shards.layout import Layout
 
-PRIVATE = (".gendeg/lock.json", ".gendeg/inputs.json", ".gendeg/logs/**", ".gendeg/left_out.jsonl", "**/.*.tmp", ".*.tmp",
-           ".cache/**")  # fmt: skip
+PRIVATE = (".gendeg/lock.json", ".gendeg/inputs.json", ".gendeg/logs/**", ".gendeg/left_out.jsonl", "**/.*.tmp",
+           ".*.tmp", ".cache/**")  # fmt: skip
 """Stays at home: who worked on it, and where the photos are on this machine."""
 
 
@@ -36,7 +36,8 @@ def plan_upload(folder: Path) -> Upload:
 def push(folder: Path, name: str, private: bool = False, api: Any = None) -> str:
     """Creates the dataset repository if need be and uploads; returns its address. Again after a break, it goes on.
 
-    `api` is a `huggingface_hub.HfApi` (one of its own by default). Raises `NotADataset`, `IncompleteDataset`, `UploadFailed`.
+    `api` is a `huggingface_hub.HfApi` (one of its own by default). Raises `NotADataset`, `IncompleteDataset`,
+    `UploadFailed`.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError

@@ -53,7 +53,9 @@ def make_shard(config: BuildConfig, fingerprint: str, index: int) -> int:
     """Runs in a worker: one shard, with the model that this worker loaded for its first one."""
     workshop = _workshop(config, fingerprint)
     shard = workshop.description.planned_shards[index]
-    for leftover in workshop.layout.shard(shard.name).parent.glob(f".{shard.name.split}-{shard.name.number:05d}.tar.tmp"):
+    for leftover in workshop.layout.shard(shard.name).parent.glob(
+        f".{shard.name.split}-{shard.name.number:05d}.tar.tmp"
+    ):
         leftover.unlink()  # of a worker that died over this shard
     return workshop.make(shard).written
 
@@ -71,4 +73,3 @@ def _workshop(config: BuildConfig, fingerprint: str) -> Workshop:
 
 def _place(model: str) -> str:
     return str(Path(model).absolute()) if Path(model).is_dir() else model
-

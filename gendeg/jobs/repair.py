@@ -1,4 +1,4 @@
-"""gendeg repair and gendeg retry: make again only what is missing, bad or failed, to the bytes it would always have had."""
+"""gendeg repair and gendeg retry: make again only what is missing, bad or failed, to the same bytes."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -98,7 +98,10 @@ def _make_again(
         finally:
             workshop.close()
     if changed:
-        print(f"gendeg: made again with other bytes than before (other hardware or versions?): {', '.join(changed)}", file=sys.stderr)
+        print(
+            f"gendeg: made again with other bytes than before (other hardware or versions?): {', '.join(changed)}",
+            file=sys.stderr,
+        )
     return changed
 
 

@@ -34,7 +34,7 @@ def to_signed_tensor(image: U8Image) -> torch.Tensor:
 
 
 def noise_generator(seed: int, clean_sha256: str, request: Request) -> torch.Generator:
-    """A sample's own randomness. Intensities of one photo and degradation share it, so that only the strength differs."""
+    """A sample's own randomness; the intensities of one photo and degradation share it: only the strength differs."""
     return torch_generator(seed, f"{clean_sha256}/{mix_name(request.mix)}", "sample")
 
 

@@ -82,7 +82,7 @@ class ShardMaker:
         self.pool.shutdown(cancel_futures=True)
 
     def make(self, work: Work) -> Mark:
-        """Writes the shard, its index and its mark, in this order. Raises `OutputNotWritable` and what `check` raises."""
+        """Writes shard, index and mark, in this order. Raises `OutputNotWritable` and what `check` raises."""
         name, failures, entries, late = work.shard.name, [], [], dict(work.late)
         with ShardWriter(self.layout.shard(name)) as writer:
             for batch in self._batches(work):
@@ -132,7 +132,7 @@ class ShardMaker:
     def _prepare(self, work: Work, rows: list[PlannedSample]) -> Batch:
         """Reads the photos of a batch, once each, and says who goes through the model with whom."""
         batch = Batch(rows, {}, [])
-        if all(row.key in work.have or row.key in work.gone for row in rows):
+        if all(row.key in work.have or (row.key in work.gone and not work.retry) for row in rows):
             batch.made = {row.key: work.have.get(row.key) or work.gone[row.key] for row in rows}
             return batch
         halves: dict[tuple[str, bytes], CleanHalf | Failure] = {}
@@ -143,7 +143,9 @@ class ShardMaker:
                 batch.made[row.key] = work.have[row.key]
                 continue
             if not work.retry and known is not None and known.failed not in REFUSED:
-                batch.made[row.key] = known  # a photo that came back would change who shares its batch: `retry` does that
+                batch.made[row.key] = (
+                    known  # a photo that came back would change who shares its batch: `retry` does that
+                )
                 continue
             at = row.clean_sha256, row.clean_path
             if at not in halves:
@@ -177,9 +179,7 @@ class ShardMaker:
         images = self.sampler.run(group.samples, [half.image for half in group.halves], attempt)
         self.told(len(images))
         group.results = [
-            self.pool.submit(
-                finish_generated, self.rules, row, half, image, attempt, self.sampler.corrects(row)
-            )
+            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, self.sampler.corrects(row))
             for row, half, image in zip(group.samples, group.halves, images, strict=True)
         ]
 

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from gendeg.pairs.manifest import Pair, by_degradation_and_source
+from gendeg.pairs.manifest import Pair, by_degradation_and_source, read_manifest
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.report.sheet import Cell, draw_sheet
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
+
+
+def show_pairs(manifest: Path, target: Path) -> str:
+    """Write the manifest's contact sheet to `target` and return its table."""
+    pairs = read_manifest(manifest)
+    draw_pairs(pairs, manifest.parent, target)
+    return tabulate_pairs(pairs)
 
 
 def tabulate_pairs(pairs: Sequence[Pair]) -> str:

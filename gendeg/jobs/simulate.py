@@ -46,8 +46,8 @@ class Simulated:
 def simulate(config: SimulateConfig) -> Simulated:
     """Write `clean/`, `degraded/`, `manifest.jsonl` (and `failures.jsonl`, if any) below `config.out`.
 
-    Strength is uniform in [0, 1], so that mu and sigma cover what the published sources show. The files depend on the seed
-    and the photos' names only, never on the number of workers.
+    Strength is uniform in [0, 1], so that mu and sigma cover what the published sources show. The files depend on the
+    seed and the photos' names only, never on the number of workers.
     """
     tasks = plan_tasks(config)
     manifest = config.out / "manifest.jsonl"
@@ -85,9 +85,14 @@ def simulate_photo(task: Task) -> list[Pair] | Failure:
         photo = read_rgb(task.photo)
     except BadImage as error:
         return Failure(
-            key=task.stem, failed=error.reason, message=str(error), degradation="", seed=task.config.seed, attempt=0,
+            key=task.stem,
+            failed=error.reason,
+            message=str(error),
+            degradation="",
+            seed=task.config.seed,
+            attempt=0,
             clean_path=str(task.photo),
-        )  # fmt: skip
+        )
     return [_simulate_variant(task, photo, number, mix) for number, mix in task.variants]
 
 
@@ -101,10 +106,17 @@ def _simulate_variant(task: Task, photo, number: int, mix: Mix) -> Pair:  # type
         (task.config.out / place).write_bytes(encode_image(image, "png"))
     mu, sigma = measure_intensity(clean, degraded)
     return Pair(
-        clean=places[0], degraded=places[1], degradation=mix_name(mix), source=SOURCE, split=task.split,
-        caption=words().fallback_caption, mu=round(mu, 6), sigma=round(sigma, 6),
-        width=clean.shape[1], height=clean.shape[0],
-    )  # fmt: skip
+        clean=places[0],
+        degraded=places[1],
+        degradation=mix_name(mix),
+        source=SOURCE,
+        split=task.split,
+        caption=words().fallback_caption,
+        mu=round(mu, 6),
+        sigma=round(sigma, 6),
+        width=clean.shape[1],
+        height=clean.shape[0],
+    )
 
 
 def _run(tasks: list[Task], workers: int) -> Iterator[list[Pair] | Failure]:

@@ -40,7 +40,7 @@ class Stopper:
         return self.signal != 0
 
     def check(self, seconds_left: float) -> None:
-        """Call between batches: raises `Interrupted` when a stop is wanted and the shard needs longer than is granted."""
+        """Call between batches: raises `Interrupted` if a stop is wanted and the shard needs longer than granted."""
         if self.wanted and time.monotonic() + seconds_left > self._deadline:
             raise Interrupted(self.signal)
 

@@ -43,8 +43,11 @@ class Plan:
 
 
 def plan_synthesis(config: SynthConfig) -> Plan:
-    """Decide every sample. Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, and `OutputExists` when a
-    file that would be written is there already."""
+    """Decide every sample.
+
+    Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, and `OutputExists` when a file that would be
+    written is there already.
+    """
     requests = plan_requests(config)
     found = find_images(config.paths or sample_photos())
     photos = []
@@ -72,11 +75,11 @@ def plan_requests(config: SynthConfig) -> list[Request]:
 
 
 def _place(request: Request, seed: int, stem: str, config: SynthConfig) -> Sample:
-    """`<stem>.<type>.i060.s0.png`: intensity in hundredths (more digits where it has them), or mu in ten-thousandths."""
+    """`<stem>.<type>.i060.s0.png`: intensity in hundredths (finer where it is), or mu in ten-thousandths."""
     name = mix_name(request.mix)
     if config.mu is None:
-        digits = f"{request.intensity:.2f}" if round(request.intensity, 2) == request.intensity else f"{request.intensity:.6f}"
-        strength = "i" + digits.replace(".", "")
+        coarse = round(request.intensity, 2) == request.intensity
+        strength = "i" + f"{request.intensity:.{2 if coarse else 6}f}".replace(".", "")
     else:
         strength = f"m{round(request.mu * 1e4):04d}"
     path = config.out / f"{stem}.{name}.{strength}.s{seed}.{config.format}"

@@ -56,9 +56,14 @@ def _degrade_photo(
         clean_sha256 = sha256_of(plan.photo)
     except BadImage as error:
         yield Failure(
-            key="", failed=error.reason, message=str(error), degradation="", seed=config.seed, attempt=0,
+            key="",
+            failed=error.reason,
+            message=str(error),
+            degradation="",
+            seed=config.seed,
+            attempt=0,
             clean_path=str(plan.photo),
-        )  # fmt: skip
+        )
         return
     if config.size is not None:
         clean = resize_short_side(clean, config.size)
@@ -81,9 +86,15 @@ def _degrade_photo(
 
 
 def _record(
-    sample: Sample, clean: np.ndarray, image: np.ndarray, pipeline: GenDegPipeline, config: SynthConfig, digest: str,
-    clean_path: str, clean_sha256: str,
-) -> Record:  # fmt: skip
+    sample: Sample,
+    clean: np.ndarray,
+    image: np.ndarray,
+    pipeline: GenDegPipeline,
+    config: SynthConfig,
+    digest: str,
+    clean_path: str,
+    clean_sha256: str,
+) -> Record:
     """The record of one sample; mu and sigma are measured on the image as stored."""
     request, mu_sigma = sample.request, measure_intensity(clean, image)
     defaults = pipeline.config
@@ -125,7 +136,9 @@ def _keep_other_records(plan: Plan) -> None:
     write_jsonl(plan.records, kept)
 
 
-def _add_to_sheet(rows: list[list[Cell]], record: Record, clean: np.ndarray, image: np.ndarray, plan: PhotoPlan) -> None:
+def _add_to_sheet(
+    rows: list[list[Cell]], record: Record, clean: np.ndarray, image: np.ndarray, plan: PhotoPlan
+) -> None:
     """A new row for each photo and degradation, the clean photo first; thumbnails only, so that memory stays small."""
     name = f"{plan.photo.name}, clean"
     label = f"{record.degradation} {record.intensity:.2f}: mu {record.mu_requested:.3f} → {record.mu:.3f}"
@@ -138,4 +151,8 @@ def _add_to_sheet(rows: list[list[Cell]], record: Record, clean: np.ndarray, ima
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
-    return image if image.shape[1] <= SHEET_WIDTH else resize_short_side(image, max(1, SHEET_WIDTH * min(image.shape[:2]) // image.shape[1]))
+    """No wider than a cell of the sheet."""
+    height, width = image.shape[:2]
+    return (
+        image if width <= SHEET_WIDTH else resize_short_side(image, max(1, SHEET_WIDTH * min(height, width) // width))
+    )

@@ -1,6 +1,6 @@
 """Train the UNet, the conditioner and (for the bundled model) the text encoder on cached latents of pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -11,25 +11,25 @@ from transformers import CLIPTextModel
 
 from gendeg.configs import DiffusionConfig
 from gendeg.jobs.diffusion_sheet import draw_samples
+from gendeg.jobs.latent_cache import LatentCache, make_cache
 from gendeg.model.bundled import (
     make_conditioner,
     make_scheduler,
     make_text_encoder,
     make_tokenizer,
     make_unet,
+    sizes_of,
 )
 from gendeg.model.conditioner import Conditioner
-from gendeg.model.latents import factor
+from gendeg.model.latents import Autoencoder, factor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_autoencoder, load_pipeline
-from gendeg.primitives.progress import bar
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.captions import corpus
 from gendeg.training.conditions import Dropout, make_condition
-from gendeg.training.examples import PlacedPair, example_numbers, load_pairs, prefetch, shuffled
-from gendeg.training.latents import LatentCache, make_cache
+from gendeg.training.examples import PlacedPair, load_pairs, shuffled
 from gendeg.training.losses import min_snr_weight, noised, target_of
-from gendeg.training.state import Checkpoints, LossLog, learning_rate_factor, make_ema, set_learning_rate, start
+from gendeg.training.run import Run
 
 
 class Denoiser(nn.Module):
@@ -67,83 +67,55 @@ class Batch:
     noise: Tensor
     timestep: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
 
 def train_diffusion(config: DiffusionConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged model as the pipeline folder `model/`."""
-    accelerator = start(config)
     pairs = load_pairs(config.pairs, "train")
     if config.limit:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
     torch.manual_seed(config.seed)
     pipeline = load_pipeline(config.init) if config.init else new_pipeline(config)
-    pipeline.vae.to(accelerator.device).requires_grad_(False)
-    if config.compile:
-        pipeline.vae.encoder.compile()
-    with accelerator.main_process_first():
-        cache = make_cache(pipeline.vae, pairs, config.out, wanted=accelerator.is_main_process)
     denoiser = Denoiser(pipeline.unet, pipeline.text_encoder, pipeline.conditioner).train()
     denoiser.text_encoder.requires_grad_(config.train_text)
-    optimizer = torch.optim.AdamW(_groups(denoiser, config), config.learning_rate, weight_decay=config.weight_decay)
-    ema = make_ema([denoiser], config.ema_decay)
-    pipeline.unet.to(memory_format=torch.channels_last)
-    model, optimizer = accelerator.prepare(denoiser, optimizer)
-    if config.compile:
-        model.compile()
-    ema.to(accelerator.device)
-    accelerator.register_for_checkpointing(ema)
-    checkpoints = Checkpoints(accelerator, config)
-    done = checkpoints.restore()
-    log = LossLog(config.out / "log.csv", done, accelerator.is_main_process)
-    alphas = pipeline.scheduler.alphas_cumprod.to(accelerator.device)
-    kind = pipeline.scheduler.config.prediction_type
+    run = Run(config, denoiser, _groups(denoiser, config))
+    device = run.accelerator.device
+    cache = _shared_cache(run, pipeline.vae.to(device).requires_grad_(False), pairs)
+    alphas, kind = pipeline.scheduler.alphas_cumprod.to(device), pipeline.scheduler.config.prediction_type
+    batches = run.batches(lambda numbers: make_batch(numbers, pairs, cache, pipeline, config))
+    for _ in run.steps("diffusion", lambda step: draw_samples(pipeline, config, step)):
+        for _ in range(config.accumulate):
+            b = next(batches).to(device)
+            kept = alphas[b.timestep]
+            with run.accumulate():
+                noisy = noised(b.degraded, b.noise, kept)
+                said = run.model(noisy, b.clean, b.timestep, b.tokens, b.mu, b.sigma)
+                error = (said - target_of(kind, b.degraded, b.noise, kept)).square().mean(dim=(1, 2, 3))
+                run.descend((error * min_snr_weight(kind, kept, config.min_snr_gamma)).mean())
+    run.finish(lambda: pipeline.save_pretrained(config.out / "model"))
 
-    def batch(micro: int) -> Batch:
-        numbers = example_numbers(micro, config.batch_size, accelerator.process_index, accelerator.num_processes)
-        return make_batch(numbers, pairs, cache, pipeline, config)
 
-    batches = prefetch(batch, range(done * config.accumulate, config.steps * config.accumulate), config.workers)
-    with bar("diffusion", total=config.steps, wanted=accelerator.is_main_process) as progress:
-        progress.update(done)
-        for step in range(done + 1, config.steps + 1):
-            set_learning_rate(optimizer, learning_rate_factor(step - 1, config.warmup, config.steps))
-            total = 0.0
-            for _ in range(config.accumulate):
-                b = next(batches)
-                degraded, noise, t = (x.to(accelerator.device) for x in (b.degraded, b.noise, b.timestep))
-                with accelerator.accumulate(model):
-                    said = model(noised(degraded, noise, alphas[t]), *_moved(accelerator.device, b, t))
-                    error = (said - target_of(kind, degraded, noise, alphas[t])).square().mean(dim=(1, 2, 3))
-                    loss = (error * min_snr_weight(kind, alphas[t], config.min_snr_gamma)).mean()
-                    accelerator.backward(loss)
-                    if accelerator.sync_gradients:
-                        accelerator.clip_grad_norm_(model.parameters(), config.clip_norm)
-                    optimizer.step()
-                    optimizer.zero_grad()
-                total += loss.item() / config.accumulate
-            ema.step(denoiser.parameters())
-            progress.update()
-            progress.set_postfix(loss=f"{total:.4f}")
-            if step % config.log_every == 0:
-                log.add(step=step, loss=total, learning_rate=optimizer.param_groups[0]["lr"])
-            if step % config.checkpoint_every == 0 or step == config.steps:
-                checkpoints.save(step)
-            if step % config.sheet_every == 0 or step == config.steps:
-                _with_average(accelerator, denoiser, ema, lambda at=step: draw_samples(pipeline, config, at))
-    ema.copy_to(denoiser.parameters())
-    if accelerator.is_main_process:
-        pipeline.save_pretrained(config.out / "model")
-    accelerator.wait_for_everyone()
+def _shared_cache(run: Run, vae: Autoencoder, pairs: list[PlacedPair]) -> LatentCache:
+    """The latents of all pairs, made by the main process of each machine and read by the others."""
+    if run.config.compile:
+        vae.encoder.compile()
+    with run.accelerator.local_main_process_first():
+        return make_cache(vae, pairs, run.config.out, wanted=run.main)
 
 
 def new_pipeline(config: DiffusionConfig) -> GenDegPipeline:
-    """The bundled sizes with fresh weights around a trained autoencoder."""
-    tokenizer = make_tokenizer(corpus())
-    conditioner = make_conditioner()
+    """Fresh weights at the sizes of the preset around a trained autoencoder."""
+    sizes = sizes_of(config.preset)
+    tokenizer = make_tokenizer(corpus(), sizes)
+    conditioner = make_conditioner(sizes)
     return GenDegPipeline(
         vae=load_autoencoder(Path(config.vae)),
-        text_encoder=make_text_encoder(tokenizer),
+        text_encoder=make_text_encoder(tokenizer, sizes),
         tokenizer=tokenizer,
-        unet=make_unet(conditioner),
+        unet=make_unet(conditioner, sizes),
         scheduler=make_scheduler(),
         conditioner=conditioner,
         steps=config.sample_steps,
@@ -204,19 +176,3 @@ def _groups(denoiser: Denoiser, config: DiffusionConfig) -> list[dict[str, objec
     rest = [p for p in denoiser.parameters() if id(p) not in known and p.requires_grad]
     fast = config.learning_rate * config.statistics_rate
     return [{"params": rest}, {"params": projections, "lr": fast}]
-
-
-def _moved(device: torch.device, b: Batch, timestep: Tensor) -> tuple[Tensor, ...]:
-    return b.clean.to(device), timestep, b.tokens.to(device), b.mu.to(device), b.sigma.to(device)
-
-
-def _with_average(accelerator, denoiser: Denoiser, ema, draw) -> None:  # type: ignore[no-untyped-def]
-    """Run `draw` on the main process with the averaged weights in place."""
-    if accelerator.is_main_process:
-        ema.store(denoiser.parameters())
-        ema.copy_to(denoiser.parameters())
-        denoiser.eval()
-        draw()
-        denoiser.train()
-        ema.restore(denoiser.parameters())
-    accelerator.wait_for_everyone()

@@ -5,82 +5,43 @@ from pathlib import Path
 import torch
 
 from gendeg.configs import StructureConfig
-from gendeg.model.bundled import make_structure
+from gendeg.model.bundled import make_structure, sizes_of
 from gendeg.model.latents import Autoencoder, decode, encode
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.weights import load_autoencoder
 from gendeg.primitives.images import signed_to_u8, write_image
-from gendeg.primitives.progress import bar
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.training.examples import (
     PlacedPair,
     crop_pair,
-    example_numbers,
     held_out_pairs,
     load_pairs,
-    prefetch,
     shuffled,
     to_tensor,
 )
 from gendeg.training.losses import psnr, reconstruction_loss
-from gendeg.training.state import Checkpoints, LossLog, learning_rate_factor, make_ema, set_learning_rate, start
+from gendeg.training.run import Run
+from gendeg.training.state import LossLog
 
 HELD_OUT = 16
 
 
 def train_structure(config: StructureConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged network as `structure/` below `config.out`."""
-    accelerator = start(config)
     pairs = load_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
-    vae = load_autoencoder(Path(config.vae)).to(accelerator.device).requires_grad_(False)
-    network = NAFNet.from_pretrained(config.init) if config.init else make_structure()
-    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    ema = make_ema([network], config.ema_decay)
-    network.to(memory_format=torch.channels_last)
-    model, optimizer = accelerator.prepare(network, optimizer)
-    if config.compile:
-        model.compile()
-    ema.to(accelerator.device)
-    accelerator.register_for_checkpointing(ema)
-    checkpoints = Checkpoints(accelerator, config)
-    done = checkpoints.restore()
-    log = LossLog(config.out / "log.csv", done, accelerator.is_main_process)
-
-    def batch(micro: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        numbers = example_numbers(micro, config.batch_size, accelerator.process_index, accelerator.num_processes)
-        return _batch(numbers, pairs, vae, config)
-
-    batches = prefetch(batch, range(done * config.accumulate, config.steps * config.accumulate), config.workers)
-    with bar("structure", total=config.steps, wanted=accelerator.is_main_process) as progress:
-        progress.update(done)
-        for step in range(done + 1, config.steps + 1):
-            set_learning_rate(optimizer, learning_rate_factor(step - 1, config.warmup, config.steps))
-            total = 0.0
-            for _ in range(config.accumulate):
-                clean, decoded, degraded = (x.to(accelerator.device) for x in next(batches))
-                with accelerator.accumulate(model):
-                    loss = reconstruction_loss(model(clean, decoded), degraded, config.gradient_weight)
-                    accelerator.backward(loss)
-                    if accelerator.sync_gradients:
-                        accelerator.clip_grad_norm_(model.parameters(), config.clip_norm)
-                    optimizer.step()
-                    optimizer.zero_grad()
-                total += loss.item() / config.accumulate
-            ema.step(network.parameters())
-            progress.update()
-            progress.set_postfix(loss=f"{total:.4f}")
-            if step % config.log_every == 0:
-                log.add(step=step, loss=total, learning_rate=optimizer.param_groups[0]["lr"])
-            if step % config.checkpoint_every == 0 or step == config.steps:
-                checkpoints.save(step)
-            if (step % config.sheet_every == 0 or step == config.steps) and accelerator.is_main_process:
-                _sheet(network, ema, vae, config, step)
-    ema.copy_to(network.parameters())
-    if accelerator.is_main_process:
-        network.save_pretrained(config.out / "structure")
-    accelerator.wait_for_everyone()
+    network = NAFNet.from_pretrained(config.init) if config.init else make_structure(sizes_of(config.preset))
+    run = Run(config, network)
+    device = run.accelerator.device
+    vae = load_autoencoder(Path(config.vae)).to(device).requires_grad_(False)
+    batches = run.batches(lambda numbers: _batch(numbers, pairs, vae, config))
+    for _ in run.steps("structure", lambda step: _draw_corrections(network, vae, config, step)):
+        for _ in range(config.accumulate):
+            clean, decoded, degraded = (x.to(device) for x in next(batches))
+            with run.accumulate():
+                run.descend(reconstruction_loss(run.model(clean, decoded), degraded, config.gradient_weight))
+    run.finish(lambda: network.save_pretrained(config.out / "structure"))
 
 
 @torch.no_grad()
@@ -103,16 +64,10 @@ def _batch(
     return clean, decoded, degraded
 
 
-@torch.no_grad()
-def _sheet(network: NAFNet, ema, vae: Autoencoder, config: StructureConfig, step: int) -> None:  # type: ignore[no-untyped-def]
+def _draw_corrections(network: NAFNet, vae: Autoencoder, config: StructureConfig, step: int) -> None:
     """Held-out crops: degraded, decoded, corrected, with PSNR to the degraded one; the means go to `psnr.csv`."""
-    pairs = held_out_pairs(config.pairs)
-    clean, decoded, degraded = _batch(list(range(HELD_OUT)), pairs, vae, config)
-    device = next(network.parameters()).device
-    ema.store(network.parameters())
-    ema.copy_to(network.parameters())
-    corrected = network(clean.to(device), decoded.to(device)).clamp(-1, 1).cpu()
-    ema.restore(network.parameters())
+    clean, decoded, degraded = _batch(list(range(HELD_OUT)), held_out_pairs(config.pairs), vae, config)
+    corrected = network(clean.to(network.device), decoded.to(network.device)).clamp(-1, 1).cpu()
     before, after = psnr(decoded, degraded), psnr(corrected, degraded)
     LossLog(config.out / "psnr.csv", step - 1, main=True).add(
         step=step, decoded=float(before.mean()), corrected=float(after.mean())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from gendeg.jobs.finish import unfinished
 from gendeg.primitives.errors import DamagedDataset
 from gendeg.primitives.progress import track
 from gendeg.shards.description import Description, missing_shards, read_description
@@ -12,12 +13,13 @@ from gendeg.shards.verify import Depth, Problem, check_plan, strays, verify_shar
 
 
 def verify(folder: Path, depth: Depth, progress: bool | None = None) -> Iterator[Problem]:
-    """Every problem, as it is found. Raises `NotADataset`, and `DamagedDataset` when even its description is damaged."""
+    """Every problem, as it is found. Raises `NotADataset`, `DamagedDataset` (even its description is damaged)."""
     layout = Layout(folder)
     description = read_description(layout)
     for _, problems in examine(layout, description, depth, progress):
         yield from problems
-    yield from finishing_problems(layout, description)
+    if depth.bytes:
+        yield from finishing_problems(layout, description)
 
 
 def examine(
@@ -44,5 +46,4 @@ def finishing_problems(layout: Layout, description: Description) -> list[Problem
     """What the last step of a build writes; only expected once every shard is there."""
     if missing_shards(layout, description):
         return []
-    names = {"README.md": layout.card, ".gendeg/manifest.parquet": layout.manifest}
-    return [Problem("", "", f"{name}: missing") for name, path in names.items() if not path.is_file()]
+    return [Problem("", "", f"{name}: missing, or not what the shards say") for name in unfinished(layout, description)]

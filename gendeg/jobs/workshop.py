@@ -74,7 +74,12 @@ class Workshop:
     """Makes shards; `close` it. `stopper` may end the work between two batches."""
 
     def __init__(
-        self, config: BuildConfig, description: Description, sampler: Sampler, rank: int = 0, stopper: Stopper | None = None
+        self,
+        config: BuildConfig,
+        description: Description,
+        sampler: Sampler,
+        rank: int = 0,
+        stopper: Stopper | None = None,
     ):
         self.config, self.description = config, description
         self.layout = Layout(config.out)
@@ -94,7 +99,9 @@ class Workshop:
         self._started, self._shard = time.monotonic(), shard
         mark = self.maker.make(Work(shard, self.plan.rows(shard.index), **work))
         seconds = round(time.monotonic() - self._started, 2)
-        self.log.write(event="shard", shard=str(shard.name), written=mark.written, failed=len(mark.failures), seconds=seconds)
+        self.log.write(
+            event="shard", shard=str(shard.name), written=mark.written, failed=len(mark.failures), seconds=seconds
+        )
         return mark
 
     def make_all(self, shards: Iterable[PlannedShard], done: Callable[[Mark], None]) -> None:

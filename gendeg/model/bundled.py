@@ -13,6 +13,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.nafnet import NAFNet
+from gendeg.primitives.errors import BadOption
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
@@ -37,6 +38,33 @@ class Sizes:
     structure_encoder: tuple[int, ...] = (1, 1, 2)
     structure_middle: int = 2
     structure_decoder: tuple[int, ...] = (1, 1, 1)
+
+
+SMOKE = Sizes(
+    latent_channels=4,
+    vae_channels=(8, 16),
+    vae_layers=(1, 1),
+    unet_channels=(8, 16),
+    heads=(1, 2),
+    norm_groups=4,
+    text_dim=32,
+    text_layers=1,
+    vocabulary=600,
+    tokens=32,
+    frequencies=4,
+    structure_width=4,
+    structure_encoder=(1, 1),
+    structure_middle=1,
+    structure_decoder=(1, 1),
+)
+PRESETS = {"bundled": Sizes(), "smoke": SMOKE}
+
+
+def sizes_of(preset: str) -> Sizes:
+    """The sizes of that name. Raises `BadOption` for another one."""
+    if preset not in PRESETS:
+        raise BadOption("--preset", f"'{preset}' is none of {', '.join(PRESETS)}")
+    return PRESETS[preset]
 
 
 def make_autoencoder(sizes: Sizes = Sizes()) -> AutoencoderDC:

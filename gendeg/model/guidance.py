@@ -1,4 +1,4 @@
-"""Two-way classifier-free guidance (InstructPix2Pix, CVPR 2023, equation 3), as weights of at most three UNet passes."""
+"""Two-way classifier-free guidance (InstructPix2Pix, CVPR 2023, equation 3), as weights of up to three UNet passes."""
 
 from typing import NamedTuple
 

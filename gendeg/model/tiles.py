@@ -1,4 +1,4 @@
-"""Overlapping windows with smooth weights: large images in bounded memory, without seams (as in MultiDiffusion, 2023)."""
+"""Overlapping windows with smooth weights: large images in bounded memory, without seams (MultiDiffusion, 2023)."""
 
 from collections.abc import Callable, Iterator
 

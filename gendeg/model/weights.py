@@ -31,8 +31,8 @@ def bundled_folder() -> Path:
 def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> GenDegPipeline:
     """`bundled`, a folder or a hub id → the pipeline on `device`, ready to sample.
 
-    Raises `BadModel` for a folder that lacks a component or holds pickles only, `HubUnreachable` when a hub id cannot be
-    fetched.
+    Raises `BadModel` for a folder that lacks a component or holds pickles only, `HubUnreachable` when a hub id
+    cannot be fetched.
     """
     logging.disable_progress_bar()
     disable_progress_bar()
@@ -100,7 +100,7 @@ def load_autoencoder(folder: Path) -> Autoencoder:
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:
-    """Hash of every weight and of the numbers that shape a sample; equal for equal models wherever they were loaded from."""
+    """Hash of every weight and of the numbers that shape a sample; equal for equal models, wherever they came from."""
     digest = hashlib.sha256()
     for name in sorted(pipeline.components):
         part = pipeline.components[name]
@@ -108,6 +108,7 @@ def model_sha256(pipeline: GenDegPipeline) -> str:
             for key, tensor in sorted(part.state_dict().items()):
                 digest.update(f"{name}.{key} {tuple(tensor.shape)}".encode())
                 digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
-    digest.update(repr(sorted(pipeline.scheduler.config.items(), key=str)).encode())
-    digest.update(repr(sorted((k, v) for k, v in pipeline.config.items() if not k.startswith("_"))).encode())
+    digest.update(type(pipeline.scheduler).__name__.encode())
+    for config in (pipeline.scheduler.config, pipeline.config):  # names with "_" are how it was made, not what it is
+        digest.update(repr(sorted((k, v) for k, v in config.items() if not k.startswith("_"))).encode())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Where clean photographs come from: folders, tars, tables of paths, Hugging Face datasets. Listed here, read by number."""
+"""Where clean photographs come from: folders, tars, tables of paths, Hugging Face datasets."""
 
 import csv
 import hashlib
@@ -41,7 +41,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo, by where it is. `path` is relative to its input; `offset` and `length` count bytes of a tar (or rows)."""
+    """One photo, by where it is. `path` is relative to its input; `offset` and `length`: a tar's bytes (or rows)."""
 
     input: int
     path: str

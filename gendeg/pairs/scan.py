@@ -18,7 +18,7 @@ AHEAD = 64  # photos in memory at a time
 
 @dataclass(frozen=True)
 class Scanned:
-    """A photo that can be used. `plain` is png or jpg when its bytes already are an upright RGB picture of that format."""
+    """A photo that can be used. `plain`: png or jpg when its bytes are an upright RGB picture of that format."""
 
     photo: Photo
     sha256: str
@@ -29,7 +29,7 @@ class Scanned:
 
 
 def scan_photos(inputs: Sequence[Input], photos: Sequence[Photo], threads: int = 8) -> Iterator[Scanned | Failure]:
-    """In the photos' order. A file that is no image, and the second copy of equal bytes, is a `Failure` with its reason."""
+    """In the photos' order. What is no image, and the second copy of equal bytes, is a `Failure` with its reason."""
     seen: set[bytes] = set()
     for photo, found in zip(photos, _in_order(lambda photo: _look(inputs, photo), photos, threads), strict=True):
         if isinstance(found, Scanned):

@@ -246,7 +246,7 @@ def read_numbered_jsonl(path: str | Path) -> list[tuple[int, dict[str, Any]]]:
 
 
 def read_json_object(path: str | Path) -> dict[str, Any]:
-    """A file that holds one JSON object. Raises `MissingPath`, `CannotRead`, or `BadManifest` when it holds anything else."""
+    """A file that holds one JSON object. Raises `MissingPath`, `CannotRead`, or `BadManifest` for anything else."""
     if not os.path.exists(path):
         raise MissingPath(path)
     try:

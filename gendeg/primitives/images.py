@@ -109,7 +109,7 @@ def read_rgb(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> U8Imag
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Size in pixels as `read_rgb` returns it; `plain`: png or jpg if the file's own pixels are that already, else ""."""
+    """Size in pixels as `read_rgb` returns it; `plain`: png or jpg if the file already is that, else ""."""
 
     width: int
     height: int

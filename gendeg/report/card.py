@@ -112,14 +112,18 @@ def _info(facts: CardFacts, name: str) -> dict[str, object]:
 
 def _text(facts: CardFacts) -> str:
     total = sum(part.samples for part in facts.parts)
-    rows = [f"| {p.degradation} | {p.split} | {p.samples} | {p.mu[0]:.3f} | {p.mu[1]:.3f} | {p.mu[2]:.3f} |" for p in facts.parts]
+    rows = [
+        f"| {p.degradation} | {p.split} | {p.samples} | {p.mu[0]:.3f} | {p.mu[1]:.3f} | {p.mu[2]:.3f} |"
+        for p in facts.parts
+    ]
     settings = ", ".join(f"{name} {value}" for name, value in facts.settings.items() if value not in ("", None))
     sections = [
         f"# {facts.name}",
         f"{total} pairs of a clean photograph and its degraded version, made with gendeg.",
         "![clean and degraded](preview.png)",
-        "| degradation | split | pairs | mu, 5 % | mu, median | mu, 95 % |\n|---|---|---|---|---|---|\n" + "\n".join(rows),
-        "mu is the mean of |clean - degraded| over all pixels and channels, images in [0, 1], measured on the stored images.",
+        "| degradation | split | pairs | mu, 5 % | mu, median | mu, 95 % |\n|---|---|---|---|---|---|\n"
+        + "\n".join(rows),
+        "mu: mean of |clean - degraded| over all pixels and channels, images in [0, 1], measured as stored.",
         _reading(facts),
         f"## How it was made\n\nModel `{facts.model}`, SHA-256 of its weights and numbers `{facts.model_sha256}`. "
         f"Settings: {settings}. Fingerprint of the build: `{facts.fingerprint}`.",
@@ -157,5 +161,7 @@ def _included(facts: CardFacts) -> str:
     rows = [f"| {s.name} | {s.pairs} | {s.licence} | {s.homepage} |" for s in facts.included]
     head = "| source | pairs | licence | homepage |\n|---|---|---|---|\n"
     return (
-        "## Existing pairs in it (`origin` is not `generated`)\n\nTheir own licences apply to them:\n\n" + head + "\n".join(rows)
+        "## Existing pairs in it (`origin` is not `generated`)\n\nTheir own licences apply to them:\n\n"
+        + head
+        + "\n".join(rows)
     )

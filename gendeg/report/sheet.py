@@ -51,5 +51,5 @@ def _fit(image: U8Image, width: int) -> Image.Image:
 def _shorten(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     text = " ".join(text.split())  # file names may hold newlines, which cannot be measured
     while font.getlength(text) > width and len(text) > 4:
-        text = text[: -4] + "…" if text.endswith("…") else text[:-1] + "…"
+        text = text[:-4] + "…" if text.endswith("…") else text[:-1] + "…"
     return text

@@ -1,4 +1,4 @@
-"""What is known about a finished shard without opening it: its done mark (JSON) and the index of its samples (Parquet)."""
+"""What is known about a finished shard without opening it: its done mark (JSON) and its samples' index (Parquet)."""
 
 import json
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Mark:
-    """Says that a shard is done. planned = written + the failures; no times in it, so that equal shards have equal marks."""
+    """Says that a shard is done. planned = written + the failures; no times in it: equal shards, equal marks."""
 
     shard: str
     fingerprint: str
@@ -69,7 +69,7 @@ def read_mark(layout: Layout, name: ShardName) -> Mark | None:
     path = layout.mark(name)
     try:
         mark = Mark(**read_json_object(path))
-        mark.failed  # each is a failure of the schema
+        assert len(mark.failed) == len(mark.failures)  # each is a failure of the schema, or raises
     except MissingPath:
         return None
     except (BadManifest, TypeError, GendegError) as error:
@@ -86,7 +86,9 @@ def is_done(layout: Layout, name: ShardName, fingerprint: str) -> bool:
         stands = layout.shard(name).stat().st_size
     except (DamagedDataset, OSError):
         return False
-    return mark is not None and mark.fingerprint == fingerprint and mark.bytes == stands and layout.index(name).is_file()
+    return (
+        mark is not None and mark.fingerprint == fingerprint and mark.bytes == stands and layout.index(name).is_file()
+    )
 
 
 # --- the index of one shard ---

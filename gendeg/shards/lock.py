@@ -59,7 +59,7 @@ class FolderLock:
                 self.path.unlink()
 
     def _take(self) -> bool:
-        """Whole or not at all: the file is written under another name and linked to its own, which fails if it exists."""
+        """Whole or not at all: written under another name, then linked to its own, which fails if it exists."""
         draft = self.path.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
             draft.write_text(json.dumps(asdict(self.me)) + "\n")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ class PlanWriter:
         self.path, self.temporary = path, path.with_name(f".{path.name}{TEMPORARY}")
         self.shards: list[PlannedShard] = []
         try:
-            self._stream = open(self.temporary, "wb")
+            self._stream = open(self.temporary, "wb")  # noqa: SIM115
             self._writer = pq.ParquetWriter(self._stream, PLAN_SCHEMA, compression="zstd")
         except OSError as error:
             raise OutputNotWritable(path, error.strerror or str(error)) from error
@@ -117,8 +118,9 @@ class PlanWriter:
 
     def abandon(self) -> None:
         """Leaves nothing behind."""
-        self._stream.close()
-        self.temporary.unlink(missing_ok=True)
+        for clean_up in (self._stream.close, self.temporary.unlink):
+            with suppress(OSError):  # a full disk refuses the rest of the buffer; after the rename there is no file
+                clean_up()
 
 
 class PlanReader:
@@ -144,4 +146,3 @@ class PlanReader:
 
     def __iter__(self) -> Iterator[list[PlannedSample]]:
         return map(self.rows, range(self._file.num_row_groups))
-

@@ -19,7 +19,8 @@ from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.records import Record
 from gendeg.shards.layout import Layout
 
-COLUMNS = [*(field.name for field in fields(Record)), "shard", "split", "clean_at", "clean_bytes", "degraded_at", "degraded_bytes"]  # fmt: skip
+PLACES = ("shard", "split", "clean_at", "clean_bytes", "degraded_at", "degraded_bytes")
+COLUMNS = [*(field.name for field in fields(Record)), *PLACES]
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class GenDS(Dataset[LoadedPair]):
             raise IndexError(index)
         row = self.rows.slice(index % len(self), 1).to_pylist()[0]
         with open(self.root / row["shard"], "rb") as stream:
-            clean, degraded = (_image(stream, row[f"{half}_at"], row[f"{half}_bytes"]) for half in ("clean", "degraded"))
+            clean, degraded = (
+                _image(stream, row[f"{half}_at"], row[f"{half}_bytes"]) for half in ("clean", "degraded")
+            )
         return LoadedPair(clean, degraded, Record.from_row({field.name: row[field.name] for field in fields(Record)}))
 
 
@@ -62,8 +65,8 @@ def load_gends(
 ) -> GenDS:
     """The pairs of a dataset that pass every filter; `split` None means all splits.
 
-    Existing pairs have no intensity and pass only when it starts at 0. Raises `MissingPath`, `NotADataset` (not finished),
-    `UnknownDegradation` (also for one that the dataset does not hold).
+    Existing pairs have no intensity and pass only when it starts at 0. Raises `MissingPath`, `NotADataset` (not
+    finished), `UnknownDegradation` (also for one that the dataset does not hold).
     """
     layout = Layout(Path(path))
     if not layout.root.is_dir():
@@ -74,7 +77,9 @@ def load_gends(
         rows = pq.read_table(layout.manifest, columns=COLUMNS)
     except (OSError, pa.ArrowException) as error:
         raise DamagedDataset(layout.manifest, str(error)) from error
-    wanted = pc.and_(pc.greater_equal(rows["intensity"], min_intensity), pc.less_equal(rows["intensity"], max_intensity))
+    wanted = pc.and_(
+        pc.greater_equal(rows["intensity"], min_intensity), pc.less_equal(rows["intensity"], max_intensity)
+    )
     for column, value in (("origin", origin), ("split", split)):
         if value is not None:
             wanted = pc.and_(wanted, pc.equal(rows[column], value))

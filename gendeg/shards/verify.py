@@ -71,7 +71,9 @@ def _check_mark(layout: Layout, description: Description, shard: PlannedShard, m
     if mark.fingerprint != description.fingerprint:
         problems.append(Problem(name, "", "made by another build"))
     if mark.planned != shard.samples or mark.planned != mark.written + len(mark.failures):
-        problems.append(Problem(name, "", f"planned {shard.samples}, written {mark.written}, failed {len(mark.failures)}"))
+        problems.append(
+            Problem(name, "", f"planned {shard.samples}, written {mark.written}, failed {len(mark.failures)}")
+        )
     if not layout.index(shard.name).is_file():
         problems.append(Problem(name, "", "its index is missing"))
     if not path.is_file():
@@ -94,7 +96,9 @@ def _first_beyond(layout: Layout, name: ShardName, size: int) -> str:
     return found.record.key if found else ""
 
 
-def _check_counts(name: ShardName, mark: Mark, entries: Sequence[Entry], rows: Sequence[PlannedSample]) -> list[Problem]:
+def _check_counts(
+    name: ShardName, mark: Mark, entries: Sequence[Entry], rows: Sequence[PlannedSample]
+) -> list[Problem]:
     """Every planned sample is written or failed, in the plan's order."""
     stored, failed = [entry.record.key for entry in entries], {failure.key for failure in mark.failed}
     expected = [row.key for row in rows if row.key not in failed]

@@ -37,7 +37,8 @@ class PlacedPair:
 
 def load_pairs(manifests: Sequence[Path], split: str) -> list[PlacedPair]:
     """The pairs of one split of several manifests, in order. Raises `NoPairs` when there are none."""
-    placed = [PlacedPair(pair, path.parent) for path in manifests for pair in read_manifest(path) if pair.split == split]
+    every = [PlacedPair(pair, path.parent) for path in manifests for pair in read_manifest(path)]
+    placed = [one for one in every if one.pair.split == split]
     if not placed:
         raise NoPairs(manifests[0], f"pairs of split {split}")
     return placed

@@ -43,9 +43,7 @@ def target_of(prediction_type: str, latent: Image, noise: Image, alphas_cumprod:
     raise ValueError(f"unknown prediction type '{prediction_type}'")
 
 
-def min_snr_weight(
-    prediction_type: str, alphas_cumprod: Float[Tensor, " b"], gamma: float
-) -> Float[Tensor, " b"]:
+def min_snr_weight(prediction_type: str, alphas_cumprod: Float[Tensor, " b"], gamma: float) -> Float[Tensor, " b"]:
     """Weight of each example's squared error (Hang et al., Min-SNR, ICCV 2023); gamma 0 weighs all alike."""
     if gamma <= 0:
         return torch.ones_like(alphas_cumprod)

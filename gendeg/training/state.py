@@ -20,7 +20,17 @@ from gendeg.primitives.errors import DifferentRun, NothingToResume, RunExists
 from gendeg.primitives.files import atomic_write, ensure_writable
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
-FREE_TO_CHANGE = {"out", "workers", "log_every", "sheet_every", "checkpoint_every", "keep_checkpoints", "resume", "cpu", "compile"}
+FREE_TO_CHANGE = {
+    "out",
+    "workers",
+    "log_every",
+    "sheet_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "resume",
+    "cpu",
+    "compile",
+}
 
 
 def start(config: TrainConfig) -> Accelerator:

@@ -53,7 +53,12 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_images_records_and_sheet_tell_the_same_story(model: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert synth(photos, "--model", model, "--type", "rain,snow+haze", "--intensity", "0.25,0.6", "--out", out) == 0
-    names = {f"{stem}.{kind}.{strength}.s0.png" for stem in "ab" for kind in ("rain", "snow+haze") for strength in ("i025", "i060")}
+    names = {
+        f"{stem}.{kind}.{strength}.s0.png"
+        for stem in "ab"
+        for kind in ("rain", "snow+haze")
+        for strength in ("i025", "i060")
+    }
     assert set(files(out)) == names | {"records.jsonl", "sheet.png"}
     for record in rows(out):
         assert isinstance(record, Record)
@@ -62,7 +67,10 @@ def test_images_records_and_sheet_tell_the_same_story(model: Path, photos: Path,
         image = read_rgb(out / f"{Path(record.clean_path).stem}.{kind}.{strength}.s0.png")
         assert image.shape == clean.shape
         measured = measure_intensity(clean, image)
-        assert (record.mu, record.sigma) == (pytest.approx(measured.mu, abs=1e-6), pytest.approx(measured.sigma, abs=1e-6))
+        assert (record.mu, record.sigma) == (
+            pytest.approx(measured.mu, abs=1e-6),
+            pytest.approx(measured.sigma, abs=1e-6),
+        )
         assert record.prompt.startswith("a photo, in ")
         assert 0 < record.mu_requested < 0.7
     asked = {r.intensity: r.mu_requested for r in rows(out) if isinstance(r, Record) and r.degradation == "rain"}
@@ -147,12 +155,14 @@ def test_every_kind_of_file_becomes_upright_rgb(model: Path, tmp_path: Path) -> 
     rgb.convert("P").save(folder / "palette.png")
     rgb.convert("RGBA").save(folder / "rgba.png")
     rgb.convert("LA").save(folder / "la.png")
-    Image.fromarray((photo(24, 32)[..., 0].astype(np.uint16) * 257)).save(folder / "sixteen.png")
+    Image.fromarray(photo(24, 32)[..., 0].astype(np.uint16) * 257).save(folder / "sixteen.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # rotated by a quarter turn
     rgb.save(folder / "turned.jpg", exif=exif)
     assert synth(folder, "--model", model, "--out", tmp_path / "out") == 0
-    sizes = {r.clean_path.rpartition("/")[2]: (r.height, r.width) for r in rows(tmp_path / "out") if isinstance(r, Record)}
+    sizes = {
+        r.clean_path.rpartition("/")[2]: (r.height, r.width) for r in rows(tmp_path / "out") if isinstance(r, Record)
+    }
     assert len(sizes) == 8
     assert sizes.pop("turned.jpg") == (32, 24)
     assert set(sizes.values()) == {(24, 32)}
@@ -170,7 +180,9 @@ def bomb() -> bytes:
 
 def bad_bytes(kind: str, good: Path) -> bytes:
     whole = good.read_bytes()
-    return {"not_an_image": b"hello, world", "truncated": whole[: len(whole) // 2], "empty": b"", "too_large": bomb()}[kind]
+    return {"not_an_image": b"hello, world", "truncated": whole[: len(whole) // 2], "empty": b"", "too_large": bomb()}[
+        kind
+    ]
 
 
 @pytest.mark.parametrize("kind", ["not_an_image", "truncated", "empty", "too_large"])
@@ -187,13 +199,17 @@ def test_one_bad_file_among_good_ones(
     assert synth(photos / "bad.jpg", "--model", model, "--out", tmp_path / "alone") == 1
 
 
-def test_output_folder_not_writable(model: Path, photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_folder_not_writable(
+    model: Path, photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("in the way")
     assert synth(photos, "--model", model, "--out", tmp_path / "file" / "out") == 1
     assert "cannot be written" in capfd.readouterr().err
 
 
-def test_unreachable_hub_says_how_to_use_a_folder(photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_unreachable_hub_says_how_to_use_a_folder(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert synth(photos, "--model", "someone/some-model", "--out", tmp_path / "out") == 1
     assert "--model /path/to/model" in capfd.readouterr().err
@@ -201,8 +217,23 @@ def test_unreachable_hub_says_how_to_use_a_folder(photos: Path, tmp_path: Path, 
 
 def test_interrupting_keeps_what_was_made(model: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "gendeg", "synth", str(photos), "--model", str(model), "--type", "all", "--variants", "4000",
-               "--steps", "50", "--out", str(out)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "gendeg",
+        "synth",
+        str(photos),
+        "--model",
+        str(model),
+        "--type",
+        "all",
+        "--variants",
+        "4000",
+        "--steps",
+        "50",
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while len(list(out.glob("*.png"))) < 3 and time.monotonic() < deadline:

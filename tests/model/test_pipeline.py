@@ -38,7 +38,7 @@ def test_every_scheduler_samples(make, name):
     pipeline = make()
     kind = getattr(diffusers, f"{name}Scheduler")
     pipeline.scheduler = kind.from_config(pipeline.scheduler.config)
-    first, again = (sample(pipeline, clean_image(16, 12), [1, 2], steps=4) for _ in range(2))
+    first, again = (sample(pipeline, clean_image(8, 12), [1, 2], steps=4) for _ in range(2))
     assert first.isfinite().all() and torch.equal(first, again)
     assert (first[0] - first[1]).abs().max() > LEVEL
 
@@ -48,9 +48,9 @@ def test_every_scheduler_samples(make, name):
 def test_a_sample_does_not_depend_on_its_batch(make, name):
     pipeline = make()
     pipeline.scheduler = getattr(diffusers, f"{name}Scheduler").from_config(pipeline.scheduler.config)
-    together = sample(pipeline, clean_image(16, 24), [1, 2, 3, 4], guidance_text=3.0, guidance_image=1.5)
+    together = sample(pipeline, clean_image(8, 12), [1, 2, 3, 4], guidance_text=3.0, guidance_image=1.5)
     for row, seed in enumerate([1, 2, 3, 4]):
-        alone = sample(pipeline, clean_image(16, 24), [seed], guidance_text=3.0, guidance_image=1.5)
+        alone = sample(pipeline, clean_image(8, 12), [seed], guidance_text=3.0, guidance_image=1.5)
         assert (alone[0] - together[row]).abs().max() <= LEVEL
 
 
@@ -147,22 +147,26 @@ def test_one_ddim_step_by_hand():
 
 
 @torch.no_grad()
-def test_windows_change_little_where_the_networks_are_local():
-    """The bundled autoencoder is convolutions only: far from a window's edge both ways give the same numbers."""
-    image = clean_image(64, 96)
-    whole, tiled = tiny_pipeline(tile=512), tiny_pipeline(tile=32)
+def test_windows_change_nothing_away_from_their_edges():
+    """The bundled autoencoder is convolutions only: cells that no window's edge can reach are the same both ways."""
+    image = clean_image(64, 128)  # windows of 64 begin at columns 0, 32 and 64
+    whole, tiled = tiny_pipeline(tile=512), tiny_pipeline(tile=64)
     a, b = whole.encode_clean(image), tiled.encode_clean(image)
-    assert (a.latent - b.latent).abs().mean() < 0.02 * a.latent.abs().mean()
+    far = [*range(8), 24, 40, *range(56, 64)]
+    torch.testing.assert_close(b.latent[..., far], a.latent[..., far], rtol=1e-4, atol=1e-4)
+    assert (a.latent - b.latent).abs().mean() < 0.05 * a.latent.abs().mean()
     scaled = a.latent * whole.vae.config.scaling_factor
     x, y = (p.decode_latents(scaled, a, structure_correction=False) for p in (whole, tiled))
-    assert (x - y).abs().mean() < 0.02 * x.abs().mean()
+    far = [*range(16), 48, 80, *range(112, 128)]
+    torch.testing.assert_close(y[..., far], x[..., far], rtol=1e-4, atol=1e-4)
+    assert (x - y).abs().mean() < 0.05 * x.abs().mean()
 
 
-@pytest.mark.parametrize("tile", [1, 4, 8, 20])
+@pytest.mark.parametrize("tile", [1, 8, 15])
 def test_a_large_image_in_small_windows(tile):
     pipeline = tiny_pipeline(tile=tile)
-    out = sample(pipeline, clean_image(37, 45), [1, 2], steps=2, guidance_text=2.0, guidance_image=1.5)
-    assert out.shape == (2, 3, 37, 45) and out.isfinite().all()
+    out = sample(pipeline, clean_image(13, 18), [1, 2], steps=1, guidance_text=2.0, guidance_image=1.5)
+    assert out.shape == (2, 3, 13, 18) and out.isfinite().all()
 
 
 @pytest.mark.parametrize(

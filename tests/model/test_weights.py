@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from diffusers import EulerDiscreteScheduler
 
 from gendeg.model.weights import load_autoencoder, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel
@@ -22,12 +23,13 @@ def test_a_folder_loads_and_keeps_its_hash(saved):
 
 def test_the_hash_sees_weights_numbers_and_schedule():
     base = model_sha256(tiny_pipeline())
-    weight, number, schedule = tiny_pipeline(), tiny_pipeline(), tiny_pipeline()
+    weight, number, schedule, kind = (tiny_pipeline() for _ in range(4))
     with torch.no_grad():
         weight.conditioner.stats_proj.bias[0] += 1e-3
     number.register_to_config(steps=4)
     schedule.scheduler.register_to_config(timestep_spacing="leading")
-    assert len({base, *map(model_sha256, (weight, number, schedule, tiny_pipeline(structure=False)))}) == 5
+    kind.scheduler = EulerDiscreteScheduler.from_config(kind.scheduler.config)
+    assert len({base, *map(model_sha256, (weight, number, schedule, kind, tiny_pipeline(structure=False)))}) == 6
 
 
 @pytest.mark.parametrize("name", ["vae", "text_encoder", "tokenizer", "unet", "scheduler", "conditioner", "structure"])

@@ -235,6 +235,7 @@ def test_a_view_encodes_like_its_copy(noise):
     assert images.encode_image(noise[::2, ::-1], "png") == images.encode_image(noise[::2, ::-1].copy(), "png")
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "shape, dtype", [((4, 4, 3), np.float32), ((4, 4), np.uint8), ((4, 4, 4), np.uint8), ((0, 4, 3), np.uint8)]
 )
@@ -243,6 +244,7 @@ def test_encode_takes_only_u8_rgb(shape, dtype):
         images.encode_image(np.zeros(shape, dtype), "png")
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_encode_refuses_what_the_format_cannot_hold():
     with pytest.raises(TooLongForFormat) as caught:
         images.encode_image(np.zeros((1, 16_384, 3), np.uint8), "webp")

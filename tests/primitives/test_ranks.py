@@ -9,7 +9,7 @@ from gendeg.primitives.ranks import World, share, world
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 def test_shares_are_a_partition_of_even_sizes(count, size):
     shares = [share(range(count), rank, size) for rank in range(size)]
-    assert sorted(sum(shares, [])) == list(range(count))
+    assert sorted(item for items in shares for item in items) == list(range(count))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 

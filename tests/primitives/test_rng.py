@@ -35,6 +35,7 @@ def test_every_name_matters():
     assert len({rng.torch_generator(*name).initial_seed() for name in names}) == len(names)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_numpy_integers_and_digits_name_the_same_sample():
     draws = {
         rng.for_sample(seed, index, "a").integers(2**60) for seed in (4, np.int64(4)) for index in (3, np.int32(3), "3")
@@ -54,6 +55,7 @@ def test_global_state_is_neither_read_nor_changed():
     assert (np.random.get_state()[1] == before).all()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_seed_must_be_whole():
     with pytest.raises(TypeError):
         rng.for_sample(1.5, 0, "a")

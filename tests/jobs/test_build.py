@@ -1,0 +1,407 @@
+"""A build on the CPU with a toy model: what it writes, that it resumes, that it refuses, that nothing is dropped."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gendeg.cli import main
+from gendeg.jobs.build import build, plan
+from gendeg.jobs.repair import repair, retry
+from gendeg.jobs.status import status
+from gendeg.jobs.verify import verify
+from gendeg.primitives.errors import DifferentRun, FolderInUse, IncompleteDataset, NotADataset, NotEnoughRoom
+from gendeg.shards.description import read_description, totals
+from gendeg.shards.layout import Layout
+from gendeg.shards.lock import FolderLock
+from gendeg.shards.verify import Depth
+from tests.builds import (
+    copy_build,
+    exit_code,
+    finished_build,
+    fork,
+    fork_world,
+    log_rows,
+    small_build,
+    tree,
+    write_photos,
+)
+
+DEEP = Depth(bytes=True, images=True)
+
+
+@pytest.fixture
+def finished() -> Path:
+    """A dataset that was built without interruption; only to be read."""
+    return finished_build()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The root of a copy that may be damaged."""
+    return copy_build(tmp_path)
+
+
+def test_a_finished_dataset_is_found_good(finished):
+    assert list(verify(finished / "out", DEEP)) == []
+
+
+def test_the_same_build_elsewhere_has_the_same_bytes(finished, tmp_path):
+    shutil.copytree(finished / "photos", tmp_path / "photos")
+    build(small_build(tmp_path, workers=1))
+    assert tree(tmp_path / "out") == tree(finished / "out")
+
+
+def test_a_plan_and_then_a_build_are_the_build(finished, tmp_path):
+    shutil.copytree(finished / "photos", tmp_path / "photos")
+    description, expected = plan(small_build(tmp_path))
+    assert description.samples == 20 and expected.bytes > 4096
+    assert not list(tmp_path.glob("out/*.tar")) and not list(tmp_path.glob("out/*/*.tar"))
+    build(small_build(tmp_path))
+    assert tree(tmp_path / "out") == tree(finished / "out")
+
+
+def test_a_second_run_makes_nothing(copy):
+    before = tree(copy / "out")
+    built = build(small_build(copy))
+    assert built is not None and built.made == 0
+    assert tree(copy / "out") == before
+
+
+def test_resume_makes_only_what_is_missing(copy):
+    before = tree(copy / "out")
+    (copy / "out/.gendeg/shards/haze-train-00001.json").unlink()
+    (copy / "out/rain/train-00000.tar").unlink()
+    (copy / "out/haze/.train-00001.tar.tmp").write_bytes(b"half a shard")
+    built = build(small_build(copy))
+    assert built is not None and built.made == 6
+    assert tree(copy / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"steps": 3}, "steps"),
+        ({"per_image": 2}, "per_image"),
+        ({"intensity": "0.5"}, "intensity"),
+        ({"batch_size": 3}, "batch_size"),
+        ({"tolerance": 0.5}, "tolerance"),
+    ],
+)
+def test_another_configuration_is_refused_by_name(copy, change, named):
+    before = tree(copy / "out")
+    with pytest.raises(DifferentRun) as caught:
+        build(small_build(copy, **change))
+    assert caught.value.fields == (named,)
+    assert tree(copy / "out") == before
+
+
+def test_other_photos_are_refused(copy):
+    write_photos(copy / "photos", 6)
+    with pytest.raises(DifferentRun) as caught:
+        build(small_build(copy))
+    assert caught.value.fields == ("inputs",)
+
+
+def test_another_model_is_refused(copy, tmp_path):
+    from tests.tiny import tiny_pipeline
+
+    tiny_pipeline(seed=5).save_pretrained(tmp_path / "other")
+    with pytest.raises(DifferentRun) as caught:
+        build(small_build(copy, model=str(tmp_path / "other")))
+    assert caught.value.fields == ("model",)
+
+
+def test_a_folder_in_use_is_refused_and_unharmed(copy):
+    before, layout = tree(copy / "out"), Layout(copy / "out")
+    with FolderLock(layout.lock, layout.root), pytest.raises(FolderInUse) as caught:
+        build(small_build(copy))
+    assert caught.value.pid == os.getpid()
+    assert tree(copy / "out") == before
+
+
+def test_too_little_room_is_said_before_anything_is_made(tmp_path, monkeypatch):
+    free = shutil.disk_usage(tmp_path)._replace(free=10_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
+    with pytest.raises(NotEnoughRoom):
+        build(small_build(tmp_path))
+    assert not list(tmp_path.glob("out/*/*.tar"))
+    assert build(small_build(tmp_path, check_disk=False)) is not None
+
+
+def test_dry_run_plans_and_stops(tmp_path):
+    assert build(small_build(tmp_path, dry_run=True)) is None
+    assert (tmp_path / "out/.gendeg/plan.parquet").is_file() and not list(tmp_path.glob("out/*/*.tar"))
+
+
+# --- nothing is dropped silently ---
+
+
+def test_what_the_filter_refuses_is_a_failure_with_its_reason(tmp_path):
+    built = build(small_build(tmp_path, tolerance=0.08, attempts=2))
+    assert built is not None
+    stands = built.totals
+    assert stands.written + stands.failed == stands.planned == 20
+    assert set(stands.reasons) == {"intensity_off"} and stands.written > 0
+    rows = [json.loads(line) for line in _records(tmp_path / "out")]
+    assert all(abs(row["mu"] - row["mu_requested"]) <= 0.08 for row in rows)
+    failures = [row for mark in _marks(tmp_path / "out") for row in mark["failures"]]
+    assert {row["attempt"] for row in failures} == {1}  # both attempts were used
+    assert list(verify(tmp_path / "out", DEEP)) == []
+
+
+def test_retry_gives_refused_samples_more_attempts_and_repair_knows(tmp_path):
+    config = small_build(tmp_path, tolerance=0.08, attempts=1)
+    build(config)
+    first = totals(Layout(config.out), read_description(Layout(config.out)))
+    kept = set(_records(config.out))
+    again = retry(config.out, device="cpu", workers=2, progress=False)
+    assert again.totals.failed <= first.failed and kept <= set(_records(config.out))
+    assert {row["attempt"] for mark in _marks(config.out) for row in mark["failures"]} == {1}
+    after = tree(config.out)
+    assert list(verify(config.out, DEEP)) == []
+    for mark in (config.out / ".gendeg/shards").glob("haze*.json"):
+        tar = config.out / "haze" / f"{mark.stem.removeprefix('haze-')}.tar"
+        tar.write_bytes(b"")
+    repaired = repair(config.out, Depth(), device="cpu", workers=2, progress=False)
+    assert repaired.changed == [] and tree(config.out) == after
+
+
+def test_a_photo_that_comes_back_is_retried_and_repaired_to_the_same_bytes(tmp_path):
+    config = small_build(tmp_path)
+    plan(config)
+    photo, away = tmp_path / "photos/p1.png", tmp_path / "away.png"
+    listing = photo.stat()
+    photo.rename(away)
+    photo.symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DifferentRun):  # the listing differs: a size is gone
+        build(config)
+    photo.unlink()
+    photo.write_bytes(b"x" * listing.st_size)  # the same name and size, other bytes: found when it is read
+    built = build(config)
+    assert built is not None and built.totals.reasons == {"changed": 4}
+    photo.unlink()
+    away.rename(photo)
+    again = retry(config.out, device="cpu", workers=2, progress=False)
+    assert again.totals.failed == 0 and again.totals.written == 20
+    after = tree(config.out)
+    for tar in config.out.glob("*/*.tar"):
+        tar.unlink()
+    assert repair(config.out, Depth(), device="cpu", workers=2, progress=False).changed == []
+    assert tree(config.out) == after
+
+
+def test_bad_photos_are_counted_and_the_good_ones_made(tmp_path):
+    photos = write_photos(tmp_path / "photos", 3)
+    (photos / "empty.png").write_bytes(b"")
+    (photos / "text.jpg").write_text("no picture")
+    (photos / "cut.png").write_bytes((photos / "p0.png").read_bytes()[:-400])
+    (photos / "same.png").write_bytes((photos / "p1.png").read_bytes())
+    (photos / "a.b c.ü.png").write_bytes((photos / "p2.png").read_bytes() + b"\0")
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (photos / "circle").symlink_to(photos)
+    (photos / "..dots..png").write_bytes((photos / "p0.png").read_bytes() + b"\0")  # hidden: not looked at
+    built = build(small_build(tmp_path))
+    assert built is not None
+    assert built.left_out == {"duplicate": 1, "empty": 1, "missing": 1, "not_an_image": 1}
+    assert built.totals.reasons == {"truncated": 4}  # its header is good: found when it was decoded
+    assert built.totals.written == 16 and built.totals.planned == 20
+    numbers = Counter(path.parent.name for path in tmp_path.glob("out/*/*.tar"))
+    for kind, count in numbers.items():
+        assert {path.name for path in (tmp_path / "out" / kind).iterdir()} == {
+            f"train-{n:05d}.tar" for n in range(count)
+        }
+    assert list(verify(tmp_path / "out", DEEP)) == []
+
+
+# --- verify and repair ---
+
+
+def test_every_flipped_byte_is_named_and_repaired(copy):
+    before = tree(copy / "out")
+    path = copy / "out/haze/train-00000.tar"
+    whole = path.read_bytes()
+    import tarfile
+
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+    assert len(members) == 9
+    for member in members:
+        for place in (member.offset, member.offset_data + member.size // 2):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1
+            path.write_bytes(damaged)
+            problems = list(verify(copy / "out", Depth()))
+            assert [(p.shard, p.key) for p in problems] == [("haze/train-00000", member.name.split(".")[0])]
+    repaired = repair(copy / "out", Depth(), device="cpu", workers=2, progress=False)
+    assert repaired.shards == ["haze/train-00000"] and repaired.changed == []
+    assert tree(copy / "out") == before
+
+
+def test_truncation_at_every_block_is_named(copy):
+    path = copy / "out/rain/train-00001.tar"
+    whole = path.read_bytes()
+    for size in range(0, len(whole), 512):
+        os.truncate(path, size)
+        problems = list(verify(copy / "out", Depth(bytes=False)))
+        assert problems and problems[0].shard == "rain/train-00001" and problems[0].key
+        path.write_bytes(whole)
+    os.truncate(path, 512 * 7)
+    before = tree(copy / "out")
+    repair(copy / "out", Depth(), device="cpu", workers=2, progress=False)
+    assert path.read_bytes() == whole and tree(copy / "out") != before
+
+
+@pytest.mark.parametrize(
+    "name", ["shards/haze-train-00000.json", "shards/rain-train-00002.parquet", "plan.parquet", "manifest.parquet"]
+)
+@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
+def test_damaged_side_files_are_found_and_repaired(copy, name, damage):
+    before, path = tree(copy / "out"), copy / "out/.gendeg" / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    {"missing": path.unlink, "cut": lambda: os.truncate(path, 40), "flipped": lambda: path.write_bytes(data)}[damage]()
+    found = list(verify(copy / "out", Depth()))
+    assert found, "the damage went unnoticed"
+    repair(copy / "out", Depth(), device="cpu", workers=2, progress=False)
+    assert tree(copy / "out") == before
+
+
+def test_strays_and_missing_shards_are_problems(copy):
+    (copy / "out/haze/extra.parquet").write_bytes(b"x")
+    (copy / "out/rain/train-00000.tar").unlink()
+    found = [str(problem) for problem in verify(copy / "out", Depth(bytes=False))]
+    assert found == ["rain/train-00000: the tar is missing", "haze/extra.parquet: not part of the dataset"]
+
+
+def test_an_unfinished_dataset_is_not_finished(copy):
+    from gendeg.jobs.finish import finish
+
+    (copy / "out/rain/train-00000.tar").unlink()
+    layout = Layout(copy / "out")
+    with pytest.raises(IncompleteDataset):
+        finish(layout, read_description(layout))
+
+
+def test_folders_that_are_no_dataset(tmp_path):
+    for look in (lambda: list(verify(tmp_path, Depth())), lambda: status(tmp_path), lambda: retry(tmp_path)):
+        with pytest.raises(NotADataset):
+            look()
+
+
+# --- status, signals ---
+
+
+def test_status_counts_what_stands(copy):
+    (copy / "out/rain/train-00000.tar").unlink()
+    now = status(copy / "out")
+    assert (now.totals.done, now.totals.shards, now.totals.written, now.totals.missing) == (7, 8, 17, 3)
+    assert now.holder is None and now.seconds_left is None
+
+
+@pytest.mark.parametrize(("number", "grace"), [(signal.SIGTERM, 0.0), (signal.SIGINT, 0.0), (signal.SIGTERM, 60.0)])
+def test_a_signal_drops_or_finishes_the_shard(tmp_path, number, grace, monkeypatch):
+    from gendeg.jobs.sampler import Sampler
+    from gendeg.primitives.errors import Interrupted
+
+    calls, run = [0], Sampler.run
+
+    def interrupting(self, *arguments):
+        calls[0] += 1
+        if calls[0] == 4:
+            os.kill(os.getpid(), number)
+        return run(self, *arguments)
+
+    config = small_build(tmp_path, grace=grace)
+    monkeypatch.setattr(Sampler, "run", interrupting)
+    with pytest.raises(Interrupted) as caught:
+        build(config)
+    assert caught.value.signal == number
+    assert not list(config.out.rglob("*.tmp")) and not (config.out / ".gendeg/lock.json").exists()
+    done = list(config.out.glob("*/*.tar"))
+    assert len(done) == len(list(config.out.glob(".gendeg/shards/*.json"))) == (2 if grace else 1)
+    monkeypatch.setattr(Sampler, "run", run)
+    built = build(replace(config))
+    assert built is not None and built.totals.written == 20
+
+
+def test_a_disk_that_fills_up_stops_the_build_cleanly(tmp_path):
+    config = small_build(tmp_path, shard_size=20, per_image=8)
+
+    def starved() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        build(config)
+
+    assert exit_code(fork(starved)) == 1
+    assert not list(config.out.rglob("*.tmp")) and not list(config.out.rglob("*.tar"))
+    built = build(config)
+    assert built is not None and built.totals.written == 40
+    assert max(path.stat().st_size for path in config.out.glob("*/*.tar")) > 100_000
+
+
+# --- several processes ---
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_the_number_of_processes_does_not_show_in_the_bytes(finished, tmp_path, size):
+    shutil.copytree(finished / "photos", tmp_path / "photos")
+    config = small_build(tmp_path)
+    children = fork_world(lambda: build(config), size)
+    assert [exit_code(child) for child in children] == [0] * size
+    ranks = {row["rank"] for row in log_rows(config.out) if row["event"] == "shard"}
+    assert ranks == set(range(size)), "not as many processes as were asked for made shards"
+    assert tree(config.out) == tree(finished / "out")
+
+
+def test_a_leader_that_is_refused_lets_the_others_go(copy):
+    config = small_build(copy, seed=1)
+    codes = [exit_code(child) for child in fork_world(lambda: build(config), 2)]
+    assert codes == [1, 0]
+
+
+# --- the command line ---
+
+
+def test_exit_codes_of_the_command_line(copy, capfd):
+    def gendeg(*words: str) -> int:
+        return exit_code(fork(lambda: main(list(words))))
+
+    out = str(copy / "out")
+    assert gendeg("verify", out) == 0
+    assert gendeg("status", out, "--json") == 0
+    row = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert (row["done"], row["written"], row["running"]) == (8, 20, False)
+    (copy / "out/haze/train-00000.tar").unlink()
+    assert gendeg("verify", out, "--quick", "--json") == 1
+    assert json.loads(capfd.readouterr().out)["shard"] == "haze/train-00000"
+    with FolderLock(Layout(copy / "out").lock, copy / "out"):
+        assert gendeg("repair", out, "--device", "cpu") == 1
+        lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("gendeg:")]
+        assert len(lines) == 1 and f"in use by process {os.getpid()}" in lines[0]
+    assert gendeg("repair", out, "--device", "cpu") == 0
+    assert gendeg("push", out, "user/name", "--dry-run") == 0
+    files = capfd.readouterr().out.splitlines()
+    assert "README.md" in files and ".gendeg/plan.parquet" in files and ".gendeg/inputs.json" not in files
+    assert gendeg("build", str(copy / "nowhere"), "--out", out) == 1
+    assert gendeg("build", str(copy / "photos"), "--out", out, "--split", "train=2") == 2
+
+
+def _marks(out: Path) -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted(out.glob(".gendeg/shards/*.json"))]
+
+
+def _records(out: Path) -> list[str]:
+    import tarfile
+
+    lines = []
+    for path in sorted(out.glob("*/*.tar")):
+        with tarfile.open(path) as tar:
+            lines += [tar.extractfile(m).read().decode() for m in tar if m.name.endswith(".json")]  # type: ignore[union-attr]
+    return lines

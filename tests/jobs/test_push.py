@@ -1,0 +1,61 @@
+"""push: what goes to the hub, by way of huggingface_hub's own upload call."""
+
+import inspect
+
+import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.utils import filter_repo_objects
+
+from gendeg.jobs.push import plan_upload, push
+from gendeg.primitives.errors import IncompleteDataset, UploadFailed
+from tests.builds import copy_build
+
+
+class LocalHub:
+    """Stands for the hub: takes the calls with the signatures of HfApi, and remembers what it was given."""
+
+    def __init__(self, broken: bool = False):
+        self.broken, self.files, self.calls = broken, [], []
+
+    def create_repo(self, *arguments, **options):
+        inspect.signature(HfApi.create_repo).bind(self, *arguments, **options)
+        self.calls.append(("create_repo", options))
+        return f"https://hub/datasets/{arguments[0]}"
+
+    def upload_folder(self, **options):
+        inspect.signature(HfApi.upload_folder).bind(self, **options)
+        if self.broken:
+            raise OSError("connection reset")
+        folder = options["folder_path"]
+        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        self.files = list(filter_repo_objects(names, ignore_patterns=options["ignore_patterns"]))
+
+
+@pytest.fixture
+def out(tmp_path):
+    return copy_build(tmp_path) / "out"
+
+
+def test_the_dataset_goes_up_and_private_places_stay(out):
+    hub = LocalHub()
+    assert push(out, "user/name", private=True, api=hub) == "https://hub/datasets/user/name"
+    assert hub.calls == [("create_repo", {"repo_type": "dataset", "private": True, "exist_ok": True})]
+    assert hub.files == plan_upload(out).files
+    shards = [name for name in hub.files if name.endswith(".tar")]
+    assert len(shards) == 8 and {"README.md", "preview.png", ".gendeg/manifest.parquet"} <= set(hub.files)
+    text = [(out / name).read_bytes() for name in hub.files if name.endswith((".json", ".md", ".parquet"))]
+    assert not any(str(out.parent).encode() in data for data in text)
+    assert not any(name.startswith((".gendeg/logs", ".gendeg/inputs")) for name in hub.files)
+
+
+def test_an_unfinished_dataset_is_not_uploaded(out):
+    next(out.glob("haze/*.tar")).unlink()
+    hub = LocalHub()
+    with pytest.raises(IncompleteDataset):
+        push(out, "user/name", api=hub)
+    assert hub.calls == []
+
+
+def test_a_broken_connection_says_how_to_go_on(out):
+    with pytest.raises(UploadFailed, match="same command goes on"):
+        push(out, "user/name", api=LocalHub(broken=True))
