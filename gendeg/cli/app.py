@@ -31,7 +31,7 @@ app.command("records", epilog=records.EXAMPLE)(records.records)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")
-app.add_typer(train.app, name="train")
+app.command("train", epilog=train.EXAMPLE)(train.train)
 
 
 def _print_version(wanted: bool) -> None:

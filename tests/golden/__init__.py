@@ -1,0 +1,1 @@
+"""Recorded results, and `python -m tests.golden.regrow`, which grows them again."""
