@@ -1,7 +1,7 @@
-"""Images a second of a build against a plain loop that writes PNGs as it goes, the model being a stand-in or the real one.
+"""Images a second of a build against a plain loop that writes PNGs as it goes, with a stand-in or a real model.
 
-    python benchmarks/build.py                        a stand-in of 50 ms a batch
-    python benchmarks/build.py --model bundled        the real thing, on whatever device there is
+python benchmarks/build.py                        a stand-in of 50 ms a batch
+python benchmarks/build.py --model bundled        the real thing, on whatever device there is
 """
 
 import argparse
@@ -37,7 +37,9 @@ class Timed(Sampler):
     def __init__(self, inner: Sampler | None):
         self.inner, self.seconds = inner, 0.0
 
-    def run(self, samples: Sequence[PlannedSample], photos: Sequence[np.ndarray], attempt: int) -> list[np.ndarray | None]:
+    def run(
+        self, samples: Sequence[PlannedSample], photos: Sequence[np.ndarray], attempt: int
+    ) -> list[np.ndarray | None]:
         start = time.perf_counter()
         if self.inner is not None:
             images = self.inner.run(samples, photos, attempt)
@@ -115,7 +117,12 @@ def main() -> None:
             structure=-1.0, workers=asked.workers, steps=asked.steps, priors=asked.priors, progress=False,
         )  # fmt: skip
         description, inner = prepared(config)
-        report("plain loop", asked.samples, sampler := Timed(inner), plain_loop(config, description, sampler, root / "plain"))
+        report(
+            "plain loop",
+            asked.samples,
+            sampler := Timed(inner),
+            plain_loop(config, description, sampler, root / "plain"),
+        )
         report("gendeg build", asked.samples, sampler := Timed(inner), ours(config, description, sampler))
 
 

@@ -13,9 +13,8 @@ from gendeg.configs import BuildConfig
 from gendeg.primitives.errors import Interrupted
 
 if TYPE_CHECKING:
-    from gendeg.jobs.build import Built
+    from gendeg.jobs.build import Built, Totals
     from gendeg.jobs.repair import Repaired
-    from gendeg.shards.description import Totals
 
 PLAN_EXAMPLE = "Example: gendeg plan photos/ --out gends/ --types all --per-image 6"
 BUILD_EXAMPLE = "Example: gendeg build photos/ --out gends/   (on many GPUs: accelerate launch -m gendeg build …)"
@@ -122,11 +121,11 @@ def verify(
     as_json: AsJson = False,
 ) -> int:
     """Check a dataset against its plan and hashes; names shard and sample of every problem (exit code 1)."""
+    from gendeg.jobs.verify import depth
     from gendeg.jobs.verify import verify as find_problems
-    from gendeg.shards.verify import Depth
 
     count = 0
-    for problem in find_problems(folder, Depth(bytes=not quick, images=decode)):
+    for problem in find_problems(folder, depth(quick, decode)):
         count += 1
         row = {"shard": problem.shard, "key": problem.key, "problem": problem.what}
         print(json.dumps(row) if as_json else problem, flush=True)
@@ -140,9 +139,9 @@ def repair(
 ) -> int:  # fmt: skip
     """Make again what is missing or damaged, to the same bytes."""
     from gendeg.jobs.repair import repair as make_good
-    from gendeg.shards.verify import Depth
+    from gendeg.jobs.verify import depth
 
-    return _again(lambda: make_good(folder, Depth(bytes=not quick), device=device, workers=workers))
+    return _again(lambda: make_good(folder, depth(quick), device=device, workers=workers))
 
 
 def retry(folder: Folder, device: Device = "auto", workers: Workers = 4) -> int:

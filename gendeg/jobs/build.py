@@ -25,7 +25,7 @@ from gendeg.shards.plan import PlannedShard
 
 @dataclass(frozen=True)
 class Built:
-    """What stands on the disk after a run, counted there; photos without samples by reason. `made` is this run's."""
+    """What stands on the disk after a run, counted there; photos without samples by reason. `made`: by this run."""
 
     totals: Totals
     left_out: dict[str, int]
@@ -78,8 +78,7 @@ def _lead(config: BuildConfig, team: Team, model: Model) -> Built | None:
         return None
     sweep(layout)
     team.tell((description.fingerprint, [shard.index for shard in missing]))
-    made = _work(config, team, model, description, missing)
-    team.collect(made)
+    made = sum(team.collect(_work(config, team, model, description, missing)))
     finish(layout, description)
     return Built(totals(layout, description), description.left_out, made)
 
@@ -109,7 +108,8 @@ def _work(
 
         return make_with_ray(config, description, missing)
     mine = share(missing, team.world.rank, team.world.size)
-    with Stopper(config.grace) as stopper, bar("shards", total=len(mine), wanted=config.progress) as progress:
+    wanted = config.progress if team.leads else False
+    with Stopper(config.grace) as stopper, bar("shards", total=len(mine), wanted=wanted) as progress:
         workshop = Workshop(config, description, sampler_of(model, description), team.world.rank, stopper)
 
         def done(mark: Mark) -> None:

@@ -194,4 +194,4 @@ def stored_config(layout: Layout, description: Description, **changes: object) -
     row = read_json_object(layout.inputs)
     settings = {name: value for name, value in description.settings.items() if name != "priors"}
     places = {"clean": tuple(row["clean"]), "include": tuple(map(Path, row["include"])), "priors": row["priors"]}
-    return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))  # type: ignore[arg-type]
+    return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))

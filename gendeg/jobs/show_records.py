@@ -8,7 +8,6 @@ from pathlib import Path
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.records import Failure, Record, parse_row
 
-
 COLUMNS = (
     "degradation",
     "intensity",

@@ -57,7 +57,7 @@ class Denoiser(nn.Module):
 
 @dataclass(frozen=True)
 class Batch:
-    """One micro batch: scaled degraded latents, unscaled clean latents (zero where dropped), and the conditions."""
+    """One micro batch: what is to be generated, unscaled clean latents (zero where dropped), and the conditions."""
 
     degraded: Tensor
     clean: Tensor
@@ -121,6 +121,7 @@ def new_pipeline(config: DiffusionConfig) -> GenDegPipeline:
         steps=config.sample_steps,
         guidance_text=config.guidance_text,
         guidance_image=config.guidance_image,
+        residual_gain=config.residual_gain,
     )
 
 
@@ -150,7 +151,7 @@ def make_batch(
         return_tensors="pt",
     )
     return Batch(
-        degraded=torch.stack([w.degraded for w in windows]) * pipeline.vae.config.scaling_factor,
+        degraded=torch.stack([pipeline.to_generated(w.degraded, w.clean) for w in windows]),
         clean=torch.stack([w.clean * c.keep_image for w, c in zip(windows, conditions, strict=True)]),
         tokens=tokens.input_ids,
         mu=torch.tensor([c.mu for c in conditions]),

@@ -56,12 +56,16 @@ def _batch(
     clean, degraded = to_tensor([c for c, _ in crops]), to_tensor([d for _, d in crops])
     with torch.autocast(vae.device.type, torch.bfloat16, enabled=config.precision != "no"):
         latent = encode(vae, degraded.to(vae.device))
-        jitter = torch.stack(
-            [torch.randn(latent.shape[1:], generator=torch_generator(config.seed, n, "jitter")) for n in numbers]
-        )
-        latent = latent + config.latent_jitter / vae.config.scaling_factor * jitter.to(latent)
+        jitter = torch.stack([_jitter(latent.shape[1:], config, number) for number in numbers])
+        latent = latent + jitter.to(latent) / vae.config.scaling_factor
         decoded = decode(vae, latent).float().clamp(-1, 1).cpu()
     return clean, decoded, degraded
+
+
+def _jitter(shape: torch.Size, config: StructureConfig, number: int) -> torch.Tensor:
+    """Gaussian noise of a random size, from none up to the configured one."""
+    generator = torch_generator(config.seed, number, "jitter")
+    return torch.randn(shape, generator=generator) * config.latent_jitter * torch.rand((), generator=generator)
 
 
 def _draw_corrections(network: NAFNet, vae: Autoencoder, config: StructureConfig, step: int) -> None:

@@ -4,12 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gendeg.jobs.finish import unfinished
-from gendeg.primitives.errors import DamagedDataset
+from gendeg.primitives.errors import BadOption, DamagedDataset
 from gendeg.primitives.progress import track
 from gendeg.shards.description import Description, missing_shards, read_description
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import PlannedShard, PlanReader
 from gendeg.shards.verify import Depth, Problem, check_plan, strays, verify_shard
+
+
+def depth(quick: bool = False, decode: bool = False) -> Depth:
+    """How closely to look, from the words of the command line. Raises `BadOption` for both at once."""
+    if quick and decode:
+        raise BadOption("--quick", "does not go with --decode")
+    return Depth(bytes=not quick, images=decode)
 
 
 def verify(folder: Path, depth: Depth, progress: bool | None = None) -> Iterator[Problem]:

@@ -40,6 +40,8 @@ class CleanLatent:
 class GenDegPipeline(DiffusionPipeline):
     """Latent diffusion over the degraded image, told the clean image, the prompt and the statistics.
 
+    With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
+    small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
 
@@ -60,6 +62,7 @@ class GenDegPipeline(DiffusionPipeline):
         guidance_image: float = 1.5,
         structure_degradations: list[str] | None = None,
         tile: int = 512,
+        residual_gain: float = 0.0,
     ):
         super().__init__()
         self.register_modules(
@@ -77,6 +80,7 @@ class GenDegPipeline(DiffusionPipeline):
             guidance_image=guidance_image,
             structure_degradations=list(CORRECTED if structure_degradations is None else structure_degradations),
             tile=tile,
+            residual_gain=residual_gain,
         )
 
     @property
@@ -209,6 +213,20 @@ class GenDegPipeline(DiffusionPipeline):
         side = self._tile // factor(self.vae)
         return over_tiles(unet, [both], side, side // TILE_OVERLAP, self.multiple // factor(self.vae))
 
+    def to_generated(
+        self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*b c y x"]
+    ) -> Float[Tensor, "*b c y x"]:
+        """What the UNet is to generate for a pair of unscaled latents."""
+        scale, gain = self.vae.config.scaling_factor, self.config.residual_gain
+        return (degraded - clean) * scale * gain if gain else degraded * scale
+
+    def from_generated(
+        self, generated: Float[Tensor, "b c y x"], clean: Float[Tensor, "n c y x"]
+    ) -> Float[Tensor, "b c y x"]:
+        """The inverse: generated → the unscaled latent of the degraded image; n is b, or 1 for a shared photo."""
+        scale, gain = self.vae.config.scaling_factor, self.config.residual_gain
+        return generated / (scale * gain) + clean.to(generated) if gain else generated / scale
+
     @torch.no_grad()
     def decode_latents(
         self,
@@ -216,14 +234,14 @@ class GenDegPipeline(DiffusionPipeline):
         clean: CleanLatent,
         structure_correction: Sequence[bool] | bool = True,
     ) -> Float[Tensor, "b 3 h w"]:
-        """Scaled latents → signed images of the clean image's size, one at a time, corrected where asked."""
+        """What was generated → signed images of the clean image's size, one at a time, corrected where asked."""
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
-        scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         side = self._tile // factor(self.vae)
         images = []
-        for latent, correct in zip(scaled.split(1), flags, strict=True):
+        for latent, correct in zip(degraded.split(1), flags, strict=True):
             image = over_tiles(lambda z: decode(self.vae, z), [latent], side, side // TILE_OVERLAP).clamp(-1, 1)
             if correct and self.structure is not None:
                 image = over_tiles(self.structure, [clean.image, image], self._tile, self._tile // TILE_OVERLAP)

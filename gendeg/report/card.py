@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 ALL = "default"
 YAML_TYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}
@@ -125,8 +125,10 @@ def _text(facts: CardFacts) -> str:
         + "\n".join(rows),
         "mu: mean of |clean - degraded| over all pixels and channels, images in [0, 1], measured as stored.",
         _reading(facts),
-        f"## How it was made\n\nModel `{facts.model}`, SHA-256 of its weights and numbers `{facts.model_sha256}`. "
-        f"Settings: {settings}. Fingerprint of the build: `{facts.fingerprint}`.",
+        (
+            f"## How it was made\n\nModel `{facts.model}`, SHA-256 of its weights and numbers `{facts.model_sha256}`. "
+            f"Settings: {settings}. Fingerprint of the build: `{facts.fingerprint}`."
+        ),
         _missing(facts),
         _included(facts),
     ]

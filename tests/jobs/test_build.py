@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gendeg.cli import main
 from gendeg.jobs.build import build, plan
 from gendeg.jobs.repair import repair, retry
 from gendeg.jobs.status import status
 from gendeg.jobs.verify import verify
-from gendeg.primitives.errors import DifferentRun, FolderInUse, IncompleteDataset, NotADataset, NotEnoughRoom
+from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom
 from gendeg.shards.description import read_description, totals
 from gendeg.shards.layout import Layout
 from gendeg.shards.lock import FolderLock
@@ -26,8 +25,6 @@ from tests.builds import (
     exit_code,
     finished_build,
     fork,
-    fork_world,
-    log_rows,
     small_build,
     tree,
     write_photos,
@@ -221,81 +218,6 @@ def test_bad_photos_are_counted_and_the_good_ones_made(tmp_path):
     assert list(verify(tmp_path / "out", DEEP)) == []
 
 
-# --- verify and repair ---
-
-
-def test_every_flipped_byte_is_named_and_repaired(copy):
-    before = tree(copy / "out")
-    path = copy / "out/haze/train-00000.tar"
-    whole = path.read_bytes()
-    import tarfile
-
-    with tarfile.open(path) as tar:
-        members = tar.getmembers()
-    assert len(members) == 9
-    for member in members:
-        for place in (member.offset, member.offset_data + member.size // 2):
-            damaged = bytearray(whole)
-            damaged[place] ^= 1
-            path.write_bytes(damaged)
-            problems = list(verify(copy / "out", Depth()))
-            assert [(p.shard, p.key) for p in problems] == [("haze/train-00000", member.name.split(".")[0])]
-    repaired = repair(copy / "out", Depth(), device="cpu", workers=2, progress=False)
-    assert repaired.shards == ["haze/train-00000"] and repaired.changed == []
-    assert tree(copy / "out") == before
-
-
-def test_truncation_at_every_block_is_named(copy):
-    path = copy / "out/rain/train-00001.tar"
-    whole = path.read_bytes()
-    for size in range(0, len(whole), 512):
-        os.truncate(path, size)
-        problems = list(verify(copy / "out", Depth(bytes=False)))
-        assert problems and problems[0].shard == "rain/train-00001" and problems[0].key
-        path.write_bytes(whole)
-    os.truncate(path, 512 * 7)
-    before = tree(copy / "out")
-    repair(copy / "out", Depth(), device="cpu", workers=2, progress=False)
-    assert path.read_bytes() == whole and tree(copy / "out") != before
-
-
-@pytest.mark.parametrize(
-    "name", ["shards/haze-train-00000.json", "shards/rain-train-00002.parquet", "plan.parquet", "manifest.parquet"]
-)
-@pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
-def test_damaged_side_files_are_found_and_repaired(copy, name, damage):
-    before, path = tree(copy / "out"), copy / "out/.gendeg" / name
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    {"missing": path.unlink, "cut": lambda: os.truncate(path, 40), "flipped": lambda: path.write_bytes(data)}[damage]()
-    found = list(verify(copy / "out", Depth()))
-    assert found, "the damage went unnoticed"
-    repair(copy / "out", Depth(), device="cpu", workers=2, progress=False)
-    assert tree(copy / "out") == before
-
-
-def test_strays_and_missing_shards_are_problems(copy):
-    (copy / "out/haze/extra.parquet").write_bytes(b"x")
-    (copy / "out/rain/train-00000.tar").unlink()
-    found = [str(problem) for problem in verify(copy / "out", Depth(bytes=False))]
-    assert found == ["rain/train-00000: the tar is missing", "haze/extra.parquet: not part of the dataset"]
-
-
-def test_an_unfinished_dataset_is_not_finished(copy):
-    from gendeg.jobs.finish import finish
-
-    (copy / "out/rain/train-00000.tar").unlink()
-    layout = Layout(copy / "out")
-    with pytest.raises(IncompleteDataset):
-        finish(layout, read_description(layout))
-
-
-def test_folders_that_are_no_dataset(tmp_path):
-    for look in (lambda: list(verify(tmp_path, Depth())), lambda: status(tmp_path), lambda: retry(tmp_path)):
-        with pytest.raises(NotADataset):
-            look()
-
-
 # --- status, signals ---
 
 
@@ -344,53 +266,6 @@ def test_a_disk_that_fills_up_stops_the_build_cleanly(tmp_path):
     built = build(config)
     assert built is not None and built.totals.written == 40
     assert max(path.stat().st_size for path in config.out.glob("*/*.tar")) > 100_000
-
-
-# --- several processes ---
-
-
-@pytest.mark.parametrize("size", [2, 3])
-def test_the_number_of_processes_does_not_show_in_the_bytes(finished, tmp_path, size):
-    shutil.copytree(finished / "photos", tmp_path / "photos")
-    config = small_build(tmp_path)
-    children = fork_world(lambda: build(config), size)
-    assert [exit_code(child) for child in children] == [0] * size
-    ranks = {row["rank"] for row in log_rows(config.out) if row["event"] == "shard"}
-    assert ranks == set(range(size)), "not as many processes as were asked for made shards"
-    assert tree(config.out) == tree(finished / "out")
-
-
-def test_a_leader_that_is_refused_lets_the_others_go(copy):
-    config = small_build(copy, seed=1)
-    codes = [exit_code(child) for child in fork_world(lambda: build(config), 2)]
-    assert codes == [1, 0]
-
-
-# --- the command line ---
-
-
-def test_exit_codes_of_the_command_line(copy, capfd):
-    def gendeg(*words: str) -> int:
-        return exit_code(fork(lambda: main(list(words))))
-
-    out = str(copy / "out")
-    assert gendeg("verify", out) == 0
-    assert gendeg("status", out, "--json") == 0
-    row = json.loads(capfd.readouterr().out.splitlines()[-1])
-    assert (row["done"], row["written"], row["running"]) == (8, 20, False)
-    (copy / "out/haze/train-00000.tar").unlink()
-    assert gendeg("verify", out, "--quick", "--json") == 1
-    assert json.loads(capfd.readouterr().out)["shard"] == "haze/train-00000"
-    with FolderLock(Layout(copy / "out").lock, copy / "out"):
-        assert gendeg("repair", out, "--device", "cpu") == 1
-        lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("gendeg:")]
-        assert len(lines) == 1 and f"in use by process {os.getpid()}" in lines[0]
-    assert gendeg("repair", out, "--device", "cpu") == 0
-    assert gendeg("push", out, "user/name", "--dry-run") == 0
-    files = capfd.readouterr().out.splitlines()
-    assert "README.md" in files and ".gendeg/plan.parquet" in files and ".gendeg/inputs.json" not in files
-    assert gendeg("build", str(copy / "nowhere"), "--out", out) == 1
-    assert gendeg("build", str(copy / "photos"), "--out", out, "--split", "train=2") == 2
 
 
 def _marks(out: Path) -> list[dict]:

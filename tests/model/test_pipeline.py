@@ -197,3 +197,20 @@ def test_long_prompts_are_cut():
     pipeline = tiny_pipeline()
     long = pipeline.encode_prompt(["word " * 300], [0.1], [0.1])
     assert long.context.shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize("gain", [0.0, 2.0])
+def test_what_is_generated_leads_back_to_the_latent(gain):
+    pipeline = tiny_pipeline()
+    pipeline.register_to_config(residual_gain=gain)
+    degraded, clean = torch.randn(2, 3, 4, 5, 6)
+    back = pipeline.from_generated(pipeline.to_generated(degraded, clean), clean)
+    assert torch.allclose(back, degraded, atol=1e-6)
+
+
+def test_no_change_generated_is_the_round_trip_of_the_photo():
+    pipeline = tiny_pipeline(structure=False)
+    pipeline.register_to_config(residual_gain=2.0)
+    clean = pipeline.encode_clean(clean_image(16, 24))
+    image = pipeline.decode_latents(torch.zeros_like(clean.latent), clean)
+    assert torch.allclose(image, decode(pipeline.vae, clean.latent).clamp(-1, 1), atol=1e-6)

@@ -27,14 +27,16 @@ COLUMNS = ["clean.png", "degraded.png", "json", "__key__", "__url__"]
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two splits, generated and existing pairs, JPEG photos that were stored untouched; side files beside the shards."""
+    """Two splits, generated and existing pairs, JPEG photos; side files beside the shards."""
     root = tmp_path_factory.mktemp("mixed")
     write_photos(root / "photos", 8, "jpg")
     pairs = []
     for number in range(3):
         for half in ("clean", "degraded"):
             write_image(photo(32, 32, seed=number + 9 * (half == "clean")), root / f"{half}{number}.png", "png")
-        pairs.append(Pair(f"clean{number}.png", f"degraded{number}.png", "snow", "Snow100k", "validation", "", 0.0, 0.0, 32, 32))
+        pairs.append(
+            Pair(f"clean{number}.png", f"degraded{number}.png", "snow", "Snow100k", "validation", "", 0.0, 0.0, 32, 32)
+        )
     write_manifest(root / "pairs.jsonl", pairs)
     config = small_build(root, include=(root / "pairs.jsonl",), split="train=0.5,validation=0.5", per_image=2)
     built = build(config)
@@ -140,7 +142,9 @@ def test_load_gends_filters(mixed):
 
 
 def test_load_gends_works_with_a_data_loader():
-    loader = torch.utils.data.DataLoader(load_gends(finished_build() / "out", types="rain"), batch_size=None, num_workers=1)
+    loader = torch.utils.data.DataLoader(
+        load_gends(finished_build() / "out", types="rain"), batch_size=None, num_workers=1
+    )
     assert [pair.record.degradation for pair in loader] == ["rain"] * 10
 
 

@@ -37,9 +37,14 @@ def test_equal_content_is_equal_bytes_and_the_hash_is_the_files(tmp_path):
 
 def test_an_interrupted_shard_leaves_nothing(tmp_path):
     (tmp_path / "s.tar").write_bytes(b"the one before")
-    with pytest.raises(KeyboardInterrupt), ShardWriter(tmp_path / "s.tar") as writer:
-        writer.add(SAMPLE)
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with ShardWriter(tmp_path / "s.tar") as writer:
+            writer.add(SAMPLE)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert [path.name for path in tmp_path.iterdir()] == ["s.tar"]
     assert (tmp_path / "s.tar").read_bytes() == b"the one before"
 
