@@ -34,10 +34,11 @@ app.add_typer(priors.app, name="priors")
 app.command("train", epilog=train.EXAMPLE)(train.train)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         print(__version__)
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -2,19 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from gendeg.cli.errors import ERROR, SOME_FAILED
 from gendeg.configs import BuildConfig
 from gendeg.primitives.errors import Interrupted
-
-if TYPE_CHECKING:
-    from gendeg.jobs.build import Built, Totals
-    from gendeg.jobs.repair import Repaired
 
 PLAN_EXAMPLE = "Example: gendeg plan photos/ --out gends/ --types all --per-image 6"
 BUILD_EXAMPLE = "Example: gendeg build photos/ --out gends/   (on many GPUs: accelerate launch -m gendeg build …)"
@@ -201,16 +197,21 @@ def _config(options: dict[str, object]) -> BuildConfig:
     return BuildConfig(clean=tuple(clean), include=tuple(include or ()), **options)  # type: ignore[arg-type]
 
 
-def _report(built: "Built") -> int:
+# Any below: the jobs' own types would bring torch to `gendeg --help`.
+
+
+def _report(built: Any) -> int:
+    """`built` is a `gendeg.jobs.build.Built`."""
     _say_left_out(built.left_out)
     _say_totals(built.totals)
     unreadable = any(reason != "duplicate" for reason in built.left_out)
     return SOME_FAILED if built.totals.failed or unreadable else 0
 
 
-def _again(run) -> int:  # type: ignore[no-untyped-def]
+def _again(run: Callable[[], Any]) -> int:
+    """`run` gives a `gendeg.jobs.repair.Repaired`."""
     try:
-        done: Repaired = run()
+        done = run()
     except Interrupted as error:
         _say(str(error))
         return 128 + error.signal
@@ -219,7 +220,7 @@ def _again(run) -> int:  # type: ignore[no-untyped-def]
     return ERROR if done.changed else SOME_FAILED if done.totals.failed else 0
 
 
-def _say_totals(stands: "Totals") -> None:
+def _say_totals(stands: Any) -> None:
     _say(f"{stands.written} of {stands.planned} samples written, {stands.failed} failed{_reasons(stands.reasons)}")
 
 

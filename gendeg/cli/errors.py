@@ -13,16 +13,19 @@ EXIT_CODES: dict[type[Exception], int] = {
     GendegError: ERROR,
 }
 
+OUT_OF_MEMORY = ("out of memory", "allocate memory")  # as torch says it of a GPU and of a CPU
+
 
 def advice_for(error: Exception) -> tuple[str, int]:
     """One line for people, and the exit code. What we did not foresee says so; GENDEG_DEBUG=1 shows its trace."""
     for kind, code in EXIT_CODES.items():
         if isinstance(error, kind):
             return str(error), code
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
         return "out of memory; ask for smaller images (--size), or fewer at a time (--batch-size 1)", ERROR
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'a file'}: {error.strerror}", ERROR
     if os.environ.get("GENDEG_DEBUG"):
         traceback.print_exception(error)
-    return f"unexpected {type(error).__name__}: {error} (GENDEG_DEBUG=1 shows where; please report it)", ERROR
+    said = " ".join(str(error).split())
+    return f"unexpected {type(error).__name__}: {said} (GENDEG_DEBUG=1 shows where; please report it)", ERROR

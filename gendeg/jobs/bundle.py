@@ -14,7 +14,7 @@ from gendeg.jobs.simulate import simulate
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.jobs.train_structure import train_structure
-from gendeg.primitives.errors import BadManifest, MissingPath
+from gendeg.primitives.errors import BadManifest, MissingPath, NoPairs
 from gendeg.primitives.files import atomic_write
 
 KINDS: dict[str, type[Any]] = {
@@ -51,9 +51,9 @@ def read_recipe(path: Path, out: Path) -> Recipe:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadManifest(path, 0, f"not TOML ({error})") from error
-    odd = sorted(set(tables) - set(KINDS))
+    odd = sorted(name for name, table in tables.items() if name not in KINDS or not isinstance(table, dict))
     if odd:
-        raise BadManifest(path, 0, f"unknown step {', '.join(odd)}; known are {', '.join(KINDS)}")
+        raise BadManifest(path, 0, f"unknown step {', '.join(odd)}; known are the tables {', '.join(KINDS)}")
     return Recipe(path, tables, out)
 
 
@@ -70,7 +70,7 @@ def run_recipe(clean: tuple[Path, ...], path: Path, out: Path, install: bool = F
     """Run every step that is not done yet and return the model's folder; interrupted, the same call goes on."""
     recipe = read_recipe(path, out)
     check_recipe(recipe)
-    _once(out / "pairs", lambda: simulate(recipe.config("simulate", clean=clean, out=out / "pairs", overwrite=True)))
+    _once(out / "pairs", lambda: _simulate(recipe.config("simulate", clean=clean, out=out / "pairs", overwrite=True)))
     trained: dict[str, Any] = {"pairs": (recipe.manifest,)}
     _train(recipe, "autoencoder", train_autoencoder, trained)
     trained["vae"] = str(out / "autoencoder")
@@ -84,6 +84,13 @@ def run_recipe(clean: tuple[Path, ...], path: Path, out: Path, install: bool = F
     if install:
         install_model(out / "model", out / "priors")
     return out / "model"
+
+
+def _simulate(config: SimulateConfig) -> None:
+    """Raises `NoPairs` when no photo could be read, so that the step is not done."""
+    made = simulate(config)
+    if not made.pairs:
+        raise NoPairs(made.manifest)
 
 
 def _train(recipe: Recipe, step: str, train: Callable[[Any], None], given: dict[str, Any]) -> None:
@@ -108,7 +115,7 @@ def model_card(recipe: Recipe) -> str:
         "# The bundled model",
         "",
         "A small latent diffusion model that degrades clean photographs, told the degradation, mu and sigma. Made by",
-        f"`gendeg bundle` from the recipe `{recipe.path.name}`, whose numbers are below; each part starts from nothing.",
+        f"`gendeg bundle` from the recipe `{recipe.path.name}`, whose numbers are below; each part starts afresh.",
         "",
         "| step | settings | last loss | held-out PSNR, dB |",
         "|---|---|---|---|",

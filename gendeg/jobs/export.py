@@ -39,6 +39,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         guidance_image=config.guidance_image,
         structure_degradations=list(config.structure_degradations),
         tile=config.tile,
+        residual_gain=trained.config.residual_gain,
     )
     shutil.rmtree(config.out, ignore_errors=True)
     pipeline.save_pretrained(config.out, safe_serialization=True)

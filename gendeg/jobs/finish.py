@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from gendeg import __version__
 from gendeg.primitives.errors import DamagedDataset, IncompleteDataset, OutputNotWritable
 from gendeg.primitives.files import atomic_write, data_root, fsync_folder, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
@@ -85,11 +86,18 @@ def unfinished(layout: Layout, description: Description) -> list[str]:
     names = []
     if not _manifest_is_good(layout, description):
         names.append(".gendeg/manifest.parquet")
-    elif not layout.card.is_file() or layout.card.read_text("utf-8") != make_card(card_facts(layout, description)):
+    elif not layout.card.is_file() or not _card_is_good(layout, description):
         names.append("README.md")
     return names + (
         [] if layout.picture.is_file() or not totals(layout, description).written else [layout.picture.name]
     )
+
+
+def _card_is_good(layout: Layout, description: Description) -> bool:
+    """Word for word what would be written now; another version of gendeg may have put it otherwise."""
+    if description.made_with.get("gendeg") != __version__:
+        return True
+    return layout.card.read_bytes() == make_card(card_facts(layout, description)).encode()
 
 
 def _manifest_is_good(layout: Layout, description: Description) -> bool:

@@ -9,7 +9,7 @@ from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
 from gendeg.intensity.priors import load_priors, mixture
 from gendeg.intensity.quantile import intensity_to_statistics, median_sigma, statistics_to_intensity
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import Mix, mix_name
+from gendeg.primitives.kinds import Mix
 from gendeg.prompts import make_prompt, words
 
 
@@ -60,7 +60,3 @@ def _request(mix: Mix, caption: str, intensity: float, mu: float, sigma: float, 
 def _check_in(bins: Bins, option: str, value: float) -> None:
     if not bins.contains(value):
         raise BadOption(option, f"must lie in [0, {bins.high}], the range the model was told about; got {value}")
-
-
-def mixes_text(mixes: list[Mix]) -> str:
-    return ", ".join(mix_name(mix) for mix in mixes)

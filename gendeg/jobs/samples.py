@@ -28,6 +28,13 @@ def choose_device(name: str) -> str:
     return name
 
 
+def check_steps(pipeline: GenDegPipeline, steps: int | None) -> None:
+    """Raises `BadOption` for more steps than the model's schedule has."""
+    most = pipeline.scheduler.config.num_train_timesteps
+    if steps is not None and steps > most:
+        raise BadOption("--steps", f"this model takes at most {most}, got {steps}")
+
+
 def to_signed_tensor(image: U8Image) -> torch.Tensor:
     """u8 [h w 3] → signed [1 3 h w]."""
     return torch.from_numpy(u8_to_signed(image)).permute(2, 0, 1)[None]

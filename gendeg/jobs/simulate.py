@@ -1,7 +1,9 @@
 """Clean photos → simulated pairs on disk, with their manifest: the existing synthetic data of the paper."""
 
 import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -69,7 +71,8 @@ def simulate(config: SimulateConfig) -> Simulated:
 
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
-    found, mixes = find_images(expand_lists(config.clean)), parse_mixes(config.types)
+    found = find_images(expand_lists(config.clean), skip=lambda path: _is_own(path, config.out))
+    mixes = parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
         numbers = range(index * config.per_image, (index + 1) * config.per_image)
@@ -77,6 +80,14 @@ def plan_tasks(config: SimulateConfig) -> list[Task]:
         held_out = for_sample(config.seed, stem, "split").uniform() < config.validation
         tasks.append(Task(one.path, stem, "validation" if held_out else "train", variants, config))
     return tasks
+
+
+def _is_own(path: Path, out: Path) -> bool:
+    """Whether a picture found in a folder is what an earlier run wrote below `out`: it is no clean photo."""
+    folder, root = os.path.realpath(path.parent), os.path.realpath(out)
+    return folder in (os.path.join(root, "clean"), os.path.join(root, "degraded")) or (
+        folder == root and path.name == "sheet.png"
+    )
 
 
 def simulate_photo(task: Task) -> list[Pair] | Failure:
@@ -125,5 +136,7 @@ def _run(tasks: list[Task], workers: int) -> Iterator[list[Pair] | Failure]:
     if workers <= 1:
         yield from map(simulate_photo, tasks)
         return
-    with get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(simulate_photo, tasks)
+    # An executor says so when a worker is killed; a Pool would wait for ever. Ctrl-C is the parent's to handle.
+    quiet = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    with ProcessPoolExecutor(workers, get_context("spawn"), *quiet) as pool:
+        yield from pool.map(simulate_photo, tasks)

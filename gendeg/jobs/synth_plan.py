@@ -1,5 +1,7 @@
 """What `gendeg synth` will write, decided before any model is loaded (and without torch)."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +10,13 @@ from gendeg.jobs.requests import Request, request_intensity, request_statistics
 from gendeg.jobs.sample_photos import sample_photos
 from gendeg.primitives.errors import OutputExists
 from gendeg.primitives.files import find_images, output_stems
-from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
+from gendeg.primitives.records import DECIMALS
+
+WRITTEN = re.compile(
+    rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)|sheet\.png"
+)
+"""Names of the pictures that `synth` writes."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     written is there already.
     """
     requests = plan_requests(config)
-    found = find_images(config.paths or sample_photos())
+    found = find_images(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))
     photos = []
     for one, stem in zip(found, output_stems(found), strict=True):
         samples = [
@@ -71,7 +79,17 @@ def plan_requests(config: SynthConfig) -> list[Request]:
     mixes = parse_mixes(config.types)
     if config.mu is not None:
         return [request_statistics(mix, config.mu, config.sigma, config.caption) for mix in mixes]
-    return [request_intensity(mix, q, config.caption) for mix in mixes for q in dict.fromkeys(config.intensities)]
+    return [request_intensity(mix, q, config.caption) for mix in mixes for q in _distinct(config.intensities)]
+
+
+def _distinct(intensities: tuple[float, ...]) -> list[float]:
+    """Each once, at the precision of records and file names: two that share a name would overwrite each other."""
+    return list(dict.fromkeys(round(q, DECIMALS) for q in intensities))
+
+
+def _is_own(path: Path, out: Path) -> bool:
+    """Whether a picture found in a folder is what an earlier run wrote into `out`: it is not degraded a second time."""
+    return bool(WRITTEN.fullmatch(path.name)) and os.path.realpath(path.parent) == os.path.realpath(out)
 
 
 def _place(request: Request, seed: int, stem: str, config: SynthConfig) -> Sample:

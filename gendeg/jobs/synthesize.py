@@ -1,32 +1,46 @@
 """gendeg synth: degrade photos and write images, records and a sheet."""
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gendeg.configs import SynthConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.samples import choose_device, corrects, make_samples, noise_generator, to_signed_tensor
+from gendeg.jobs.samples import (
+    check_steps,
+    choose_device,
+    corrects,
+    make_samples,
+    noise_generator,
+    to_signed_tensor,
+)
 from gendeg.jobs.synth_plan import PhotoPlan, Plan, Sample, plan_synthesis
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
-from gendeg.primitives.errors import BadImage, GendegError
-from gendeg.primitives.files import (
-    append_jsonl,
-    ensure_writable,
-    read_jsonl,
-    sha256_of,
-    write_jsonl,
+from gendeg.primitives.errors import BadImage, ImageFault, OutputExists, TooLongForFormat
+from gendeg.primitives.files import append_jsonl, ensure_writable, sha256_of, write_jsonl
+from gendeg.primitives.images import (
+    LONGEST_SIDE,
+    MAX_PIXELS,
+    read_rgb,
+    resize_short_side,
+    stored_size,
+    write_image,
 )
-from gendeg.primitives.images import read_rgb, resize_short_side, write_image
 from gendeg.primitives.kinds import mix_name
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
 from gendeg.report.sheet import Cell, draw_sheet
 
-SHEET_ROWS = 48  # a sheet shows this many rows at most; every image is in its own file anyway
+SHEET_ROWS, SHEET_COLUMNS = 48, 13  # what a sheet shows at most; every image is in its own file anyway
 SHEET_WIDTH = 320
+
+Rows = dict[tuple[Path, str], list[Cell]]
+"""The sheet: a row for each photo and degradation."""
 
 
 def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
@@ -34,9 +48,10 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     plan = plan_synthesis(config)
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
+    check_steps(pipeline, config.steps)
     digest = model_sha256(pipeline)
-    _keep_other_records(plan)
-    rows: list[list[Cell]] = []
+    _open_records(plan, config.overwrite)
+    rows: Rows = {}
     with bar("degrading", total=len(plan.samples), wanted=config.progress) as progress:
         for photo in plan.photos:
             for row in _degrade_photo(photo, pipeline, digest, config, rows):
@@ -44,17 +59,16 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
                 progress.update(1 if isinstance(row, Record) else len(photo.samples))
                 yield row
     if rows:
-        write_image(draw_sheet(rows[:SHEET_ROWS], SHEET_WIDTH), plan.sheet, "png")
+        write_image(draw_sheet(list(rows.values()), SHEET_WIDTH), plan.sheet, "png")
 
 
 def _degrade_photo(
-    plan: PhotoPlan, pipeline: GenDegPipeline, digest: str, config: SynthConfig, rows: list[list[Cell]]
+    plan: PhotoPlan, pipeline: GenDegPipeline, digest: str, config: SynthConfig, rows: Rows
 ) -> Iterator[Record | Failure]:
-    """The records of one photo's samples, and its rows of the sheet; a photo that cannot be read is one failure."""
+    """The records of one photo's samples, and its rows of the sheet; a photo that cannot be used is one failure."""
     try:
-        clean = read_rgb(plan.photo)
-        clean_sha256 = sha256_of(plan.photo)
-    except BadImage as error:
+        clean, clean_sha256 = _read_clean(plan.photo, config)
+    except (BadImage, TooLongForFormat) as error:
         yield Failure(
             key="",
             failed=error.reason,
@@ -65,8 +79,6 @@ def _degrade_photo(
             clean_path=str(plan.photo),
         )
         return
-    if config.size is not None:
-        clean = resize_short_side(clean, config.size)
     latent = pipeline.encode_clean(to_signed_tensor(clean))
     for first in range(0, len(plan.samples), config.batch_size):
         samples = plan.samples[first : first + config.batch_size]
@@ -81,8 +93,20 @@ def _degrade_photo(
             stored = write_image(image, sample.path, config.format)  # type: ignore[arg-type]
             image = image if config.format != "jpg" else read_rgb(stored)
             record = _record(sample, clean, image, pipeline, config, digest, str(plan.photo), clean_sha256)
-            _add_to_sheet(rows, record, clean, image, plan)
+            _add_to_sheet(rows, record, clean, image, plan.photo)
             yield record
+
+
+def _read_clean(photo: Path, config: SynthConfig) -> tuple[np.ndarray, str]:
+    """The photo at the size it is degraded at, and its file's SHA-256. Raises `BadImage`, `TooLongForFormat`."""
+    clean = read_rgb(photo)
+    height, width = clean.shape[:2]
+    width, height = stored_size(width, height, config.size or 0, square=False)
+    if width * height > MAX_PIXELS:
+        raise BadImage(photo, ImageFault.TOO_LARGE, f"{width} x {height} after --size {config.size}")
+    if max(width, height) > LONGEST_SIDE[config.format]:
+        raise TooLongForFormat(width, height, config.format, LONGEST_SIDE[config.format])
+    return resize_short_side(clean, config.size) if config.size else clean, sha256_of(photo)
 
 
 def _record(
@@ -125,29 +149,37 @@ def _record(
     )
 
 
-def _keep_other_records(plan: Plan) -> None:
-    """With --overwrite: records of images that this run does not make again stay, in their old order."""
-    if not plan.records.exists():
-        return
-    again = {sample.key for sample in plan.samples}
-    kept = []
-    with suppress(GendegError):  # a damaged list is replaced: the images themselves are what counts
-        kept = [row for row in read_jsonl(plan.records) if row.get("key") and row["key"] not in again]
-    write_jsonl(plan.records, kept)
+def _open_records(plan: Plan, overwrite: bool) -> None:
+    """An empty list; with `overwrite`, the records of images that this run does not make again, in their old order.
+
+    Raises `OutputExists` when another run has begun in this folder since the plan was made.
+    """
+    if not overwrite:
+        try:
+            plan.records.touch(exist_ok=False)
+        except FileExistsError as error:
+            raise OutputExists(plan.records) from error
+    again = {"", *(sample.key for sample in plan.samples)}  # "": failures
+    write_jsonl(plan.records, [row for row in _readable_rows(plan.records) if row.get("key", "") not in again])
 
 
-def _add_to_sheet(
-    rows: list[list[Cell]], record: Record, clean: np.ndarray, image: np.ndarray, plan: PhotoPlan
-) -> None:
-    """A new row for each photo and degradation, the clean photo first; thumbnails only, so that memory stays small."""
-    name = f"{plan.photo.name}, clean"
-    label = f"{record.degradation} {record.intensity:.2f}: mu {record.mu_requested:.3f} → {record.mu:.3f}"
-    last = rows[-1] if rows else []
-    new_row = not last or last[0].label != name or not last[-1].label.startswith(record.degradation + " ")
-    if new_row and len(rows) <= SHEET_ROWS:
-        rows.append([Cell(_thumbnail(clean), name)])
-    if len(rows) <= SHEET_ROWS:
-        rows[-1].append(Cell(_thumbnail(image), label))
+def _readable_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """What an earlier run recorded; a line that was cut short is left out."""
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        with suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                yield row
+
+
+def _add_to_sheet(rows: Rows, record: Record, clean: np.ndarray, image: np.ndarray, photo: Path) -> None:
+    """The clean photo first in its row, then what was made of it; thumbnails only, so that memory stays small."""
+    place = photo, record.degradation
+    if place not in rows and len(rows) < SHEET_ROWS:
+        rows[place] = [Cell(_thumbnail(clean), f"{photo.name}, clean")]
+    if place in rows and len(rows[place]) < SHEET_COLUMNS:
+        label = f"{record.degradation} {record.intensity:.2f}: mu {record.mu_requested:.3f} → {record.mu:.3f}"
+        rows[place].append(Cell(_thumbnail(image), label))
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

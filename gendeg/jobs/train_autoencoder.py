@@ -1,12 +1,14 @@
 """Train the bundled autoencoder on both halves of the pairs."""
 
+from pathlib import Path
+
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from torch import nn
 
 from gendeg.configs import AutoencoderConfig
 from gendeg.model.bundled import make_autoencoder, sizes_of
-from gendeg.model.latents import decode, encode
+from gendeg.model.latents import Autoencoder, check_side, decode, encode
+from gendeg.model.weights import load_autoencoder
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Cell, draw_sheet
@@ -21,7 +23,7 @@ HELD_OUT = 16  # crops on every sheet
 class RoundTrip(nn.Module):
     """Encode and decode in one forward call, which is what distributed wrappers hook into."""
 
-    def __init__(self, vae: AutoencoderDC):
+    def __init__(self, vae: Autoencoder):
         super().__init__()
         self.vae = vae
 
@@ -34,7 +36,8 @@ def train_autoencoder(config: AutoencoderConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged autoencoder as `vae/` below `config.out`."""
     pairs = load_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
-    vae = AutoencoderDC.from_pretrained(config.init) if config.init else make_autoencoder(sizes_of(config.preset))
+    vae = load_autoencoder(Path(config.init)) if config.init else make_autoencoder(sizes_of(config.preset))
+    check_side(vae, config.size)
     run = Run(config, RoundTrip(vae))
     batches = run.batches(lambda numbers: to_tensor([_view(pairs, number, config) for number in numbers]))
     for _ in run.steps("autoencoder", lambda step: _draw_round_trips(vae, config, step)):
@@ -59,7 +62,7 @@ def _view(pairs: list[PlacedPair], number: int, config: AutoencoderConfig) -> U8
     return crop_pair(*both, config.size, generator)[int(generator.uniform() < 0.75)]
 
 
-def _draw_round_trips(vae: AutoencoderDC, config: AutoencoderConfig, step: int) -> None:
+def _draw_round_trips(vae: Autoencoder, config: AutoencoderConfig, step: int) -> None:
     """Held-out crops and their reconstructions, with PSNR; the mean goes to `psnr.csv`."""
     pairs = held_out_pairs(config.pairs)
     images = to_tensor([_view(pairs, number, config) for number in range(HELD_OUT)]).to(vae.device)
@@ -75,7 +78,7 @@ def _draw_round_trips(vae: AutoencoderDC, config: AutoencoderConfig, step: int) 
 
 
 @torch.no_grad()
-def _set_scale(vae: AutoencoderDC, pairs: list[PlacedPair], config: AutoencoderConfig) -> None:
+def _set_scale(vae: Autoencoder, pairs: list[PlacedPair], config: AutoencoderConfig) -> None:
     """scaling_factor = 1 / root mean square of the latents (LDM, section G)."""
     images = to_tensor([_view(pairs, number, config) for number in range(256)])
     square = torch.cat([encode(vae, part.to(vae.device)).float().square().mean()[None] for part in images.split(32)])

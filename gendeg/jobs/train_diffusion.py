@@ -24,6 +24,7 @@ from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import Autoencoder, factor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_autoencoder, load_pipeline
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.captions import corpus
 from gendeg.training.conditions import Dropout, make_condition
@@ -77,6 +78,7 @@ def train_diffusion(config: DiffusionConfig) -> None:
     pairs = load_pairs(config.pairs, "train")
     if config.limit:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
+    _check_sizes(pairs, config.size)
     torch.manual_seed(config.seed)
     pipeline = load_pipeline(config.init) if config.init else new_pipeline(config)
     denoiser = Denoiser(pipeline.unet, pipeline.text_encoder, pipeline.conditioner).train()
@@ -96,6 +98,14 @@ def train_diffusion(config: DiffusionConfig) -> None:
                 error = (said - target_of(kind, b.degraded, b.noise, kept)).square().mean(dim=(1, 2, 3))
                 run.descend((error * min_snr_weight(kind, kept, config.min_snr_gamma)).mean())
     run.finish(lambda: pipeline.save_pretrained(config.out / "model"))
+
+
+def _check_sizes(pairs: list[PlacedPair], size: int) -> None:
+    """Raises `BadOption` when windows of `size` pixels do not fit into every pair."""
+    small = [placed.pair for placed in pairs if min(placed.pair.width, placed.pair.height) < size]
+    if small:
+        first = f"{small[0].degraded} of {small[0].width} x {small[0].height}"
+        raise BadOption("--size", f"{len(small)} pairs are smaller than {size} pixels, for example {first}")
 
 
 def _shared_cache(run: Run, vae: Autoencoder, pairs: list[PlacedPair]) -> LatentCache:

@@ -6,9 +6,9 @@ import torch
 
 from gendeg.configs import StructureConfig
 from gendeg.model.bundled import make_structure, sizes_of
-from gendeg.model.latents import Autoencoder, decode, encode
+from gendeg.model.latents import Autoencoder, check_side, decode, encode
 from gendeg.model.nafnet import NAFNet
-from gendeg.model.weights import load_autoencoder
+from gendeg.model.weights import load_autoencoder, load_structure
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.report.sheet import Cell, draw_sheet
@@ -31,10 +31,12 @@ def train_structure(config: StructureConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged network as `structure/` below `config.out`."""
     pairs = load_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
-    network = NAFNet.from_pretrained(config.init) if config.init else make_structure(sizes_of(config.preset))
+    network = load_structure(Path(config.init)) if config.init else make_structure(sizes_of(config.preset))
+    vae = load_autoencoder(Path(config.vae)).requires_grad_(False)
+    check_side(vae, config.size)
     run = Run(config, network)
     device = run.accelerator.device
-    vae = load_autoencoder(Path(config.vae)).to(device).requires_grad_(False)
+    vae.to(device)
     batches = run.batches(lambda numbers: _batch(numbers, pairs, vae, config))
     for _ in run.steps("structure", lambda step: _draw_corrections(network, vae, config, step)):
         for _ in range(config.accumulate):

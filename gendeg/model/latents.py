@@ -8,6 +8,8 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from jaxtyping import Float
 from torch import Tensor
 
+from gendeg.primitives.errors import BadOption
+
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 
 
@@ -31,3 +33,9 @@ def factor(vae: Autoencoder) -> int:
         return vae.spatial_compression_ratio
     levels = vae.config.block_out_channels if isinstance(vae, AutoencoderKL) else vae.config.encoder_block_out_channels
     return 2 ** (len(levels) - 1)
+
+
+def check_side(vae: Autoencoder, side: int) -> None:
+    """Raises `BadOption` for crops of `side` pixels that do not divide into latents."""
+    if side % factor(vae):
+        raise BadOption("--size", f"must be a multiple of {factor(vae)} for this autoencoder, got {side}")

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
@@ -9,9 +10,11 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from diffusers.utils import logging
 from safetensors import SafetensorError
+from transformers import CLIPTextModel
 from transformers.utils.logging import disable_progress_bar
 
 from gendeg.model.latents import Autoencoder
+from gendeg.model.nafnet import NAFNet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel, HubUnreachable
 from gendeg.primitives.files import read_json_object
@@ -20,6 +23,8 @@ BUNDLED = "bundled"
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 OPTIONAL = ("structure",)
 REQUIRED = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "conditioner")
+VOCABULARIES = ("tokenizer.json", "vocab.json")
+LOAD_ERRORS = (ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
 AUTOENCODERS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, AutoencoderTiny)}
 
 
@@ -49,14 +54,35 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
 
 
 def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
+    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "local_files_only": local}
     try:
-        return GenDegPipeline.from_pretrained(name, dtype=dtype, use_safetensors=True, local_files_only=local)
+        parts = {"text_encoder": _load_text_encoder(Path(name), options)} if local else {}
+        pipeline = GenDegPipeline.from_pretrained(name, **parts, **options)
     except OSError as error:
         if local:
             raise BadModel(Path(name), str(error)) from error
         raise HubUnreachable(name, str(error)) from error
-    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError) as error:
+    except LOAD_ERRORS as error:
         raise BadModel(Path(name), str(error)) from error
+    for part, module in pipeline.components.items():
+        if isinstance(module, torch.nn.Module):
+            _check_whole(Path(name), part, module)
+    return pipeline
+
+
+def _load_text_encoder(folder: Path, options: dict[str, Any]) -> CLIPTextModel:
+    """By itself, for the pipeline's loader would fill missing weights with random numbers. Raises `BadModel`."""
+    encoder, info = CLIPTextModel.from_pretrained(folder / "text_encoder", output_loading_info=True, **options)
+    if info["missing_keys"]:
+        raise BadModel(folder, f"text_encoder lacks weights, for example {min(info['missing_keys'])}")
+    return encoder
+
+
+def _check_whole(folder: Path, part: str, module: torch.nn.Module) -> None:
+    """Raises `BadModel` when a weight was not in the files: diffusers leaves it on the meta device."""
+    missing = [name for name, tensor in module.state_dict().items() if tensor.is_meta]
+    if missing:
+        raise BadModel(folder, f"{part} lacks weights, for example {missing[0]}")
 
 
 def check_folder(folder: Path) -> None:
@@ -72,6 +98,8 @@ def check_folder(folder: Path) -> None:
         if name not in (*REQUIRED, *OPTIONAL) or not isinstance(kind, list) or not kind or kind[0] is None:
             continue  # the rest are the pipeline's numbers, some of which are lists too
         check_component(folder / name, weights=name not in ("tokenizer", "scheduler"))
+    if not any((folder / "tokenizer" / name).is_file() for name in VOCABULARIES):
+        raise BadModel(folder, f"its tokenizer has neither {' nor '.join(VOCABULARIES)}")
 
 
 def check_component(folder: Path, weights: bool) -> None:
@@ -89,14 +117,29 @@ def check_component(folder: Path, weights: bool) -> None:
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
-    """The autoencoder in a folder of its own, or in `vae/` of a model folder."""
-    folder = folder / "vae" if (folder / "vae").is_dir() else folder
+    """The autoencoder in a folder of its own, or in `vae/` of a model folder. Raises `BadModel`."""
+    return _load_part(folder, "vae", AUTOENCODERS)
+
+
+def load_structure(folder: Path) -> NAFNet:
+    """The structure correction in a folder of its own, or in `structure/` of a model folder. Raises `BadModel`."""
+    return _load_part(folder, "structure", {NAFNet.__name__: NAFNet})
+
+
+def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
+    folder = folder / part if (folder / part).is_dir() else folder
+    if not folder.is_dir():
+        raise BadModel(folder, "no such folder")
     check_component(folder, weights=True)
     name = str(read_json_object(folder / "config.json").get("_class_name"))
-    if name not in AUTOENCODERS:
-        raise BadModel(folder, f"unknown autoencoder {name}; known are {', '.join(AUTOENCODERS)}")
-    vae = AUTOENCODERS[name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
-    return vae.eval()
+    if name not in kinds:
+        raise BadModel(folder, f"holds {name}, not {' or '.join(kinds)}")
+    try:
+        module = kinds[name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    except (OSError, *LOAD_ERRORS) as error:
+        raise BadModel(folder, str(error)) from error
+    _check_whole(folder, part, module)
+    return module.eval()
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:

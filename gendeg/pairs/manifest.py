@@ -1,5 +1,6 @@
 """The pair manifest: one JSON line per (clean, degraded) pair (DESIGN.md, section 6)."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -69,6 +70,8 @@ def _parse(path: Path, number: int, row: dict[str, object]) -> Pair:
         raise BadManifest(path, number, str(error)) from error
     if row["split"] not in SPLITS:
         raise BadManifest(path, number, f"split must be one of {', '.join(SPLITS)}")
+    if not re.fullmatch(r"\w[\w .+-]*", str(row["source"])):  # it names a file of priors
+        raise BadManifest(path, number, "source must be a plain name: letters, digits, spaces, '_', '.', '+' and '-'")
     pair = Pair(**row | {"degradation": mix_name(mix)})  # type: ignore[arg-type]
     if not (0 <= pair.mu <= 1 and 0 <= pair.sigma <= 1 and pair.width > 0 and pair.height > 0):
         raise BadManifest(path, number, "mu and sigma must lie in [0, 1], width and height above 0")

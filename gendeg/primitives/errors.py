@@ -87,6 +87,8 @@ class BadImage(GendegError):
 
 
 class TooLongForFormat(GendegError):
+    reason = "too_long"  # as in `BadImage`
+
     def __init__(self, width: int, height: int, format: str, longest: int):
         self.width, self.height, self.format, self.longest = width, height, format, longest
         super().__init__(f"{width} x {height} pixels do not fit into {format} (at most {longest} a side); write png")
@@ -240,7 +242,9 @@ class Interrupted(GendegError):
 class UploadFailed(GendegError):
     def __init__(self, name: str, reason: str):
         self.name, self.reason = name, " ".join(reason.split())
-        super().__init__(f"{name}: upload failed ({self.reason}); log in (hf auth login), then the same command goes on")
+        super().__init__(
+            f"{name}: upload failed ({self.reason}); log in (hf auth login), then the same command goes on"
+        )
 
 
 class WorkersFailed(GendegError):
@@ -248,4 +252,6 @@ class WorkersFailed(GendegError):
 
     def __init__(self, shards: Iterable[str], reason: str):
         self.shards, self.reason = tuple(shards), " ".join(reason.split())
-        super().__init__(f"{len(self.shards)} shards could not be made ({self.reason}); the same command goes on from here")
+        super().__init__(
+            f"{len(self.shards)} shards could not be made ({self.reason}); the same command goes on from here"
+        )

@@ -7,7 +7,7 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,15 +97,16 @@ def sha256_bytes(data: bytes) -> str:
 # --- finding images ---
 
 
-def find_images(paths: Iterable[str | Path]) -> list[Found]:
+def find_images(paths: Iterable[str | Path], skip: Callable[[Path], bool] = lambda path: False) -> list[Found]:
     """Every image file under the given files and folders, each once, sorted by the bytes of its path.
 
     Folders are searched recursively, by extension, through symbolic links (cycles are survived), without hidden files
-    and folders. A file that is named itself is kept whatever its extension, so that a bad one is reported later.
+    and folders, and without what `skip` says (a run's own outputs, where they lie among its photos). A file that is
+    named itself is kept whatever its extension, so that a bad one is reported later.
     Raises `MissingPath`, `NoImages` (for a folder argument without any) and `CannotRead` (a folder may not be listed).
     """
     by_path: dict[str, Found] = {}
-    found = [one for path in paths for one in _under(Path(path))]
+    found = [one for path in paths for one in _under(Path(path), skip)]
     for one in sorted(found, key=lambda f: (os.fsencode(f.path), os.fsencode(f.root))):
         by_path.setdefault(os.path.abspath(one.path), one)
     return list(by_path.values())
@@ -125,12 +126,12 @@ def expand_lists(paths: Iterable[str | Path]) -> list[Path]:
     return expanded
 
 
-def _under(path: Path) -> list[Found]:
+def _under(path: Path, skip: Callable[[Path], bool]) -> list[Found]:
     if not os.path.exists(path):
         raise MissingPath(path)
     if not path.is_dir():
         return [Found(path, path.parent)]
-    found = [Found(image, path) for image in _walk(path)]
+    found = [Found(image, path) for image in _walk(path) if not skip(image)]
     if not found:
         raise NoImages(path, IMAGE_EXTENSIONS)
     return found

@@ -66,7 +66,7 @@ class Run:
                 progress.update()
                 progress.set_postfix(loss=f"{self._loss:.4f}")
                 last = step == config.steps
-                if step % config.log_every == 0:
+                if last or step % config.log_every == 0:
                     self.log.add(step=step, loss=self._loss, learning_rate=self.optimizer.param_groups[0]["lr"])
                 if last or step % config.checkpoint_every == 0:
                     self.checkpoints.save(step)

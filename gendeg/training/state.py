@@ -7,11 +7,12 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from diffusers.training_utils import EMAModel
 from torch import nn
 
@@ -32,11 +33,16 @@ FREE_TO_CHANGE = {
     "compile",
 }
 
+PATIENCE = timedelta(hours=12)  # that processes wait for the main one, which encodes latents and draws sheets alone
+
 
 def start(config: TrainConfig) -> Accelerator:
     """Open the run's folder and the accelerator. A folder in use is refused unless the run is to be resumed."""
     accelerator = Accelerator(
-        gradient_accumulation_steps=config.accumulate, mixed_precision=config.precision, cpu=config.cpu
+        gradient_accumulation_steps=config.accumulate,
+        mixed_precision=config.precision,
+        cpu=config.cpu,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
     )
     path = config.out / "config.json"
     described = json.loads(json.dumps(asdict(config), default=str))

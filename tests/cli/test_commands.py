@@ -69,6 +69,7 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_readme(command
         (["synth", "--mu", "nan", "--dry-run"], 2, "[0, 0.7]"),
         (["synth", "--mu", "0.1", "--sigma", "0.5", "--dry-run"], 2, "[0, 0.4]"),
         (["synth", "--sigma", "0.1"], 2, "--mu"),
+        (["synth", "--guidance-text", "nan"], 2, "[-100, 100]"),
         (["synth", "--no-such-option"], 2, "No such option: --no-such-option; see gendeg synth --help"),
         (["synth", "--variants", "0"], 2, "gendeg synth --help"),
         (["sint"], 2, "gendeg --help"),

@@ -199,6 +199,37 @@ def test_one_bad_file_among_good_ones(
     assert synth(photos / "bad.jpg", "--model", model, "--out", tmp_path / "alone") == 1
 
 
+def test_a_photo_too_long_for_the_format_is_one_failure(model: Path, photos: Path, tmp_path: Path) -> None:
+    Image.fromarray(photo(1, 16_400)).save(photos / "long.png")
+    out = tmp_path / "out"
+    assert synth(photos, "--model", model, "--format", "webp", "--out", out) == 3
+    assert [row.failed for row in rows(out) if isinstance(row, Failure)] == ["too_long"]
+    assert len(list(out.glob("*.webp"))) == 2
+    assert synth(photos / "long.png", "--model", model, "--size", 200, "--out", tmp_path / "large") == 1
+    assert [row.failed for row in rows(tmp_path / "large") if isinstance(row, Failure)] == ["too_large"]
+
+
+@pytest.mark.parametrize("below", ["", "out"])
+def test_a_second_run_does_not_degrade_its_own_outputs(model: Path, photos: Path, below: str) -> None:
+    command = (photos, "--model", model, "--format", "webp", "--out", photos / below, "--overwrite")
+    assert synth(*command) == 0
+    before = files(photos / below)
+    assert synth(*command) == 0
+    assert files(photos / below) == before
+    assert synth(photos / below / "a.haze.i050.s0.webp", "--model", model, "--out", photos / "named") == 0
+    if below:
+        assert synth(photos / below, "--model", model, "--out", photos / below, "--overwrite") == 1
+
+
+def test_a_record_cut_short_costs_only_itself(model: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    synth(photos, "--model", model, "--out", out)
+    listed = out / "records.jsonl"
+    listed.write_bytes(listed.read_bytes()[:-9])
+    assert synth(photos / "a.png", "--model", model, "--type", "snow", "--out", out, "--overwrite") == 0
+    assert [row.degradation for row in rows(out) if isinstance(row, Record)] == ["haze", "snow"]
+
+
 def test_output_folder_not_writable(
     model: Path, photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

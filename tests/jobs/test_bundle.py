@@ -12,7 +12,7 @@ from gendeg.configs import AutoencoderConfig
 from gendeg.jobs.bundle import check_recipe, read_recipe, run_recipe
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.model.weights import load_pipeline
-from gendeg.primitives.errors import BadManifest, DifferentRun, NothingToResume, RunExists
+from gendeg.primitives.errors import BadManifest, DifferentRun, NoPairs, NothingToResume, RunExists
 from tests.tiny import clean_image, generators, photo
 
 TRAINING = """preset = "smoke"
@@ -47,6 +47,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: Path) -> None:
     model = made / "out" / "model"
     pipeline = load_pipeline(str(model))
+    trained = load_pipeline(str(made / "out" / "diffusion" / "model"))
+    assert pipeline.config.residual_gain == trained.config.residual_gain == 2.0
     image = pipeline(clean_image(20, 28), ["a photo"], [0.1], [0.1], generators(0))
     assert image.shape == (1, 3, 20, 28)
     weights = sorted(path.relative_to(model).parts[0] for path in model.rglob("*.safetensors"))
@@ -114,13 +116,26 @@ def test_a_resumed_run_is_the_same_run_to_the_last_bit(made: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("[autoencoder]\nstep = 3\n", "no setting step"), ("[train]\n", "unknown step"), ("x = [", "not TOML")],
+    [
+        ("[autoencoder]\nstep = 3\n", "no setting step"),
+        ("[train]\n", "unknown step"),
+        ("autoencoder = 3", "unknown step autoencoder"),
+        ("x = [", "not TOML"),
+    ],
 )
 def test_a_wrong_recipe_is_refused_before_anything_runs(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "r.toml").write_text(text)
     with pytest.raises(BadManifest, match=says):
         run_recipe((tmp_path,), tmp_path / "r.toml", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_without_one_readable_photo_nothing_counts_as_done(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    (tmp_path / "r.toml").write_text("[simulate]\nworkers = 1\n")
+    with pytest.raises(NoPairs):
+        run_recipe((tmp_path / "a.png",), tmp_path / "r.toml", tmp_path / "out")
+    assert not (tmp_path / "out" / "pairs" / "done").exists()
 
 
 def test_the_recipes_that_come_along_are_right() -> None:

@@ -108,6 +108,15 @@ def test_a_second_run_needs_overwrite_and_leaves_no_old_failures(config, photos)
     assert not (config.out / "failures.jsonl").exists()
 
 
+def test_a_second_run_takes_no_pair_for_a_photo(config, photos):
+    inside = replace(config, out=photos / "pairs", overwrite=True)
+    simulate(inside)
+    write_image(photo(8, 8), inside.out / "sheet.png", "png")
+    before = files(inside.out)
+    simulate(inside)
+    assert files(inside.out) == before
+
+
 @pytest.mark.parametrize("kind", SINGLES, ids=mix_name)
 def test_tiny_photos_whole_and_as_views(config, tmp_path, kind):
     folder = tmp_path / "tiny"

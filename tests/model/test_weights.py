@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from diffusers import EulerDiscreteScheduler
+from safetensors.torch import load_file, save_file
 
 from gendeg.model.weights import load_autoencoder, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel
@@ -60,6 +61,22 @@ def test_cut_weights_are_refused(saved):
     (weights,) = (saved / "unet").glob("*.safetensors")
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(BadModel):
+        load_pipeline(str(saved))
+
+
+@pytest.mark.parametrize("part", ["vae", "unet", "conditioner", "text_encoder", "structure"])
+def test_a_missing_weight_is_never_made_up(saved, part):
+    (path,) = (saved / part).glob("*.safetensors")
+    weights = load_file(path)
+    lost = sorted(weights)[1]
+    save_file({name: tensor for name, tensor in weights.items() if name != lost}, path, metadata={"format": "pt"})
+    with pytest.raises(BadModel, match=f"{part} lacks weights"):
+        load_pipeline(str(saved))
+
+
+def test_a_tokenizer_without_its_vocabulary_is_refused(saved):
+    (saved / "tokenizer" / "tokenizer.json").unlink()
+    with pytest.raises(BadModel, match="tokenizer has neither"):
         load_pipeline(str(saved))
 
 

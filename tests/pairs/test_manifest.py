@@ -37,6 +37,8 @@ def test_spellings_become_the_one_name(tmp_path):
         ({"height": 2.5}, "'height' must be a int"),
         ({"clean": None}, "'clean' must be a str"),
         ({"extra": 1}, "extra"),
+        ({"source": "../../x"}, "source must be a plain name"),
+        ({"source": ""}, "source must be a plain name"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, change, said):
