@@ -18,7 +18,12 @@ def bundled_numbers() -> dict[str, dict[str, float]]:
     numbers = {}
     with tempfile.TemporaryDirectory() as folder:
         config = SynthConfig(
-            paths=sample_photos()[:1], out=Path(folder), types="all,rain+haze", intensities=(0.6,), size=96, progress=False
+            paths=sample_photos()[:1],
+            out=Path(folder),
+            types="all,rain+haze",
+            intensities=(0.6,),
+            size=96,
+            progress=False,
         )
         for record in synthesize(config):
             assert isinstance(record, Record), record

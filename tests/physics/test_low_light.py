@@ -67,7 +67,8 @@ def test_correlated_noise_keeps_its_variance_and_gains_neighbours():
 
 
 def test_quantise_rounds_to_the_nearest_level():
-    np.testing.assert_allclose(quantise(np.array([0.0, 0.24, 0.26, 1.0]), levels=2), [0.0, 0.0, 0.5, 1.0])
+    levels = np.array([0.0, 0.24, 0.26, 1.0]).reshape(2, 2, 1).repeat(3, axis=2)
+    np.testing.assert_allclose(quantise(levels, levels=2)[..., 0].ravel(), [0.0, 0.0, 0.5, 1.0])
 
 
 def test_desaturation_keeps_luminance_and_ends_in_grey():

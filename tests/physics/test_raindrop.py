@@ -34,7 +34,7 @@ def optics(**changes) -> DropOptics:
 def one_drop(height: int, width: int, row: int, column: int, radius: float) -> np.ndarray:
     half = int(radius) + 2
     thickness = np.zeros((height, width), np.float32)
-    shape = drop_shapes(np.array([[[0, 0, radius]]]), half)
+    shape = drop_shapes(np.array([[[0.0, 0.0, radius]]]), half)
     return lay_drops(thickness, shape, np.array([[row - half, column - half]]), 1e9)
 
 
