@@ -38,7 +38,7 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
 
 
 def _label(pair: Pair, measured: Intensity) -> str:
-    return f"{pair.degradation} mu {pair.mu:.3f} → {measured.mu:.3f}"
+    return f"{pair.degradation} mu asked {pair.mu:.3f}, made {measured.mu:.3f}"
 
 
 def _generate(

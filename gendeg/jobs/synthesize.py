@@ -178,7 +178,7 @@ def _add_to_sheet(rows: Rows, record: Record, clean: np.ndarray, image: np.ndarr
     if place not in rows and len(rows) < SHEET_ROWS:
         rows[place] = [Cell(_thumbnail(clean), f"{photo.name}, clean")]
     if place in rows and len(rows[place]) < SHEET_COLUMNS:
-        label = f"{record.degradation} {record.intensity:.2f}: mu {record.mu_requested:.3f} → {record.mu:.3f}"
+        label = f"{record.degradation} {record.intensity:.2f}: mu asked {record.mu_requested:.3f}, made {record.mu:.3f}"
         rows[place].append(Cell(_thumbnail(image), label))
 
 

@@ -265,7 +265,9 @@ def test_interrupting_keeps_what_was_made(model: Path, photos: Path, tmp_path: P
         "--out",
         str(out),
     ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A shell's background job hands an ignored SIGINT down; this process is to be interruptible wherever it runs.
+    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     deadline = time.monotonic() + 120
     while len(list(out.glob("*.png"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.1)
