@@ -57,10 +57,8 @@ def test_photos_of_one_name_have_rows_of_their_own_and_a_row_ends() -> None:
         for _ in range(20):
             _add_to_sheet(rows, RECORD, clean, clean, Path(folder) / "same.png")
     assert [len(row) for row in rows.values()] == [SHEET_COLUMNS] * 2
-    assert [cell.label for cell in list(rows.values())[1][:2]] == [
-        "same.png, clean",
-        "haze 0.50: mu 0.100 → 0.090",
-    ]
+    clean_cell, first = list(rows.values())[1][:2]
+    assert clean_cell.label == "same.png, clean" and first.label.startswith("haze 0.50")
     for number in range(SHEET_ROWS):
         _add_to_sheet(rows, RECORD, clean, clean, Path(str(number)))
     assert len(rows) == SHEET_ROWS
