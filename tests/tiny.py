@@ -1,7 +1,9 @@
 """Real classes at toy size: a bundled-shaped pipeline and an SD-1.5-shaped one, both of a few ten thousand weights."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from gendeg.model.bundled import (
 )
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.primitives.records import Record
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"the reference numbers are not at {REFERENCE}")
@@ -134,3 +137,33 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
     signed = clean_image(height, width)[0].permute(1, 2, 0).numpy()
     noise = np.random.default_rng(seed).normal(0, 12, signed.shape)
     return np.clip(signed * 110 + 127 + noise, 0, 255).astype(np.uint8)
+
+
+def example_record(**changes: Any) -> Record:
+    """A valid record; `changes` replace its fields."""
+    record = Record(
+        key="a",
+        degradation="rain",
+        caption="a photo",
+        prompt="a photo, in rainy conditions",
+        intensity=0.1,
+        mu_requested=0.03,
+        sigma_requested=0.04,
+        mu=0.03,
+        sigma=0.04,
+        source="simulated",
+        seed=0,
+        attempt=0,
+        model="bundled",
+        model_sha256="0",
+        steps=1,
+        guidance_text=1.0,
+        guidance_image=1.0,
+        structure_correction=True,
+        origin="generated",
+        clean_path="a.png",
+        clean_sha256="0",
+        width=8,
+        height=8,
+    )
+    return replace(record, **changes)

@@ -8,33 +8,10 @@ import pytest
 
 from gendeg.jobs.show_records import psnr, read_records, tabulate_records
 from gendeg.primitives.errors import BadRecord
-from gendeg.primitives.records import Failure, Record
+from gendeg.primitives.records import Failure
+from tests.tiny import example_record
 
-ONE = Record(
-    key="a",
-    degradation="rain",
-    caption="a photo",
-    prompt="a photo, in rainy conditions",
-    intensity=0.1,
-    mu_requested=0.03,
-    sigma_requested=0.04,
-    mu=0.03,
-    sigma=0.04,
-    source="simulated",
-    seed=0,
-    attempt=0,
-    model="bundled",
-    model_sha256="0",
-    steps=1,
-    guidance_text=1.0,
-    guidance_image=1.0,
-    structure_correction=True,
-    origin="generated",
-    clean_path="a.png",
-    clean_sha256="0",
-    width=8,
-    height=8,
-)
+ONE = example_record()
 
 
 def test_psnr_follows_from_mu_and_sigma() -> None:

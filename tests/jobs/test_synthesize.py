@@ -10,33 +10,17 @@ from gendeg.jobs.synth_plan import plan_requests, plan_synthesis
 from gendeg.jobs.synthesize import SHEET_COLUMNS, SHEET_ROWS, Rows, _add_to_sheet, _open_records
 from gendeg.primitives.errors import BadOption, OutputExists
 from gendeg.primitives.images import write_image
-from gendeg.primitives.records import Record
-from tests.tiny import photo, tiny_pipeline
+from tests.tiny import example_record, photo, tiny_pipeline
 
-RECORD = Record(
-    key="a",
+RECORD = example_record(
     degradation="haze",
-    caption="a photo",
     prompt="a photo, in hazy conditions",
     intensity=0.5,
     mu_requested=0.1,
     sigma_requested=0.05,
     mu=0.09,
     sigma=0.05,
-    source="simulated",
-    seed=0,
-    attempt=0,
-    model="bundled",
-    model_sha256="0",
-    steps=1,
-    guidance_text=1.0,
-    guidance_image=1.0,
     structure_correction=False,
-    origin="generated",
-    clean_path="a.png",
-    clean_sha256="0",
-    width=8,
-    height=8,
 )
 
 
