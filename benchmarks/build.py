@@ -20,7 +20,8 @@ from gendeg.configs import BuildConfig  # noqa: E402
 from gendeg.intensity.measure import measure_intensity  # noqa: E402
 from gendeg.jobs.prepare import ModelFacts, prepare  # noqa: E402
 from gendeg.jobs.sampler import Sampler  # noqa: E402
-from gendeg.jobs.workshop import Workshop, load_model, sampler_of  # noqa: E402
+from gendeg.jobs.samples import Settings  # noqa: E402
+from gendeg.jobs.workshop import Workshop, load_model  # noqa: E402
 from gendeg.pairs.crops import random_view  # noqa: E402
 from gendeg.primitives.images import read_rgb, write_image  # noqa: E402
 from gendeg.primitives.rng import for_sample  # noqa: E402
@@ -68,10 +69,10 @@ def photos_folder(folder: Path, count: int, size: int) -> Path:
 def prepared(config: BuildConfig) -> tuple[Description, Sampler | None]:
     Layout(config.out).side.mkdir(parents=True)
     if not config.model:
-        return prepare(config, ModelFacts("stand-in", 1, 1.0, 1.0, "fp32")), None
+        return prepare(config, ModelFacts("stand-in", Settings(1, 1.0, 1.0, False), "fp32")), None
     model = load_model(config)
     description = prepare(config, model.facts)
-    return description, sampler_of(model, description)
+    return description, model.sampler()
 
 
 def ours(config: BuildConfig, description: Description, sampler: Timed) -> float:

@@ -71,6 +71,7 @@ class DiffusionConfig(TrainConfig):
     caption_mix: float = 0.5  # share of fallback captions replaced by random ones, so that any text can be read
     min_snr_gamma: float = 0.0  # 0: plain mean squared error, which trains the zero-SNR end too
     limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
+    weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
     residual_gain: float = 2.0  # of a new model: it makes the change of the latent, times this; 0: the latent itself
     train_text: bool = True  # the bundled text encoder starts from nothing; CLIP stays frozen
     sample_steps: int = 20

@@ -19,13 +19,6 @@ def numbers(option: str, text: str) -> tuple[float, ...]:
     return tuple(values)
 
 
-def bounded(option: str, value: float | None, low: float, high: float) -> float | None:
-    """The value itself (None: not given). Raises `BadOption` outside [low, high], and for NaN."""
-    if value is not None and not low <= value <= high:
-        raise BadOption(option, f"must lie in [{low:g}, {high:g}], got {value:g}")
-    return value
-
-
 def unit_numbers(option: str, text: str) -> tuple[float, ...]:
     """As `numbers`, each in [0, 1]."""
     values = numbers(option, text)

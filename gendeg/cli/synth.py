@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from gendeg.cli.errors import ERROR, SOME_FAILED
-from gendeg.cli.parse import bounded, unit_numbers
+from gendeg.cli.parse import unit_numbers
 from gendeg.configs import SynthConfig
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import parse_mixes
@@ -59,8 +59,8 @@ def synth(
         caption=prompt,
         model=model,
         steps=steps,
-        guidance_text=bounded("--guidance-text", guidance_text, -100, 100),
-        guidance_image=bounded("--guidance-image", guidance_image, -100, 100),
+        guidance_text=guidance_text,
+        guidance_image=guidance_image,
         structure_correction=structure_correction,
         size=size,
         device=device,

@@ -11,7 +11,7 @@ from gendeg.jobs.finish import finish
 from gendeg.jobs.prepare import check_config, prepare, versions
 from gendeg.jobs.stopping import Stopper
 from gendeg.jobs.team import Team, assemble
-from gendeg.jobs.workshop import Model, Workshop, load_model, sampler_of
+from gendeg.jobs.workshop import Model, Workshop, load_model
 from gendeg.primitives.errors import DifferentRun, NotEnoughRoom
 from gendeg.primitives.files import ensure_writable
 from gendeg.primitives.progress import bar
@@ -110,7 +110,7 @@ def _work(
     mine = share(missing, team.world.rank, team.world.size)
     wanted = config.progress if team.leads else False
     with Stopper(config.grace) as stopper, bar("shards", total=len(mine), wanted=wanted) as progress:
-        workshop = Workshop(config, description, sampler_of(model, description), team.world.rank, stopper)
+        workshop = Workshop(config, description, model.sampler(), team.world.rank, stopper)
 
         def done(mark: Mark) -> None:
             written.append(mark.written)
@@ -147,7 +147,7 @@ def check_room(
 
 def sweep(layout: Layout) -> None:
     """Removes what a killed process left: temporary files, never a shard. Only while holding the lock."""
-    for folder in [layout.side, layout.marks, *(path for path in layout.root.iterdir() if path.is_dir())]:
+    for folder in [layout.root, layout.side, layout.marks, *(path for path in layout.root.iterdir() if path.is_dir())]:
         for path in folder.glob(f".*{TEMPORARY}"):
             path.unlink(missing_ok=True)
 

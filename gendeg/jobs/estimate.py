@@ -1,13 +1,13 @@
 """What a build will take: bytes from a few photos of the plan, seconds from a few steps of the model."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 from gendeg.configs import BuildConfig
 from gendeg.jobs.halves import CleanHalf, read_clean
 from gendeg.jobs.prepare import read_inputs
-from gendeg.jobs.sampler import Sampler, Settings
+from gendeg.jobs.sampler import Sampler
 from gendeg.jobs.workshop import Model, rules_of
 from gendeg.primitives.images import encode_image
 from gendeg.shards.description import Description
@@ -40,22 +40,23 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> Est
         return Estimate(OVERHEAD, None)
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
     generated = [both for both in looked if both[0].origin == GENERATED]
-    seconds = _seconds(model, *generated[0], description) if generated and config.estimate else None
+    seconds = (
+        _seconds(model, *generated[0], int(description.settings["batch_size"]))
+        if generated and config.estimate
+        else None
+    )
     return Estimate(mean(sizes), seconds)
 
 
-def _seconds(model: Model, row: PlannedSample, half: CleanHalf, description: Description) -> float:
+def _seconds(model: Model, row: PlannedSample, half: CleanHalf, count: int) -> float:
     """Of one sample in a full batch."""
-    facts, count = model.facts, int(description.settings["batch_size"])
+    settings = model.facts.settings
 
     def run(steps: int) -> float:
-        settings = Settings(
-            steps, facts.guidance_text, facts.guidance_image, bool(description.settings["structure_correction"])
-        )
-        sampler, start = Sampler(model.pipeline, settings), time.perf_counter()
+        sampler, start = Sampler(model.pipeline, replace(settings, steps=steps)), time.perf_counter()
         sampler.run([row] * count, [half.image] * count, 0)
         return time.perf_counter() - start
 
     run(1)  # the first call is slower than all others
     few, more = run(1), run(1 + STEPS)
-    return (few + max(0.0, more - few) / STEPS * (facts.steps - 1)) / count
+    return (few + max(0.0, more - few) / STEPS * (settings.steps - 1)) / count

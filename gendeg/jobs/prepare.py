@@ -12,6 +12,7 @@ from gendeg.intensity.priors import load_priors
 from gendeg.jobs.plan import write_plan
 from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, parse_split
 from gendeg.jobs.plan_statistics import statistics_of
+from gendeg.jobs.samples import Settings
 from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
 from gendeg.primitives.errors import BadOption, DamagedDataset, DifferentRun, NotADataset
@@ -37,9 +38,7 @@ class ModelFacts:
     """The model, as far as a plan has to know it."""
 
     sha256: str
-    steps: int
-    guidance_text: float
-    guidance_image: float
+    settings: Settings
     precision: str
 
 
@@ -55,8 +54,6 @@ def check_config(config: BuildConfig) -> None:
             raise BadOption(option, f"must not be negative, got {value}")
     if config.engine not in ("local", "ray"):
         raise BadOption("--engine", f"must be local or ray, not '{config.engine}'")
-    if config.steps is not None and config.steps < 1:
-        raise BadOption("--steps", f"must be at least 1, got {config.steps}")
     parse_mixes(config.types)
     parse_split(config.split)
     statistics_of(config)
@@ -118,9 +115,7 @@ def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str)
     settings |= {
         "types": ",".join(mix_name(mix) for mix in parse_mixes(config.types)),
         "format": format if asked == "auto" else asked,
-        "steps": facts.steps,
-        "guidance_text": facts.guidance_text,
-        "guidance_image": facts.guidance_image,
+        **asdict(facts.settings),
         "precision": facts.precision,
         "priors": _priors_digest(config),
     }

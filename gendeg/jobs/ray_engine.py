@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from gendeg.configs import BuildConfig
-from gendeg.jobs.workshop import Workshop, load_model, sampler_of
+from gendeg.jobs.workshop import Workshop, load_model
 from gendeg.primitives.errors import MissingExtra, WorkersFailed
 from gendeg.primitives.progress import bar
 from gendeg.shards.description import Description, read_description
@@ -68,7 +68,7 @@ def _workshop(config: BuildConfig, fingerprint: str) -> Workshop:
     model = load_model(config)
     if model.facts.sha256 != description.model_sha256:
         raise ValueError(f"the model {config.model} is another one on this node")
-    return Workshop(config, description, sampler_of(model, description), rank=os.getpid())
+    return Workshop(config, description, model.sampler(), rank=os.getpid())
 
 
 def _place(model: str) -> str:

@@ -13,7 +13,7 @@ from gendeg.jobs.prepare import prepare, stored_config
 from gendeg.jobs.shard import Stored
 from gendeg.jobs.stopping import Stopper
 from gendeg.jobs.verify import examine
-from gendeg.jobs.workshop import Workshop, load_model, sampler_of
+from gendeg.jobs.workshop import Workshop, load_model
 from gendeg.primitives.errors import DamagedDataset, DifferentRun
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.progress import track
@@ -87,7 +87,7 @@ def _make_again(
     """Returns the shards whose hash is not the one that their mark had."""
     layout, changed = Layout(config.out), []
     with Stopper(config.grace) as stopper:
-        workshop = Workshop(config, description, sampler_of(model, description), stopper=stopper)
+        workshop = Workshop(config, description, model.sampler(), stopper=stopper)
         try:
             for shard, how in track(list(work), "shards", wanted=config.progress):
                 stopper.check_between()

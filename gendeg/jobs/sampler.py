@@ -3,15 +3,13 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from gendeg.jobs.requests import Request
-from gendeg.jobs.samples import corrects, to_signed_tensor
+from gendeg.jobs.samples import Settings, corrects, to_signed_tensor
 from gendeg.model.guidance import branches
 from gendeg.model.pipeline import CleanLatent, GenDegPipeline
 from gendeg.model.tiles import pad_to_multiple
@@ -23,16 +21,6 @@ from gendeg.shards.plan import PlannedSample
 U8Image = UInt8[np.ndarray, "h w 3"]
 KEPT = 256 << 20
 """Bytes of latents, and of encoded prompts, that are remembered. A latent of 512 pixels takes 64 KB."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is the same for every sample of a build."""
-
-    steps: int
-    guidance_text: float
-    guidance_image: float
-    structure_correction: bool
 
 
 class Recent:
@@ -104,8 +92,4 @@ class Sampler:
 
     def corrects(self, sample: PlannedSample) -> bool:
         """Whether structure correction runs for a sample."""
-        request = Request(
-            parse_mix(sample.degradation), sample.caption, sample.prompt, sample.intensity, sample.mu, sample.sigma,
-            sample.source,
-        )  # fmt: skip
-        return corrects(self.pipeline, request, self.settings.structure_correction)
+        return corrects(self.pipeline, parse_mix(sample.degradation), self.settings)

@@ -1,20 +1,33 @@
 """One photo and what is asked of it → degraded images: the step that `synth` and `build` share."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from gendeg.configs import SynthConfig
+from gendeg.configs import BuildConfig, SynthConfig
 from gendeg.jobs.requests import Request
 from gendeg.model.pipeline import CleanLatent, GenDegPipeline
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, u8_to_signed
-from gendeg.primitives.kinds import mix_name
+from gendeg.primitives.kinds import Mix, mix_name
 from gendeg.primitives.rng import torch_generator
 
 U8Image = UInt8[np.ndarray, "h w 3"]
+STRONGEST = 100.0
+"""Beyond this a guidance scale is a slip of the keyboard: the published ones are 7.5 and 1.5."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run samples; the same for all of its images."""
+
+    steps: int
+    guidance_text: float
+    guidance_image: float
+    structure_correction: bool
 
 
 def choose_device(name: str) -> str:
@@ -28,11 +41,21 @@ def choose_device(name: str) -> str:
     return name
 
 
-def check_steps(pipeline: GenDegPipeline, steps: int | None) -> None:
-    """Raises `BadOption` for more steps than the model's schedule has."""
-    most = pipeline.scheduler.config.num_train_timesteps
-    if steps is not None and steps > most:
-        raise BadOption("--steps", f"this model takes at most {most}, got {steps}")
+def settings_of(pipeline: GenDegPipeline, config: SynthConfig | BuildConfig) -> Settings:
+    """What was asked for, and the model's own where nothing was.
+
+    Raises `BadOption` for more steps than the model's schedule has, or a guidance scale that is no use.
+    """
+    own, most = pipeline.config, pipeline.scheduler.config.num_train_timesteps
+    steps = own.steps if config.steps is None else config.steps
+    if not 1 <= steps <= most:
+        raise BadOption("--steps", f"this model takes 1 to {most}, got {steps}")
+    scales = {"guidance_text": config.guidance_text, "guidance_image": config.guidance_image}
+    for name, scale in scales.items():
+        if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
+            raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
+    chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
+    return Settings(steps, **chosen, structure_correction=config.structure_correction)
 
 
 def to_signed_tensor(image: U8Image) -> torch.Tensor:
@@ -45,11 +68,11 @@ def noise_generator(seed: int, clean_sha256: str, request: Request) -> torch.Gen
     return torch_generator(seed, f"{clean_sha256}/{mix_name(request.mix)}", "sample")
 
 
-def corrects(pipeline: GenDegPipeline, request: Request, wanted: bool) -> bool:
-    """Whether the structure correction runs for a request: any member of the mix is one it was trained for."""
-    if not wanted or pipeline.structure is None:
+def corrects(pipeline: GenDegPipeline, mix: Mix, settings: Settings) -> bool:
+    """Whether the structure correction runs for a mix: any member of it is one that it was trained for."""
+    if not settings.structure_correction or pipeline.structure is None:
         return False
-    return any(kind in pipeline.config.structure_degradations for kind in request.mix)
+    return any(kind in pipeline.config.structure_degradations for kind in mix)
 
 
 def make_samples(
@@ -57,7 +80,7 @@ def make_samples(
     clean: CleanLatent,
     requests: Sequence[Request],
     generators: list[torch.Generator],
-    config: SynthConfig,
+    settings: Settings,
 ) -> list[U8Image]:
     """Degrade one encoded photo once per request, as stored: u8 [h w 3] of the photo's size."""
     images = pipeline(
@@ -66,9 +89,9 @@ def make_samples(
         mu=[request.mu for request in requests],
         sigma=[request.sigma for request in requests],
         generators=generators,
-        steps=config.steps,
-        guidance_text=config.guidance_text,
-        guidance_image=config.guidance_image,
-        structure_correction=[corrects(pipeline, request, config.structure_correction) for request in requests],
+        steps=settings.steps,
+        guidance_text=settings.guidance_text,
+        guidance_image=settings.guidance_image,
+        structure_correction=[corrects(pipeline, request.mix, settings) for request in requests],
     )
     return [signed_to_u8(image.permute(1, 2, 0).cpu().numpy()) for image in images]

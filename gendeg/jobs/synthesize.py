@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import numpy as np
 from gendeg.configs import SynthConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.samples import (
-    check_steps,
+    Settings,
     choose_device,
     corrects,
     make_samples,
     noise_generator,
+    settings_of,
     to_signed_tensor,
 )
 from gendeg.jobs.synth_plan import PhotoPlan, Plan, Sample, plan_synthesis
@@ -48,13 +50,13 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     plan = plan_synthesis(config)
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
-    check_steps(pipeline, config.steps)
+    settings = settings_of(pipeline, config)
     digest = model_sha256(pipeline)
     _open_records(plan, config.overwrite)
     rows: Rows = {}
     with bar("degrading", total=len(plan.samples), wanted=config.progress) as progress:
         for photo in plan.photos:
-            for row in _degrade_photo(photo, pipeline, digest, config, rows):
+            for row in _degrade_photo(photo, pipeline, settings, digest, config, rows):
                 append_jsonl(plan.records, [row.as_row()])
                 progress.update(1 if isinstance(row, Record) else len(photo.samples))
                 yield row
@@ -63,7 +65,7 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
 
 
 def _degrade_photo(
-    plan: PhotoPlan, pipeline: GenDegPipeline, digest: str, config: SynthConfig, rows: Rows
+    plan: PhotoPlan, pipeline: GenDegPipeline, settings: Settings, digest: str, config: SynthConfig, rows: Rows
 ) -> Iterator[Record | Failure]:
     """The records of one photo's samples, and its rows of the sheet; a photo that cannot be used is one failure."""
     try:
@@ -87,12 +89,16 @@ def _degrade_photo(
             latent,
             [sample.request for sample in samples],
             [noise_generator(sample.seed, clean_sha256, sample.request) for sample in samples],
-            config,
+            settings,
         )
         for sample, image in zip(samples, images, strict=True):
             stored = write_image(image, sample.path, config.format)  # type: ignore[arg-type]
             image = image if config.format != "jpg" else read_rgb(stored)
-            record = _record(sample, clean, image, pipeline, config, digest, str(plan.photo), clean_sha256)
+            corrected = corrects(pipeline, sample.request.mix, settings)
+            record = _record(
+                sample, clean, image, replace(settings, structure_correction=corrected),
+                config.model, digest, str(plan.photo), clean_sha256,
+            )  # fmt: skip
             _add_to_sheet(rows, record, clean, image, plan.photo)
             yield record
 
@@ -113,15 +119,14 @@ def _record(
     sample: Sample,
     clean: np.ndarray,
     image: np.ndarray,
-    pipeline: GenDegPipeline,
-    config: SynthConfig,
+    settings: Settings,
+    model: str,
     digest: str,
     clean_path: str,
     clean_sha256: str,
 ) -> Record:
     """The record of one sample; mu and sigma are measured on the image as stored."""
     request, mu_sigma = sample.request, measure_intensity(clean, image)
-    defaults = pipeline.config
     return Record(
         key=sample.key,
         degradation=mix_name(request.mix),
@@ -135,12 +140,9 @@ def _record(
         source=request.source,
         seed=sample.seed,
         attempt=0,
-        model=config.model,
+        model=model,
         model_sha256=digest,
-        steps=config.steps or defaults.steps,
-        guidance_text=defaults.guidance_text if config.guidance_text is None else config.guidance_text,
-        guidance_image=defaults.guidance_image if config.guidance_image is None else config.guidance_image,
-        structure_correction=corrects(pipeline, request, config.structure_correction),
+        **asdict(settings),
         origin="generated",
         clean_path=clean_path,
         clean_sha256=clean_sha256,

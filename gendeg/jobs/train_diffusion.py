@@ -28,7 +28,7 @@ from gendeg.primitives.errors import BadOption
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.captions import corpus
 from gendeg.training.conditions import Dropout, make_condition
-from gendeg.training.examples import PlacedPair, load_pairs, shuffled
+from gendeg.training.examples import Deal, PlacedPair, load_pairs, shuffled
 from gendeg.training.losses import min_snr_weight, noised, target_of
 from gendeg.training.run import Run
 
@@ -83,11 +83,12 @@ def train_diffusion(config: DiffusionConfig) -> None:
     pipeline = load_pipeline(config.init) if config.init else new_pipeline(config)
     denoiser = Denoiser(pipeline.unet, pipeline.text_encoder, pipeline.conditioner).train()
     denoiser.text_encoder.requires_grad_(config.train_text)
+    deal = Deal(pairs, config.seed, config.weights)
     run = Run(config, denoiser, _groups(denoiser, config))
     device = run.accelerator.device
     cache = _shared_cache(run, pipeline.vae.to(device).requires_grad_(False), pairs)
     alphas, kind = pipeline.scheduler.alphas_cumprod.to(device), pipeline.scheduler.config.prediction_type
-    batches = run.batches(lambda numbers: make_batch(numbers, pairs, cache, pipeline, config))
+    batches = run.batches(lambda numbers: make_batch(numbers, deal, pairs, cache, pipeline, config))
     for _ in run.steps("diffusion", lambda step: draw_samples(pipeline, config, step)):
         for _ in range(config.accumulate):
             b = next(batches).to(device)
@@ -136,14 +137,19 @@ def new_pipeline(config: DiffusionConfig) -> GenDegPipeline:
 
 
 def make_batch(
-    numbers: list[int], pairs: list[PlacedPair], cache: LatentCache, pipeline: GenDegPipeline, config: DiffusionConfig
+    numbers: list[int],
+    deal: Deal,
+    pairs: list[PlacedPair],
+    cache: LatentCache,
+    pipeline: GenDegPipeline,
+    config: DiffusionConfig,
 ) -> Batch:
     """The examples of these numbers of the run's stream; depends on the seed and the numbers only."""
     side = config.size // factor(pipeline.vae)
     dropout = Dropout(config.drop_text, config.drop_image, config.drop_both)
     windows, conditions, noise = [], [], []
     for number in numbers:
-        index = shuffled(len(pairs), number, config.seed)
+        index = deal(number)
         window = cache[index].window(side, for_sample(config.seed, number, "crop"))
         pair = pairs[index].pair
         conditions.append(

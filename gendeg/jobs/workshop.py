@@ -13,8 +13,8 @@ import torch
 from gendeg.configs import BuildConfig
 from gendeg.jobs.halves import Rules
 from gendeg.jobs.prepare import ModelFacts, read_inputs
-from gendeg.jobs.sampler import Sampler, Settings
-from gendeg.jobs.samples import choose_device
+from gendeg.jobs.sampler import Sampler
+from gendeg.jobs.samples import choose_device, settings_of
 from gendeg.jobs.shard import ShardMaker, Work
 from gendeg.jobs.stopping import Stopper
 from gendeg.jobs.team import local_device
@@ -37,6 +37,9 @@ class Model:
     pipeline: GenDegPipeline
     facts: ModelFacts
 
+    def sampler(self) -> Sampler:
+        return Sampler(self.pipeline, self.facts.settings)
+
 
 def load_model(config: BuildConfig) -> Model:
     """Raises `BadModel`, `HubUnreachable`, `BadOption`."""
@@ -47,15 +50,7 @@ def load_model(config: BuildConfig) -> Model:
     if precision not in PRECISIONS:
         raise BadOption("--precision", f"must be auto, {', '.join(PRECISIONS)}, not '{precision}'")
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
-    own = pipeline.config
-    facts = ModelFacts(
-        sha256=model_sha256(pipeline),
-        steps=config.steps or own.steps,
-        guidance_text=float(own.guidance_text if config.guidance_text is None else config.guidance_text),
-        guidance_image=float(own.guidance_image if config.guidance_image is None else config.guidance_image),
-        precision=precision,
-    )
-    return Model(pipeline, facts)
+    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, config), precision))
 
 
 class Log:
@@ -123,9 +118,3 @@ def rules_of(description: Description) -> Rules:
     wanted = partial(description.settings.__getitem__)
     names = ("steps", "guidance_text", "guidance_image", "size", "square", "format", "tolerance", "structure")
     return Rules(description.model, description.model_sha256, **{name: wanted(name) for name in names})
-
-
-def sampler_of(model: Model, description: Description) -> Sampler:
-    facts = model.facts
-    correct = bool(description.settings["structure_correction"])
-    return Sampler(model.pipeline, Settings(facts.steps, facts.guidance_text, facts.guidance_image, correct))

@@ -35,7 +35,7 @@ SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*")
 
 LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
 ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
-    "png": ("PNG", {"compress_level": 6}),
+    "png": ("PNG", {"compress_level": 4}),  # half the time of 6 for 1 % more bytes
     "jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     "webp": ("WEBP", {"lossless": True, "quality": 50, "method": 4}),  # quality is the effort here, not a loss
 }

@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from gendeg.pairs.manifest import Pair, read_manifest
-from gendeg.primitives.errors import NoPairs
+from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_signed
 from gendeg.primitives.rng import for_sample
 
@@ -61,6 +61,42 @@ def shuffled(count: int, number: int, seed: int) -> int:
 @lru_cache(maxsize=8)  # an epoch is dealt in sequence: old orders are not asked for again; safe to share by threads
 def _order(count: int, epoch: int, seed: int) -> np.ndarray:
     return for_sample(seed, epoch, "order").permutation(count)
+
+
+class Deal:
+    """Which pair the `number`-th example of the stream is: each once an epoch, or drawn by weights."""
+
+    def __init__(self, pairs: Sequence[PlacedPair], seed: int, weights: str = ""):
+        """`weights` as in "rain=2,haze=0.5": how often a pair of that degradation or source is drawn; others count 1.
+
+        Raises `BadOption` for a name that no pair has, or a weight that is not a number above 0.
+        """
+        self._count, self._seed, self._bounds = len(pairs), seed, None
+        if weights:
+            drawn = np.cumsum(_pair_weights(pairs, weights))
+            self._bounds = drawn / drawn[-1]
+
+    def __call__(self, number: int) -> int:
+        if self._bounds is None:
+            return shuffled(self._count, number, self._seed)
+        return int(np.searchsorted(self._bounds, for_sample(self._seed, number, "pair").uniform(), side="right"))
+
+
+def _pair_weights(pairs: Sequence[PlacedPair], weights: str) -> np.ndarray:
+    found = np.ones(len(pairs))
+    for part in weights.split(","):
+        name, _, text = part.strip().partition("=")
+        named = np.array([name in (placed.pair.degradation, placed.pair.source) for placed in pairs])
+        if not named.any():
+            raise BadOption("--weights", f"no pair has the degradation or source '{name}'")
+        try:
+            weight = float(text)
+        except ValueError:
+            weight = 0.0
+        if not 0 < weight < float("inf"):
+            raise BadOption("--weights", f"'{part}': write name=number with a number above 0, such as rain=2")
+        found[named] *= weight
+    return found
 
 
 def example_numbers(step: int, batch_size: int, rank: int, world: int) -> list[int]:

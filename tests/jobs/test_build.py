@@ -9,13 +9,17 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from gendeg.jobs.build import build, plan
 from gendeg.jobs.repair import repair, retry
 from gendeg.jobs.status import status
 from gendeg.jobs.verify import verify
 from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom
+from gendeg.primitives.images import EXIF_ORIENTATION
 from gendeg.shards.description import read_description, totals
 from gendeg.shards.layout import Layout
 from gendeg.shards.lock import FolderLock
@@ -29,6 +33,8 @@ from tests.builds import (
     tree,
     write_photos,
 )
+from tests.odd_images import ODD, bad_files, encoded
+from tests.tiny import photo
 
 DEEP = Depth(bytes=True, images=True)
 
@@ -75,7 +81,8 @@ def test_resume_makes_only_what_is_missing(copy):
     before = tree(copy / "out")
     (copy / "out/.gendeg/shards/haze-train-00001.json").unlink()
     (copy / "out/rain/train-00000.tar").unlink()
-    (copy / "out/haze/.train-00001.tar.tmp").write_bytes(b"half a shard")
+    for half in ("haze/.train-00001.tar.tmp", ".0123456789abcdef.tmp", ".gendeg/.manifest.parquet.tmp"):
+        (copy / "out" / half).write_bytes(b"what a killed process had begun")
     built = build(small_build(copy))
     assert built is not None and built.made == 6
     assert tree(copy / "out") == before
@@ -215,6 +222,31 @@ def test_bad_photos_are_counted_and_the_good_ones_made(tmp_path):
         assert {path.name for path in (tmp_path / "out" / kind).iterdir()} == {
             f"train-{n:05d}.tar" for n in range(count)
         }
+    assert list(verify(tmp_path / "out", DEEP)) == []
+
+
+def test_every_odd_photo_is_made_and_every_bad_one_counted(tmp_path):
+    """The same files that the image reader is tested with."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    noise, exif = photo(24, 24), Image.Exif()
+    exif[EXIF_ORIENTATION] = 6
+    odd = {name: encoded(image, codec, **options) for name, (image, codec, options, _) in ODD.items()}
+    odd["turned"] = encoded(Image.fromarray(noise[:, :16]), "JPEG", exif=exif)
+    odd["16 bits"] = encoded(Image.fromarray(noise[..., 0].astype(np.uint16) * 257), "PNG")
+    bad = {name: data for name, (data, _) in bad_files(noise).items()}
+    for name, data in (odd | bad).items():
+        (photos / f"{name}.jpg").write_bytes(data)
+    built = build(small_build(tmp_path, types="haze", per_image=1))
+    assert built is not None
+    counted = Counter(built.left_out) + Counter(built.totals.reasons)
+    assert counted == Counter(str(reason) for _, reason in bad_files(noise).values())
+    assert built.totals.written == len(odd)
+    sizes = {
+        row["clean_path"]: (row["width"], row["height"])
+        for row in pq.read_table(tmp_path / "out/.gendeg/manifest.parquet").to_pylist()
+    }
+    assert sizes["turned.jpg"] == (24, 16) and sizes["1 x 1.jpg"] == (1, 1)
     assert list(verify(tmp_path / "out", DEEP)) == []
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gendeg.configs import SynthConfig
-from gendeg.jobs.samples import check_steps
+from gendeg.configs import BuildConfig, SynthConfig
+from gendeg.jobs.samples import Settings, settings_of
 from gendeg.jobs.synth_plan import plan_requests, plan_synthesis
 from gendeg.jobs.synthesize import SHEET_COLUMNS, SHEET_ROWS, Rows, _add_to_sheet, _open_records
 from gendeg.primitives.errors import BadOption, OutputExists
@@ -54,7 +54,21 @@ def test_intensities_that_would_share_a_name_are_one_request() -> None:
 
 
 def test_more_steps_than_the_schedule_has_are_refused() -> None:
-    check_steps(tiny_pipeline(), None)
-    check_steps(tiny_pipeline(), 1000)
-    with pytest.raises(BadOption, match="at most 1000"):
-        check_steps(tiny_pipeline(), 1001)
+    settings_of(tiny_pipeline(), SynthConfig(steps=1000))
+    for steps in (0, 1001):
+        with pytest.raises(BadOption, match="--steps: this model takes 1 to 1000"):
+            settings_of(tiny_pipeline(), SynthConfig(steps=steps))
+
+
+@pytest.mark.parametrize("scale", [101.0, -101.0, float("nan"), float("inf")])
+def test_useless_guidance_is_refused_by_synth_and_build(scale: float) -> None:
+    with pytest.raises(BadOption, match="--guidance-image"):
+        settings_of(tiny_pipeline(), SynthConfig(guidance_image=scale))
+    with pytest.raises(BadOption, match="--guidance-text"):
+        settings_of(tiny_pipeline(), BuildConfig(clean=("x",), out=Path("y"), guidance_text=scale))
+
+
+def test_the_model_fills_in_what_is_not_asked_for() -> None:
+    own = tiny_pipeline().config
+    settings = settings_of(tiny_pipeline(), SynthConfig(guidance_text=3.0, structure_correction=False))
+    assert settings == Settings(own.steps, 3.0, own.guidance_image, False)

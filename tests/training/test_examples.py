@@ -1,18 +1,22 @@
 """The example stream: every pair once an epoch, ranks share it, crops stay aligned, order survives threads."""
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from inspect import unwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.primitives.errors import BadImage, ImageFault, NoPairs
+from gendeg.primitives.errors import BadImage, BadOption, ImageFault, NoPairs
 from gendeg.primitives.images import write_image
 from gendeg.training.examples import (
+    Deal,
+    PlacedPair,
     crop_pair,
     example_numbers,
     held_out_pairs,
@@ -45,6 +49,30 @@ def test_many_epochs_from_many_threads():
     alone = [shuffled(3, n, 9) for n in numbers]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda n: shuffled(3, n, 9), numbers)) == alone
+
+
+KINDS = [PlacedPair(replace(PAIR, degradation=kind, source=source), Path())
+         for kind, source in (("haze", "a"), ("rain", "a"), ("rain", "b"), ("snow", "b"))]  # fmt: skip
+
+
+def test_weights_by_degradation_and_source_multiply():
+    deal = Deal(KINDS, 3, "rain=3, b=0.5")
+    drawn = Counter(deal(number) for number in range(8000))
+    for index, share in enumerate([1 / 6, 3 / 6, 1.5 / 6, 0.5 / 6]):
+        assert drawn[index] / 8000 == pytest.approx(share, abs=0.02)
+    assert [deal(number) for number in range(50)] == [Deal(KINDS, 3, "rain=3,b=0.5")(number) for number in range(50)]
+
+
+def test_without_weights_every_pair_is_dealt_once_an_epoch():
+    assert sorted(map(Deal(KINDS, 3), range(4, 8))) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "weights", ["fog", "fog=1", "rain", "rain=", "rain=x", "rain=0", "rain=-1", "rain=nan", "b=inf"]
+)
+def test_weights_that_mean_nothing_are_refused(weights):
+    with pytest.raises(BadOption, match="--weights"):
+        Deal(KINDS, 0, weights)
 
 
 @pytest.mark.parametrize(("batch", "world"), [(1, 1), (4, 1), (3, 2), (5, 4)])
