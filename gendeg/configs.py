@@ -21,6 +21,24 @@ class SimulateConfig:
 
 
 @dataclass(frozen=True)
+class IngestConfig:
+    """gendeg pairs ingest: one of a known source, two folders, side-by-side images, a hub dataset, or tars"""
+
+    out: Path
+    root: str = ""  # a folder, hf:NAME, or a tar
+    source: str = ""  # a name in manifests/sources, or what the pairs are to be called
+    type: str = ""  # the degradation, where the source does not tell
+    clean: str = ""  # folder, pattern, column or member name of the clean half
+    degraded: str = ""
+    side_by_side: str = ""  # clean-left or clean-right
+    split: str = "train=1"  # by clean photo, where the source does not tell
+    longest_shift: float = 3.0  # pixels; what is misaligned by more is kept out
+    workers: int = 0
+    overwrite: bool = False
+    progress: bool | None = None
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """What the three trainings share. The effective batch is batch_size × accumulate × processes."""
 
@@ -69,7 +87,9 @@ class DiffusionConfig(TrainConfig):
     drop_image: float = 0.05
     drop_both: float = 0.05
     caption_mix: float = 0.5  # share of fallback captions replaced by random ones, so that any text can be read
-    min_snr_gamma: float = 0.0  # 0: plain mean squared error, which trains the zero-SNR end too
+    prediction: str = ""  # what a new UNet says: sample (default), v_prediction or epsilon; with init: as it is
+    snr_cap: float = 5.0  # sample prediction: squared errors count SNR + 1 times, up to this (1: all alike)
+    min_snr_gamma: float = 0.0  # Min-SNR instead of that; 0 trains the zero-SNR end too, and is plain for the others
     limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
     weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
     residual_gain: float = 2.0  # of a new model: it makes the change of the latent, times this; 0: the latent itself
@@ -113,6 +133,19 @@ class SynthConfig:
     batch_size: int = 4
     overwrite: bool = False
     progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """gendeg convert"""
+
+    checkpoint: Path
+    out: Path
+    structure: Path | None = None
+    base: str = ""  # where the tokenizer comes from
+    config: Path | None = None  # sizes other than the published ones
+    check: Path | None = None
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, pairs, priors, records, synth, train
+from gendeg.cli import build, bundle, convert, pairs, priors, records, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")
 app.command("train", epilog=train.EXAMPLE)(train.train)
+app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
 
 
 def _print_version(wanted: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gendeg.cli.errors import ERROR, SOME_FAILED
-from gendeg.configs import SimulateConfig
+from gendeg.configs import IngestConfig, SimulateConfig
 from gendeg.primitives.kinds import parse_mixes
 
 app = typer.Typer(no_args_is_help=True, help="Make and look at (clean, degraded) pairs.")
@@ -35,6 +35,33 @@ def simulate(
         print(f"gendeg: {failure.message}", file=sys.stderr)
     print(f"{len(made.pairs)} pairs in {made.manifest}", file=sys.stderr)
     return (SOME_FAILED if made.pairs else ERROR) if made.failures else 0
+
+
+@app.command(epilog="Example: gendeg pairs ingest /data/Rain13K --source rain13k --out pairs/rain13k")
+def ingest(
+    root: Annotated[str, typer.Argument(help="A folder, a tar, or hf:NAME (hub dataset or saved folder).")],
+    out: Annotated[Path, typer.Option(help="Folder for manifest.jsonl and failures.jsonl.")],
+    source: Annotated[str, typer.Option(help="A published dataset by name; or what to call your own pairs.")] = "",
+    type: Annotated[str, typer.Option(help="The degradation, where the source does not tell.")] = "",
+    degraded: Annotated[str, typer.Option(help="Folder, pattern {id}_rain, column, or ending of tar members.")] = "",
+    clean: Annotated[str, typer.Option(help="The same for the clean half: {id}_clean.")] = "",
+    side_by_side: Annotated[str, typer.Option(help="Both halves in one picture: clean-left or clean-right.")] = "",
+    split: Annotated[str, typer.Option(help="Shares by clean photo, where the source does not tell.")] = "train=1",
+    longest_shift: Annotated[float, typer.Option(min=0, help="Pixels; pairs further apart are kept out.")] = 3.0,
+    workers: Annotated[int, typer.Option(min=0, help="Threads; 0: one per core.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a manifest that exists.")] = False,
+) -> int:
+    """Check pairs that exist already, and list the good ones: two folders, known datasets, tars, hub datasets."""
+    from gendeg.jobs.ingest import ingest as run
+
+    config = IngestConfig(
+        out, root, source, type, clean, degraded, side_by_side, split, longest_shift, workers, overwrite
+    )
+    made = run(config)
+    print(f"{len(made.pairs)} pairs in {made.manifest}", file=sys.stderr)
+    for reason, count in made.reasons.items():
+        print(f"gendeg: {count} kept out: {reason}", file=sys.stderr)
+    return SOME_FAILED if made.failures else 0
 
 
 @app.command(epilog="Example: gendeg pairs show pairs/manifest.jsonl")

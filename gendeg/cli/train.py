@@ -23,6 +23,9 @@ def train(
     warmup: Annotated[int | None, typer.Option(min=0, help="Steps of warm-up.")] = None,
     precision: Annotated[Literal["no", "fp16", "bf16"] | None, typer.Option(help="Mixed precision.")] = None,
     weights: Annotated[str | None, typer.Option(help="Draw kinds or sources more often: rain=2,haze=0.5.")] = None,
+    prediction: Annotated[
+        Literal["sample", "v_prediction", "epsilon"] | None, typer.Option(help="What a new UNet says; default: sample.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random in the run.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads that prepare batches.")] = None,
     sheet_every: Annotated[int | None, typer.Option(min=1, help="Steps between sample sheets.")] = None,
@@ -58,8 +61,9 @@ def _check(network: str, options: dict[str, Any]) -> None:
 
     if network == "autoencoder" and "vae" in options:
         raise BadOption("--vae", "is for diffusion and structure; to go on with an autoencoder use --init")
-    if network != "diffusion" and "weights" in options:
-        raise BadOption("--weights", "is for diffusion only")
+    for name in {"weights", "prediction"} & set(options):
+        if network != "diffusion":
+            raise BadOption(f"--{name}", "is for diffusion only")
     if network == "structure" and "vae" not in options:
         raise BadOption("--vae", "is needed: the folder of a trained autoencoder, or of a model with one")
     if network == "diffusion" and ("vae" in options) == ("init" in options):

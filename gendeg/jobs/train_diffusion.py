@@ -29,7 +29,7 @@ from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.captions import corpus
 from gendeg.training.conditions import Dropout, make_condition
 from gendeg.training.examples import Deal, PlacedPair, load_pairs, shuffled
-from gendeg.training.losses import min_snr_weight, noised, target_of
+from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
 from gendeg.training.run import Run
 
 
@@ -81,6 +81,7 @@ def train_diffusion(config: DiffusionConfig) -> None:
     _check_sizes(pairs, config.size)
     torch.manual_seed(config.seed)
     pipeline = load_pipeline(config.init) if config.init else new_pipeline(config)
+    _check_prediction(config, pipeline.scheduler.config.prediction_type)
     denoiser = Denoiser(pipeline.unet, pipeline.text_encoder, pipeline.conditioner).train()
     denoiser.text_encoder.requires_grad_(config.train_text)
     deal = Deal(pairs, config.seed, config.weights)
@@ -97,8 +98,21 @@ def train_diffusion(config: DiffusionConfig) -> None:
                 noisy = noised(b.degraded, b.noise, kept)
                 said = run.model(noisy, b.clean, b.timestep, b.tokens, b.mu, b.sigma)
                 error = (said - target_of(kind, b.degraded, b.noise, kept)).square().mean(dim=(1, 2, 3))
-                run.descend((error * min_snr_weight(kind, kept, config.min_snr_gamma)).mean())
+                run.descend((error * _weight(kind, kept, config)).mean())
     run.finish(lambda: pipeline.save_pretrained(config.out / "model"))
+
+
+def _weight(kind: str, kept: Float[Tensor, " b"], config: DiffusionConfig) -> Float[Tensor, " b"]:
+    """How much each example's squared error counts."""
+    if kind == "sample" and config.min_snr_gamma <= 0:
+        return snr_plus_one_weight(kept, config.snr_cap)
+    return min_snr_weight(kind, kept, config.min_snr_gamma)
+
+
+def _check_prediction(config: DiffusionConfig, kind: str) -> None:
+    """Raises `BadOption` when the model that the run starts from says something else than what is asked for."""
+    if config.prediction and config.prediction != kind:
+        raise BadOption("--prediction", f"the model of --init says {kind}; only a new one can say {config.prediction}")
 
 
 def _check_sizes(pairs: list[PlacedPair], size: int) -> None:
@@ -127,7 +141,7 @@ def new_pipeline(config: DiffusionConfig) -> GenDegPipeline:
         text_encoder=make_text_encoder(tokenizer, sizes),
         tokenizer=tokenizer,
         unet=make_unet(conditioner, sizes),
-        scheduler=make_scheduler(),
+        scheduler=make_scheduler(config.prediction or "sample"),
         conditioner=conditioner,
         steps=config.sample_steps,
         guidance_text=config.guidance_text,

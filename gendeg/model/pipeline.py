@@ -180,15 +180,20 @@ class GenDegPipeline(DiffusionPipeline):
         chosen: list[Branch],
         generators: list[torch.Generator],
         steps: int,
+        noise: Sequence[Float[Tensor, "b c y x"]] = (),
     ) -> Float[Tensor, "b c y x"]:
-        """The sampling loop; returns scaled latents."""
+        """The sampling loop; returns scaled latents.
+
+        `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
+        """
         self.scheduler.set_timesteps(steps, device=self.device)
-        latents = self.prepare_latents(clean, generators)
-        extra = {"generator": generators} if "generator" in inspect.signature(self.scheduler.step).parameters else {}
-        for timestep in self.progress_bar(self.scheduler.timesteps):
+        start = noise[0] * self.scheduler.init_noise_sigma if noise else self.prepare_latents(clean, generators)
+        takes, latents = inspect.signature(self.scheduler.step).parameters, start
+        for number, timestep in enumerate(self.progress_bar(self.scheduler.timesteps), start=1):
+            random = {"noise": noise[number]} if noise else {"generator": generators} if "generator" in takes else {}
             model_input = self.scheduler.scale_model_input(latents, timestep)
             predictions = [self._predict(model_input, timestep, clean, full, null, branch) for branch in chosen]
-            latents = self.scheduler.step(combine(predictions, chosen), timestep, latents, **extra).prev_sample
+            latents = self.scheduler.step(combine(predictions, chosen), timestep, latents, **random).prev_sample
         return latents
 
     def _predict(

@@ -33,14 +33,19 @@ def bundled_folder() -> Path:
     return Path(__file__).resolve().parent.parent / "weights" / "bundled"
 
 
+def quiet() -> None:
+    """No bars of diffusers and transformers: loading and saving take a moment only."""
+    logging.disable_progress_bar()
+    disable_progress_bar()
+
+
 def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> GenDegPipeline:
     """`bundled`, a folder or a hub id → the pipeline on `device`, ready to sample.
 
     Raises `BadModel` for a folder that lacks a component or holds pickles only, `HubUnreachable` when a hub id
     cannot be fetched.
     """
-    logging.disable_progress_bar()
-    disable_progress_bar()
+    quiet()
     folder = bundled_folder() if model == BUNDLED else Path(model)
     if folder.is_dir():
         check_folder(folder)

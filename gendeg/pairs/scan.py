@@ -1,19 +1,17 @@
 """Looks at every photo once before any model runs: hash, size, whether its bytes can be stored untouched."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from gendeg.pairs.photos import Input, Photo, public_name, read_photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import read_header
+from gendeg.primitives.parallel import in_order
 from gendeg.primitives.records import Failure
 
 DUPLICATE = "duplicate"
-AHEAD = 64  # photos in memory at a time
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Scanned:
 def scan_photos(inputs: Sequence[Input], photos: Sequence[Photo], threads: int = 8) -> Iterator[Scanned | Failure]:
     """In the photos' order. What is no image, and the second copy of equal bytes, is a `Failure` with its reason."""
     seen: set[bytes] = set()
-    for photo, found in zip(photos, _in_order(lambda photo: _look(inputs, photo), photos, threads), strict=True):
+    for photo, found in zip(photos, in_order(lambda photo: _look(inputs, photo), photos, threads), strict=True):
         if isinstance(found, Scanned):
             digest = bytes.fromhex(found.sha256)
             if digest in seen:
@@ -62,16 +60,3 @@ def _look(inputs: Sequence[Input], photo: Photo) -> Scanned | Failure:
         message = str(BadImage(public_name(photo.path), error.reason, error.detail))
         return left_out(photo, error.reason, message)
     return Scanned(photo, sha256_bytes(data), len(data), header.width, header.height, header.plain)
-
-
-def _in_order(
-    function: Callable[[Photo], Scanned | Failure], items: Sequence[Photo], threads: int
-) -> Iterator[Scanned | Failure]:
-    """Results in order with a bounded number under way: a pool's own `map` would read every photo into memory."""
-    with ThreadPoolExecutor(threads) as pool:
-        rest = iter(items)
-        waiting = [pool.submit(function, item) for item in islice(rest, AHEAD)]
-        while waiting:
-            result = waiting.pop(0).result()
-            waiting += [pool.submit(function, item) for item in islice(rest, 1)]
-            yield result

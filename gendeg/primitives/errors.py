@@ -29,6 +29,12 @@ class UnknownDegradation(GendegError):
         super().__init__(f"unknown degradation '{name}'; choose from {', '.join(known)}")
 
 
+class UnknownSource(GendegError):
+    def __init__(self, name: str, known: list[str]):
+        self.name, self.known = name, known
+        super().__init__(f"unknown source '{name}'; known layouts: {', '.join(known)}. Others: --degraded and --clean")
+
+
 class MissingPath(GendegError):
     def __init__(self, path: str | Path):
         self.path = Path(path)

@@ -62,7 +62,7 @@ def test_the_schedule_ends_in_pure_noise():
     scheduler = make_scheduler()
     scheduler.set_timesteps(10)
     assert scheduler.alphas_cumprod[-1] == pytest.approx(0, abs=1e-7)
-    assert scheduler.timesteps[0] == 999 and scheduler.config.prediction_type == "v_prediction"
+    assert scheduler.timesteps[0] == 999 and scheduler.config.prediction_type == "sample"
 
 
 @torch.no_grad()

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from gendeg.training.losses import gradient_l1, min_snr_weight, noised, psnr, reconstruction_loss, target_of
+from gendeg.training.losses import (
+    gradient_l1,
+    min_snr_weight,
+    noised,
+    psnr,
+    reconstruction_loss,
+    snr_plus_one_weight,
+    target_of,
+)
 
 
 def pair(*levels: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -94,6 +102,21 @@ def test_min_snr_table(kind, expected):
     """ᾱ of 0, .2, .5, .9 are signal-to-noise ratios of 0, .25, 1, 9."""
     weights = min_snr_weight(kind, torch.tensor([0.0, 0.2, 0.5, 0.9]), 5.0)
     assert weights.tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_snr_plus_one_makes_the_error_of_the_sample_that_of_v():
+    latent, noise, kept = pair(0.0, 0.2, 0.7)
+    guess = latent + torch.randn(latent.shape, generator=torch.Generator().manual_seed(2))
+    root_kept, root_rest = kept.sqrt()[:, None, None, None], (1 - kept).sqrt()[:, None, None, None]
+    said = (root_kept * noised(latent, noise, kept) - guess) / root_rest  # the v of that guess
+    error = (said - target_of("v_prediction", latent, noise, kept)).square().mean(dim=(1, 2, 3))
+    ours = (guess - latent).square().mean(dim=(1, 2, 3)) * snr_plus_one_weight(kept, 100.0)
+    torch.testing.assert_close(ours, error, rtol=1e-4, atol=1e-5)
+
+
+def test_snr_plus_one_is_capped_and_never_nothing():
+    weights = snr_plus_one_weight(torch.tensor([0.0, 0.5, 0.75, 0.9, 1.0]), 5.0)
+    assert weights.tolist() == pytest.approx([1, 2, 4, 5, 5], rel=1e-5)
 
 
 def test_min_snr_without_gamma_and_without_noise():

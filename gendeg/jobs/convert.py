@@ -1,0 +1,84 @@
+"""gendeg convert: the authors' checkpoint → a model folder."""
+
+import os
+import shutil
+from pathlib import Path
+
+from transformers import CLIPTokenizer
+
+from gendeg.configs import ConvertConfig
+from gendeg.jobs.agreement import Agreement, agreement, read_reference
+from gendeg.model.bundled import Sizes, make_tokenizer
+from gendeg.model.ldm import PUBLISHED, convert_checkpoint, convert_structure, read_sizes
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.samplers import PAPER
+from gendeg.model.weights import VOCABULARIES, load_pipeline, quiet
+from gendeg.primitives.errors import BadModel, BadOption, HubUnreachable, OutputExists, OutputNotWritable
+from gendeg.training.captions import corpus
+
+
+def convert(config: ConvertConfig) -> list[Agreement]:
+    """Write the model folder, whole or not at all; the rows of `check`, of the model as it loads from there.
+
+    Raises `OutputExists`, `BadModel` (with the keys that do not fit), `BadOption`, `MissingPath`.
+    """
+    if config.out.exists() and any(config.out.iterdir()) and not config.overwrite:
+        raise OutputExists(config.out)
+    known = None if config.check is None else read_reference(config.check)
+    sizes = read_sizes(config.config)
+    tokenizer = load_tokenizer(config.base, sizes["text"]["vocab_size"])
+    parts = convert_checkpoint(config.checkpoint, sizes)
+    pipeline = GenDegPipeline(
+        vae=parts.vae,
+        text_encoder=parts.text_encoder,
+        tokenizer=tokenizer,
+        unet=parts.unet,
+        scheduler=parts.scheduler,
+        conditioner=parts.conditioner,
+        structure=None if config.structure is None else convert_structure(config.structure, sizes),
+        **PAPER,
+    )
+    _save(pipeline, config.out)
+    return [] if known is None else agreement(load_pipeline(str(config.out)), known)
+
+
+def load_tokenizer(base: str, vocabulary: int) -> CLIPTokenizer:
+    """The tokenizer of a model folder or hub id. Without one: a stand-in, for checkpoints that are not CLIP's size.
+
+    Raises `BadOption` where it is missing for the published size, `BadModel`, `HubUnreachable`.
+    """
+    if not base:
+        if vocabulary == PUBLISHED["text"]["vocab_size"]:
+            reason = "is needed, for a checkpoint holds no tokenizer: a folder or hub id of Stable Diffusion 1.5"
+            raise BadOption("--base", reason)
+        return make_tokenizer(corpus(), Sizes(vocabulary=vocabulary))
+    folder = Path(base)
+    if folder.is_dir():
+        folder = folder / "tokenizer" if (folder / "tokenizer").is_dir() else folder
+        if not any((folder / name).is_file() for name in VOCABULARIES):
+            raise BadModel(folder, f"no tokenizer in it: neither {' nor '.join(VOCABULARIES)}")
+        tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    else:
+        try:
+            tokenizer = CLIPTokenizer.from_pretrained(base, subfolder="tokenizer")
+        except OSError as error:
+            raise HubUnreachable(base, str(error)) from error
+    if len(tokenizer) != vocabulary:
+        raise BadModel(Path(base), f"its tokenizer knows {len(tokenizer)} tokens, the text encoder {vocabulary}")
+    return tokenizer
+
+
+def _save(pipeline: GenDegPipeline, out: Path) -> None:
+    """Beside the place first, so that an interrupted run leaves no half model under the name."""
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        quiet()
+        pipeline.save_pretrained(partial, safe_serialization=True)
+        if out.exists():
+            shutil.rmtree(out)
+        os.replace(partial, out)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputNotWritable(out, error.strerror or str(error)) from error

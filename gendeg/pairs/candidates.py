@@ -1,0 +1,237 @@
+"""Pairs before they are checked, from folders, images side by side, tars and Hugging Face datasets, in one form."""
+
+import os
+import re
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gendeg.pairs.manifest import SPLITS
+from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
+from gendeg.primitives.errors import BadImage, BadOption, CannotRead, ImageFault, MissingPath, NoImages
+from gendeg.primitives.files import find_images, output_stems
+from gendeg.primitives.images import encode_image, read_rgb
+from gendeg.primitives.kinds import mix_name, parse_mix
+
+HUB = "hf:"
+SIDES = ("clean-left", "clean-right")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One pair as it was found. `read` gives the encoded halves, or raises `BadImage`."""
+
+    name: str
+    stem: str
+    degradation: str
+    source: str
+    split: str  # "": not known
+    read: Callable[[], tuple[bytes, bytes]]  # clean, degraded
+    caption: str = ""
+    files: dict[str, Path | None] = field(default_factory=lambda: {"clean": None, "degraded": None})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user said about the pairs."""
+
+    source: str
+    degradation: str
+    degraded: str
+    clean: str
+    side: str
+
+
+def find_candidates(
+    root: str, source: str, type: str, degraded: str, clean: str, side: str
+) -> tuple[list[Candidate], list[Path]]:
+    """Every pair in order, and the degraded files without a clean half.
+
+    Raises `BadOption` for what does not go together, `MissingPath`, `UnknownSource`, `NoImages`, `CannotRead`.
+    """
+    if side and side not in SIDES:
+        raise BadOption("--side-by-side", f"must be {' or '.join(SIDES)}, not '{side}'")
+    free = bool(side or degraded or clean)
+    known = None if free else find_source(source or _missing("--source", "or --degraded and --clean"))
+    kind = mix_name(parse_mix(type)) if type else known.degradation if known else _missing("--type", "the degradation")
+    wanted = Wanted(known.name if known else source or "mine", kind, degraded, clean, side)
+    if not root.startswith(HUB) and not os.path.exists(root):
+        raise MissingPath(root)
+    if side:
+        return _side_by_side(Path(root), wanted), []
+    if root.startswith(HUB):
+        return list(_from_dataset(root.removeprefix(HUB), _both(wanted))), []
+    if tarfile_given(root):
+        return list(_from_tar(Path(root), _both(wanted))), []
+    return _from_folder(Path(root), wanted, known)
+
+
+def tarfile_given(root: str) -> bool:
+    return os.path.isfile(root) and root.endswith((".tar", ".tar.gz", ".tgz"))
+
+
+def _missing(option: str, what: str) -> Any:
+    raise BadOption(option, f"is needed: {what}")
+
+
+def _both(wanted: Wanted) -> Wanted:
+    for option, value in (("--degraded", wanted.degraded), ("--clean", wanted.clean)):
+        if not value:
+            _missing(option, "the column or the ending of the member that holds it")
+    return wanted
+
+
+# --- folders ---
+
+
+def _from_folder(root: Path, wanted: Wanted, known: Source | None) -> tuple[list[Candidate], list[Path]]:
+    layouts = known.layouts if known else (parallel_layout(*map(_pattern, (wanted.degraded, wanted.clean))),)
+    couples, lonely = find_couples(root, layouts)
+    if not couples and not lonely:
+        raise NoImages(root, [f"{layout.degraded} with {layout.clean}" for layout in layouts])
+
+    def reader(clean: Path, degraded: Path) -> Callable[[], tuple[bytes, bytes]]:
+        return lambda: (_bytes(clean), _bytes(degraded))
+
+    return [
+        Candidate(
+            str(couple.degraded), couple.degraded.stem, couple.degradation or wanted.degradation, wanted.source,
+            couple.split, reader(couple.clean, couple.degraded),
+            files={"clean": couple.clean, "degraded": couple.degraded},
+        )
+        for couple in couples
+    ], lonely  # fmt: skip
+
+
+def _pattern(text: str) -> str:
+    """A folder's name means every image in it."""
+    return text if "{" in text else f"{text.rstrip('/')}/{{id}}"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise BadImage(path, ImageFault.MISSING) from error
+    except OSError as error:
+        raise BadImage(path, ImageFault.UNREADABLE, error.strerror or str(error)) from error
+
+
+# --- two halves in one picture ---
+
+
+def _side_by_side(root: Path, wanted: Wanted) -> list[Candidate]:
+    found = find_images([root])
+
+    def reader(path: Path) -> Callable[[], tuple[bytes, bytes]]:
+        def read() -> tuple[bytes, bytes]:
+            left, right = _halves(path)
+            return (left, right) if wanted.side == "clean-left" else (right, left)
+
+        return read
+
+    return [
+        Candidate(str(one.path), stem, wanted.degradation, wanted.source, _split_of_path(one.path), reader(one.path))
+        for one, stem in zip(found, output_stems(found), strict=True)
+    ]
+
+
+def _halves(path: Path) -> tuple[bytes, bytes]:
+    image = read_rgb(path)
+    width = image.shape[1]
+    if width % 2 or width < 2:
+        raise BadImage(path, ImageFault.UNSUPPORTED, f"{width} pixels across cannot be halved")
+    left, right = np.ascontiguousarray(image[:, : width // 2]), np.ascontiguousarray(image[:, width // 2 :])
+    return encode_image(left, "png"), encode_image(right, "png")
+
+
+def _split_of_path(path: Path) -> str:
+    words = [SPLIT_WORDS[part.lower()] for part in path.parent.parts if part.lower() in SPLIT_WORDS]
+    return words[-1] if words else ""
+
+
+# --- webdataset tars ---
+
+
+def _from_tar(path: Path, wanted: Wanted) -> Iterator[Candidate]:
+    """Members `<key>.<ending>`, the endings being what was named."""
+    members: dict[str, dict[str, tuple[int, int]]] = {}
+    try:
+        with tarfile.open(path) as tar:
+            if tar.fileobj is None or path.suffix != ".tar":
+                raise CannotRead(path, "only plain tars can be read: unpack a compressed one first")
+            for member in tar:
+                folder, name = os.path.split(member.name)
+                key, _, ending = name.partition(".")
+                if member.isfile():
+                    members.setdefault(os.path.join(folder, key), {})[ending] = member.offset_data, member.size
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise CannotRead(path, f"not a tar ({error})") from error
+
+    def reader(places: dict[str, tuple[int, int]]) -> Callable[[], tuple[bytes, bytes]]:
+        def read() -> tuple[bytes, bytes]:
+            with open(path, "rb") as stream:
+                halves = []
+                for ending in (wanted.clean, wanted.degraded):
+                    offset, length = places[ending]
+                    stream.seek(offset)
+                    halves.append(stream.read(length))
+            return halves[0], halves[1]
+
+        return read
+
+    whole = {key: places for key, places in members.items() if wanted.clean in places and wanted.degraded in places}
+    if not whole:
+        endings = sorted({ending for places in members.values() for ending in places})
+        raise CannotRead(
+            path, f"no sample has both {wanted.clean} and {wanted.degraded}; there are {', '.join(endings)}"
+        )
+    for key, places in whole.items():
+        yield Candidate(
+            f"{path}/{key}", _stem(f"{path.stem}-{key}"), wanted.degradation, wanted.source, "", reader(places)
+        )
+
+
+# --- Hugging Face datasets ---
+
+
+def _from_dataset(name: str, wanted: Wanted) -> Iterator[Candidate]:
+    import datasets
+
+    try:
+        saved = [marker for marker in ("dataset_info.json", "dataset_dict.json") if (Path(name) / marker).is_file()]
+        opened = datasets.load_from_disk(name) if saved else datasets.load_dataset(name)
+    except Exception as error:  # the loader raises whatever its formats and the network raise
+        raise CannotRead(name, f"not a dataset that `datasets` can load: {error}") from error
+    for split, rows in opened.items() if isinstance(opened, dict) else [("train", opened)]:
+        for column in (wanted.clean, wanted.degraded):
+            if not isinstance(rows.features.get(column), datasets.Image):
+                raise CannotRead(name, f"no image column '{column}' among {', '.join(rows.column_names)}")
+            rows = rows.cast_column(column, datasets.Image(decode=False))
+        known = SPLIT_WORDS.get(split.lower(), split if split in SPLITS else "")
+        for number in range(len(rows)):
+            yield Candidate(
+                f"{name} {split} row {number}", f"{_stem(split)}-{number:07d}", wanted.degradation, wanted.source,
+                known, _row_reader(name, rows, number, wanted), str(rows[number].get("caption") or ""),
+            )  # fmt: skip
+
+
+def _row_reader(name: str, rows: Any, number: int, wanted: Wanted) -> Callable[[], tuple[bytes, bytes]]:
+    def read() -> tuple[bytes, bytes]:
+        row, halves = rows[number], []
+        for column in (wanted.clean, wanted.degraded):
+            stored = row[column] or {}
+            if not stored.get("bytes") and not stored.get("path"):
+                raise BadImage(f"{name} row {number}", ImageFault.EMPTY)
+            halves.append(stored.get("bytes") or _bytes(Path(stored["path"])))
+        return halves[0], halves[1]
+
+    return read
+
+
+def _stem(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", text)[-80:]

@@ -1,0 +1,100 @@
+"""gendeg convert: a checkpoint of the authors' format becomes a folder that samples; half a folder is never left."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from gendeg.configs import ConvertConfig
+from gendeg.jobs.agreement import WANTED, Agreement, read_reference
+from gendeg.jobs.convert import convert, load_tokenizer
+from gendeg.model.nafnet import NAFNet
+from gendeg.model.weights import load_pipeline
+from gendeg.primitives.errors import BadManifest, BadModel, BadOption, MissingPath, OutputExists
+from tests.ldm import SMALL, checkpoint
+from tests.tiny import REFERENCE, needs_reference, tiny_tokenizer
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> ConvertConfig:
+    save_file(checkpoint(SMALL), tmp_path / "gendeg.safetensors")
+    save_file(NAFNet(4, (1, 1), 1, (1, 1)).state_dict(), tmp_path / "nafnet.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(SMALL))
+    return ConvertConfig(
+        tmp_path / "gendeg.safetensors", tmp_path / "model", tmp_path / "nafnet.safetensors",
+        config=tmp_path / "config.json",
+    )  # fmt: skip
+
+
+def test_the_folder_loads_and_samples_as_published(config):
+    assert convert(config) == []
+    pipeline = load_pipeline(str(config.out))
+    own = pipeline.config
+    assert (own.steps, own.guidance_text, own.guidance_image, own.residual_gain) == (100, 7.5, 1.5, 0)
+    assert type(pipeline.scheduler).__name__ == "ContinuousEulerAncestralScheduler"
+    image = pipeline(
+        torch.zeros(1, 3, 20, 28),
+        ["a photo, in hazy conditions"],
+        [0.1],
+        [0.1],
+        [torch.Generator().manual_seed(0)],
+        steps=2,
+    )
+    assert image.shape == (1, 3, 20, 28) and image.isfinite().all()
+
+
+def test_an_existing_folder_is_kept_unless_told(config):
+    config.out.mkdir()
+    (config.out / "mine.txt").write_text("kept")
+    with pytest.raises(OutputExists):
+        convert(config)
+    assert (config.out / "mine.txt").read_text() == "kept"
+    convert(replace(config, overwrite=True))
+    assert (config.out / "model_index.json").exists() and not (config.out / "mine.txt").exists()
+
+
+def test_a_bad_checkpoint_leaves_nothing(config):
+    (config.structure or Path()).write_bytes(b"no weights")
+    with pytest.raises(BadModel):
+        convert(config)
+    assert not config.out.exists() and not list(config.out.parent.glob(".*"))
+
+
+def test_the_published_size_needs_its_tokenizer(tmp_path):
+    with pytest.raises(BadOption, match="--base"):
+        load_tokenizer("", 49408)
+    tiny_tokenizer().save_pretrained(tmp_path / "base" / "tokenizer")
+    count = len(tiny_tokenizer())
+    assert len(load_tokenizer(str(tmp_path / "base"), count)) == count
+    with pytest.raises(BadModel, match=f"knows {count} tokens, the text encoder {count + 1}"):
+        load_tokenizer(str(tmp_path / "base"), count + 1)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadModel, match="no tokenizer in it"):
+        load_tokenizer(str(tmp_path / "empty"), count)
+
+
+def test_reference_files_that_are_none(tmp_path):
+    with pytest.raises(MissingPath):
+        read_reference(tmp_path / "gone.npz")
+    (tmp_path / "io.npz").write_text("numbers")
+    with pytest.raises(BadManifest, match="npz"):
+        read_reference(tmp_path / "io.npz")
+
+
+def test_nan_is_no_agreement():
+    assert not Agreement("eps", float("nan")).close and Agreement("eps", 1e-4).close
+
+
+@needs_reference
+def test_every_number_of_the_published_implementation(tmp_path):
+    rows = convert(ConvertConfig(
+        REFERENCE / "gendeg_ldm.safetensors", tmp_path / "model", REFERENCE / "nafnet.safetensors",
+        config=REFERENCE / "config.json", check=REFERENCE / "io.npz",
+    ))  # fmt: skip
+    print("\n".join(f"{row.quantity:<13} {row.error:.2e}" for row in rows))
+    inputs = {"mu", "sigma", "clean", "input_ids", "null_ids", "x_t", "t", "noise"}
+    assert {row.quantity for row in rows} == set(WANTED) - inputs
+    assert [row for row in rows if not row.close] == []
