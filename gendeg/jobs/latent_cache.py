@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from torch import Tensor
 from gendeg.intensity.measure import Intensity
 from gendeg.model.latents import Autoencoder, encode, factor
 from gendeg.primitives.images import read_rgb
-from gendeg.primitives.progress import track
+from gendeg.primitives.progress import bar
 from gendeg.training.examples import PlacedPair, to_tensor
+
+PART = 256  # pairs in a file: what an interruption costs at most
 
 
 @dataclass(frozen=True)
@@ -43,30 +46,54 @@ class LatentPair:
 
 
 class LatentCache:
-    """The latents of all pairs in one safetensors file, read on demand; made anew when pairs or autoencoder differ."""
+    """The latents of all pairs in safetensors files of `PART` pairs each, read on demand."""
 
-    def __init__(self, path: Path):
-        self._file = safe_open(path, "pt")
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._files: dict[int, Any] = {}
 
     def __getitem__(self, index: int) -> LatentPair:
-        parts = [self._file.get_tensor(f"{index}.{name}").float() for name in ("clean", "degraded", "difference")]
-        return LatentPair(*parts)
+        part = index // PART
+        if part not in self._files:
+            self._files[part] = safe_open(part_path(self.folder, part), "pt")
+        file = self._files[part]
+        return LatentPair(*(file.get_tensor(f"{index}.{name}").float() for name in ("clean", "degraded", "difference")))
+
+
+def part_path(folder: Path, part: int) -> Path:
+    return folder / f"{part:05d}.safetensors"
 
 
 @torch.no_grad()
 def make_cache(vae: Autoencoder, pairs: Sequence[PlacedPair], folder: Path, wanted: bool = True) -> LatentCache:
-    """Encode every pair (cut to a multiple of the latent size) in half precision, unless the file is there already."""
-    path = folder / f"latents-{_fingerprint(vae, pairs)}.safetensors"
-    if not path.exists():
-        tensors: dict[str, Tensor] = {}
-        for index, placed in enumerate(track(pairs, "latents", wanted=wanted)):
-            for name, tensor in _encode_pair(vae, placed).items():
-                tensors[f"{index}.{name}"] = tensor
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        save_file(tensors, partial)
-        partial.rename(path)
-    return LatentCache(path)
+    """Encode every pair (cut to a multiple of the latent size) in half precision.
+
+    Files that are there already are kept, so that an interrupted run goes on; other pairs or another autoencoder make a
+    cache of their own.
+    """
+    cache = LatentCache(folder / f"latents-{_fingerprint(vae, pairs)}")
+    cache.folder.mkdir(parents=True, exist_ok=True)
+    with bar("latents", total=len(pairs), wanted=wanted) as progress:
+        for first in range(0, len(pairs), PART):
+            here = range(first, min(first + PART, len(pairs)))
+            path = part_path(cache.folder, first // PART)
+            if not path.exists():
+                _write_part(vae, pairs, here, path, progress.update)
+            else:
+                progress.update(len(here))
+    return cache
+
+
+def _write_part(
+    vae: Autoencoder, pairs: Sequence[PlacedPair], here: range, path: Path, done: Callable[[], object]
+) -> None:
+    tensors: dict[str, Tensor] = {}
+    for index in here:
+        tensors |= {f"{index}.{name}": tensor for name, tensor in _encode_pair(vae, pairs[index]).items()}
+        done()
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial)
+    partial.rename(path)
 
 
 def _encode_pair(vae: Autoencoder, placed: PlacedPair) -> dict[str, Tensor]:

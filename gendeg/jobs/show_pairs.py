@@ -1,14 +1,18 @@
 """gendeg pairs show: a manifest as a table and as a picture."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from gendeg.pairs.manifest import Pair, by_degradation_and_source, read_manifest
+from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.report.sheet import Cell, draw_sheet
 
+U8Image = UInt8[np.ndarray, "h w 3"]
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
 
@@ -31,6 +35,15 @@ def tabulate_pairs(pairs: Sequence[Pair]) -> str:
     return "\n".join(lines)
 
 
+def _readable(path: Path) -> U8Image:
+    """The image, or a grey field where it cannot be read: a table of a million pairs should not end at one of them."""
+    try:
+        return read_rgb(path)
+    except BadImage as error:
+        print(f"gendeg: {error}", file=sys.stderr)
+        return np.full((96, 128, 3), 128, np.uint8)
+
+
 def draw_pairs(pairs: Sequence[Pair], folder: Path, target: Path) -> None:
     """A row per degradation and source: clean and degraded of a weak, a middling and a strong pair."""
     rows = []
@@ -38,8 +51,8 @@ def draw_pairs(pairs: Sequence[Pair], folder: Path, target: Path) -> None:
         ordered = sorted(group, key=lambda pair: (pair.mu, pair.degraded))
         row = []
         for pair in (ordered[int(q * (len(ordered) - 1))] for q in SHOWN):
-            row.append(Cell(read_rgb(folder / pair.clean), f"{source}, clean"))
+            row.append(Cell(_readable(folder / pair.clean), f"{source}, clean"))
             label = f"{degradation} mu {pair.mu:.3f} sigma {pair.sigma:.3f}"
-            row.append(Cell(read_rgb(folder / pair.degraded), label))
+            row.append(Cell(_readable(folder / pair.degraded), label))
         rows.append(row)
     write_image(draw_sheet(rows), target, "png")

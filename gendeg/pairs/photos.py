@@ -7,7 +7,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -63,6 +63,8 @@ def find_photos(paths: Sequence[str | Path]) -> tuple[list[Input], list[Photo]]:
         here = list(LISTERS[inputs[-1].kind](inputs[-1], argument, number))
         if not here:
             raise NoImages(argument, IMAGE_EXTENSIONS)
+        if inputs[-1].kind == Kind.TABLE:
+            inputs[-1], here = _rooted(here)
         listed += here
     once: dict[str, tuple[Found, Photo]] = {}
     for found, photo in listed:
@@ -168,6 +170,14 @@ def _list_table(source: Input, argument: str, number: int) -> Iterator[tuple[Fou
     for path, caption in _table_rows(Path(source.place)):
         place = photo_path(source, path)
         yield Found(place, place.parent), Photo(number, path, "", caption, length=_size(place))
+
+
+def _rooted(listed: list[tuple[Found, Photo]]) -> tuple[Input, list[tuple[Found, Photo]]]:
+    """What a table lists, as if its common folder had been given: absolute paths are nobody else's business."""
+    root = os.path.commonpath([os.path.abspath(found.path.parent) for found, _ in listed])
+    return Input(Kind.FOLDER, root), [
+        (found, replace(photo, path=os.path.relpath(os.path.abspath(found.path), root))) for found, photo in listed
+    ]
 
 
 def _list_dataset(source: Input, argument: str, number: int) -> Iterator[tuple[Found, Photo]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gendeg.pairs.manifest import SPLITS
-from gendeg.primitives.errors import BadManifest, BadOption, UnknownSource
+from gendeg.primitives.errors import BadManifest, BadOption, GendegError, UnknownSource
 from gendeg.primitives.files import IMAGE_EXTENSIONS, data_root
 from gendeg.primitives.kinds import parse_mix
 
@@ -64,7 +64,7 @@ def load_source(path: Path) -> Source:
         parse_mix(source.degradation)
         for layout in layouts:
             _compiled(layout)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, GendegError) as error:
         raise BadManifest(path, 0, f"no description of a source ({error})") from error
     return source
 

@@ -82,6 +82,15 @@ def test_every_kind_of_input_gives_the_same_photos(tmp_path):
     assert find_photos([tmp_path / "list.jsonl"])[1][0].caption == "hello"
 
 
+def test_absolute_paths_of_a_table_stay_on_this_machine(tmp_path):
+    photos = write_photos(tmp_path / "home of alice" / "photos", 2)
+    names = [str(photos / "p0.png"), str(photos / "p1.png")]
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    (input,), found = find_photos([tmp_path / "list.txt"])
+    assert [photo.path for photo in found] == ["p0.png", "p1.png"] and input.place == str(photos)
+    assert read_photo(input, found[0].path, -1, -1) == (photos / "p0.png").read_bytes()
+
+
 def test_a_hugging_face_dataset_is_an_input(tmp_path):
     import datasets
 
