@@ -80,6 +80,8 @@ class DiffusionConfig(TrainConfig):
     """gendeg train diffusion; defaults are the bundled model's"""
 
     vae: str = ""  # model folder or autoencoder folder that latents are made with
+    base: str = ""  # Stable Diffusion 1.5 or its like, folder or hub id, instead of a fresh small model
+    gradient_checkpointing: bool = False  # less memory, a third more time
     batch_size: int = 32
     learning_rate: float = 4e-4
     statistics_rate: float = 2.0  # learning rate of the two projections, relative (GenDeg, section 4)
@@ -93,7 +95,7 @@ class DiffusionConfig(TrainConfig):
     limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
     weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
     residual_gain: float = 2.0  # of a new model: it makes the change of the latent, times this; 0: the latent itself
-    train_text: bool = True  # the bundled text encoder starts from nothing; CLIP stays frozen
+    train_text: bool = True  # the small models' text encoder, which starts from nothing; CLIP always stays frozen
     sample_steps: int = 20
     guidance_text: float = 1.0
     guidance_image: float = 1.0

@@ -7,6 +7,8 @@ import typer
 
 EXAMPLE = "Example: gendeg train diffusion --pairs pairs/manifest.jsonl --vae runs/ae --out runs/diffusion"
 
+ONLY_DIFFUSION = {"base", "gradient_checkpointing", "prediction", "weights"}
+
 
 def train(
     network: Annotated[Literal["autoencoder", "diffusion", "structure"], typer.Argument(help="What to train.")],
@@ -14,6 +16,12 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")],
     vae: Annotated[str | None, typer.Option(help="Folder of a trained autoencoder, or of a model with one.")] = None,
     init: Annotated[str | None, typer.Option(help="Weights to start from: a folder of the same kind.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Fine-tune Stable Diffusion 1.5 or its like: folder, hub id.")
+    ] = None,
+    gradient_checkpointing: Annotated[
+        bool | None, typer.Option("--gradient-checkpointing", help="Less memory, a third more time.")
+    ] = None,
     preset: Annotated[Literal["bundled", "smoke"] | None, typer.Option(help="Sizes of fresh networks.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Crops per process and micro step.")] = None,
@@ -61,10 +69,10 @@ def _check(network: str, options: dict[str, Any]) -> None:
 
     if network == "autoencoder" and "vae" in options:
         raise BadOption("--vae", "is for diffusion and structure; to go on with an autoencoder use --init")
-    for name in {"weights", "prediction"} & set(options):
+    for name in ONLY_DIFFUSION & set(options):
         if network != "diffusion":
-            raise BadOption(f"--{name}", "is for diffusion only")
+            raise BadOption(f"--{name.replace('_', '-')}", "is for diffusion only")
     if network == "structure" and "vae" not in options:
         raise BadOption("--vae", "is needed: the folder of a trained autoencoder, or of a model with one")
-    if network == "diffusion" and ("vae" in options) == ("init" in options):
-        raise BadOption("--vae", "is needed to start anew, and --init to go on with a model; give one of the two")
+    if network == "diffusion" and len({"vae", "init", "base"} & set(options)) != 1:
+        raise BadOption("--vae", "is needed to start anew, --base to fine-tune, --init to go on; give one of the three")

@@ -73,7 +73,7 @@ def _quantities(pipeline: GenDegPipeline, known: dict[str, Tensor]) -> Iterator[
     latents = pipeline.denoise(clean, full, null, chosen, [], steps, noise)
     yield "sigmas", pipeline.scheduler.sigmas
     yield "z0", latents
-    generated = pipeline.decode_latents(latents, clean, structure_correction=False)
+    generated = decode(pipeline.vae, pipeline.from_generated(latents, clean.latent)).clamp(-1, 1)
     yield "generated", generated
     if pipeline.structure is not None:
         yield "corrected", pipeline.structure(images, generated)

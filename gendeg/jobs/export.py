@@ -25,6 +25,7 @@ class ExportConfig:
     guidance_image: float = 1.0
     structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop")
     tile: int = 512
+    strength_gain: float = 1.0
 
 
 def export_model(config: ExportConfig, card: str) -> None:
@@ -40,6 +41,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         structure_degradations=list(config.structure_degradations),
         tile=config.tile,
         residual_gain=trained.config.residual_gain,
+        strength_gain=config.strength_gain,
     )
     shutil.rmtree(config.out, ignore_errors=True)
     pipeline.save_pretrained(config.out, safe_serialization=True)

@@ -84,7 +84,7 @@ class Sampler:
         return self._null
 
     def _image(self, sample: PlannedSample, latent: torch.Tensor, clean: CleanLatent) -> U8Image | None:
-        image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)])[0]
+        image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)], [sample.mu])[0]
         try:
             return signed_to_u8(image.permute(1, 2, 0).cpu().numpy())
         except ValueError:  # NaN: a half-precision overflow

@@ -12,6 +12,7 @@ from transformers import CLIPTextModel
 from gendeg.configs import DiffusionConfig
 from gendeg.jobs.diffusion_sheet import draw_samples
 from gendeg.jobs.latent_cache import LatentCache, make_cache
+from gendeg.model.base import load_base
 from gendeg.model.bundled import (
     make_conditioner,
     make_scheduler,
@@ -80,10 +81,12 @@ def train_diffusion(config: DiffusionConfig) -> None:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
     _check_sizes(pairs, config.size)
     torch.manual_seed(config.seed)
-    pipeline = load_pipeline(config.init) if config.init else new_pipeline(config)
+    pipeline = start_pipeline(config)
     _check_prediction(config, pipeline.scheduler.config.prediction_type)
     denoiser = Denoiser(pipeline.unet, pipeline.text_encoder, pipeline.conditioner).train()
-    denoiser.text_encoder.requires_grad_(config.train_text)
+    denoiser.text_encoder.requires_grad_(config.train_text and bool(pipeline.conditioner.vector_dim))
+    if config.gradient_checkpointing:
+        pipeline.unet.enable_gradient_checkpointing()
     deal = Deal(pairs, config.seed, config.weights)
     run = Run(config, denoiser, _groups(denoiser, config))
     device = run.accelerator.device
@@ -112,7 +115,7 @@ def _weight(kind: str, kept: Float[Tensor, " b"], config: DiffusionConfig) -> Fl
 def _check_prediction(config: DiffusionConfig, kind: str) -> None:
     """Raises `BadOption` when the model that the run starts from says something else than what is asked for."""
     if config.prediction and config.prediction != kind:
-        raise BadOption("--prediction", f"the model of --init says {kind}; only a new one can say {config.prediction}")
+        raise BadOption("--prediction", f"this model says {kind}; only a new one can say {config.prediction}")
 
 
 def _check_sizes(pairs: list[PlacedPair], size: int) -> None:
@@ -129,6 +132,13 @@ def _shared_cache(run: Run, vae: Autoencoder, pairs: list[PlacedPair]) -> Latent
         vae.encoder.compile()
     with run.accelerator.local_main_process_first():
         return make_cache(vae, pairs, run.config.out, wanted=run.main)
+
+
+def start_pipeline(config: DiffusionConfig) -> GenDegPipeline:
+    """What the run goes on with, a base to fine-tune, or fresh weights. Raises `BadModel`, `HubUnreachable`."""
+    if config.init:
+        return load_pipeline(config.init)
+    return load_base(config.base) if config.base else new_pipeline(config)
 
 
 def new_pipeline(config: DiffusionConfig) -> GenDegPipeline:

@@ -18,6 +18,7 @@ from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, branches, combine
 from gendeg.model.latents import Autoencoder, decode, encode, factor
 from gendeg.model.nafnet import NAFNet
+from gendeg.model.strength import meet_mu
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
@@ -42,6 +43,7 @@ class GenDegPipeline(DiffusionPipeline):
 
     With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
     small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
+    With a `strength_gain` above 1 the finished change is scaled, up by that much at most, to the asked mu. Published: 1.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
 
@@ -63,6 +65,7 @@ class GenDegPipeline(DiffusionPipeline):
         structure_degradations: list[str] | None = None,
         tile: int = 512,
         residual_gain: float = 0.0,
+        strength_gain: float = 1.0,
     ):
         super().__init__()
         self.register_modules(
@@ -81,6 +84,7 @@ class GenDegPipeline(DiffusionPipeline):
             structure_degradations=list(CORRECTED if structure_degradations is None else structure_degradations),
             tile=tile,
             residual_gain=residual_gain,
+            strength_gain=strength_gain,
         )
 
     @property
@@ -169,7 +173,7 @@ class GenDegPipeline(DiffusionPipeline):
         full = self.encode_prompt(prompts, mu, sigma)
         null = self.encode_prompt([""], [float("nan")], [float("nan")])
         latents = self.denoise(shared, full, null, chosen, generators, steps or self.config.steps)
-        return self.decode_latents(latents, shared, structure_correction)
+        return self.decode_latents(latents, shared, structure_correction, mu)
 
     @torch.no_grad()
     def denoise(
@@ -238,19 +242,25 @@ class GenDegPipeline(DiffusionPipeline):
         latents: Float[Tensor, "b c y x"],
         clean: CleanLatent,
         structure_correction: Sequence[bool] | bool = True,
+        mu: Sequence[float] = (),
     ) -> Float[Tensor, "b 3 h w"]:
-        """What was generated → signed images of the clean image's size, one at a time, corrected where asked."""
+        """What was generated → signed images of the clean image's size, one at a time, corrected where asked.
+
+        With `mu`, one for each, and a `strength_gain`, each is brought to its mu.
+        """
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         side = self._tile // factor(self.vae)
         images = []
-        for latent, correct in zip(degraded.split(1), flags, strict=True):
+        asked = mu or [float("nan")] * len(latents)
+        for latent, correct, wanted in zip(degraded.split(1), flags, asked, strict=True):
             image = over_tiles(lambda z: decode(self.vae, z), [latent], side, side // TILE_OVERLAP).clamp(-1, 1)
             if correct and self.structure is not None:
                 image = over_tiles(self.structure, [clean.image, image], self._tile, self._tile // TILE_OVERLAP)
-            images.append(image[..., : clean.height, : clean.width].float().clamp(-1, 1))
+            before, image = (whole[..., : clean.height, : clean.width].float() for whole in (clean.image, image))
+            images.append(meet_mu(before, image.clamp(-1, 1), wanted, self.config.strength_gain))
         return torch.cat(images)
 
     @property

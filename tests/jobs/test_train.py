@@ -46,7 +46,7 @@ def test_pickles_are_refused(model: Path, given: dict[str, Any]) -> None:
 
 
 def test_a_trained_unet_keeps_saying_what_it_says(model: Path, given: dict[str, Any]) -> None:
-    with pytest.raises(BadOption, match="the model of --init says sample; only a new one can say epsilon"):
+    with pytest.raises(BadOption, match="this model says sample; only a new one can say epsilon"):
         train_diffusion(DiffusionConfig(**given | {"size": 16}, init=str(model), prediction="epsilon"))
     assert not given["out"].exists()
 

@@ -6,6 +6,7 @@ import pytest
 from gendeg.pairs.align import SURE, find_shift
 from gendeg.physics import degrade
 from gendeg.primitives.images import u8_to_unit, unit_to_u8
+from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import for_sample
 from tests.tiny import photo
 
@@ -23,7 +24,7 @@ def test_a_shift_is_found(down, right):
 @pytest.mark.parametrize("kind", ["haze", "rain", "snow", "low_light", "raindrop"])
 @pytest.mark.parametrize("strength", [0.3, 0.9])
 def test_a_degraded_photo_is_where_it_was(kind, strength):
-    degraded = unit_to_u8(degrade(u8_to_unit(SCENE), (kind,), strength, for_sample(0, kind, "test")))
+    degraded = unit_to_u8(degrade(u8_to_unit(SCENE), parse_mix(kind), strength, for_sample(0, kind, "test")))
     shift = find_shift(SCENE, degraded)
     assert shift.peak < SURE or shift.length <= 3
 
@@ -33,6 +34,6 @@ def test_a_flat_picture_says_nothing():
     assert find_shift(SCENE, flat).peak < SURE
 
 
-def test_two_sizes_cannot_be_compared():
+def test_two_sizes_cannot_be_compared(unchecked):
     with pytest.raises(ValueError, match="one size"):
         find_shift(SCENE, SCENE[:-1])

@@ -1,0 +1,81 @@
+"""A text-to-image or InstructPix2Pix model as the start of training: SD 1.5 and its like (GenDeg, section 4)."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from gendeg.model.conditioner import Conditioner
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.samplers import LDM_SCHEDULE, PAPER, ContinuousEulerAncestralScheduler
+from gendeg.model.weights import LOAD_ERRORS, quiet
+from gendeg.primitives.errors import BadModel, HubUnreachable, MissingPath
+from gendeg.primitives.files import read_json_object
+
+
+def load_base(name: str) -> GenDegPipeline:
+    """A folder or hub id in the layout of Stable Diffusion → a pipeline to be fine-tuned.
+
+    Its UNet reads the clean latent beside the noisy one; mu and sigma start without effect on what it read before.
+    Raises `BadModel` (pickles only, another kind of UNet), `HubUnreachable`.
+    """
+    quiet()
+    local = Path(name).is_dir()
+    if not local and (Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") != 1):
+        raise BadModel(Path(name), "no such model folder")
+    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": local}
+    try:
+        unet = UNet2DConditionModel.from_pretrained(name, subfolder="unet", **options)
+        vae = AutoencoderKL.from_pretrained(name, subfolder="vae", **options)
+        text_encoder = CLIPTextModel.from_pretrained(name, subfolder="text_encoder", **options)
+        tokenizer = CLIPTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
+    except OSError as error:
+        if local:
+            raise BadModel(Path(name), str(error)) from error
+        raise HubUnreachable(name, str(error)) from error
+    except LOAD_ERRORS as error:
+        raise BadModel(Path(name), str(error)) from error
+    widen_input(unet, name)
+    text = text_encoder.config
+    return GenDegPipeline(
+        vae=vae.eval(),
+        text_encoder=text_encoder.eval(),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=ContinuousEulerAncestralScheduler(**LDM_SCHEDULE | {"prediction_type": _prediction(name)}),
+        conditioner=Conditioner(text_dim=text.hidden_size, tokens=text.max_position_embeddings),
+        **PAPER,
+    )
+
+
+def widen_input(unet: UNet2DConditionModel, name: str = "") -> None:
+    """Make the first layer read (noisy, clean) latents: new channels start at zero, and the bias stays.
+
+    A UNet that reads both already (InstructPix2Pix) is left as it is. Raises `BadModel` for any other number.
+    """
+    old, latent = unet.conv_in, unet.config.out_channels
+    if unet.config.in_channels == 2 * latent:
+        return
+    if unet.config.in_channels != latent:
+        reason = f"its UNet reads {unet.config.in_channels} channels; {latent} or {2 * latent} can be trained"
+        raise BadModel(Path(name), reason)
+    wide = nn.Conv2d(2 * latent, old.out_channels, old.kernel_size, old.stride, old.padding, dtype=old.weight.dtype)
+    with torch.no_grad():
+        wide.weight.zero_()
+        wide.weight[:, :latent] = old.weight
+        wide.bias.copy_(old.bias)  # type: ignore[union-attr]
+    unet.conv_in = wide
+    unet.register_to_config(in_channels=2 * latent)
+
+
+def _prediction(name: str) -> str:
+    """What the base's UNet says: epsilon, or what a scheduler beside it tells."""
+    place = Path(name) / "scheduler" / "scheduler_config.json"
+    try:
+        return str(read_json_object(place).get("prediction_type", "epsilon"))
+    except MissingPath:
+        return "epsilon"
