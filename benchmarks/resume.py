@@ -59,7 +59,7 @@ def resume(root: Path, started: float) -> None:
         print(f"{MARKER}: {time.time() - started:.1f} s after the process was started", flush=True)
         os._exit(0)
 
-    Workshop.make_all = make_all  # type: ignore[method-assign, assignment]
+    Workshop.make_all = make_all  # type: ignore[method-assign]
     build(configuration(root))
 
 

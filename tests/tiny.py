@@ -103,7 +103,7 @@ def tiny_stable_diffusion(seed: int = 0) -> GenDegPipeline:
             text_encoder=make_text_encoder(tiny_tokenizer(), SIZES),
             tokenizer=tiny_tokenizer(),
             unet=unet,
-            scheduler=make_scheduler(),
+            scheduler=make_scheduler("v_prediction"),
             conditioner=Conditioner(text_dim=SIZES.text_dim, tokens=SIZES.tokens, soft_bins=False, frequencies=0),
             steps=3,
         )

@@ -62,7 +62,7 @@ def _quantities(pipeline: GenDegPipeline, known: dict[str, Tensor]) -> Iterator[
     yield "context", full.context
     yield "null_context", null.context.expand_as(known["null_context"])
     images = known["clean"].float()
-    clean = CleanLatent(images, encode(pipeline.vae, images), *images.shape[-2:])
+    clean = CleanLatent(images[:1], encode(pipeline.vae, images), *images.shape[-2:])
     yield "latent", clean.latent
     yield "decoded", decode(pipeline.vae, clean.latent)
     both = torch.cat([known["x_t"].float(), clean.latent], dim=1)

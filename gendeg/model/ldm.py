@@ -135,6 +135,7 @@ def convert_structure(path: Path, sizes: dict[str, dict[str, Any]]) -> NAFNet:
 def _check_schedule(path: Path, state: State) -> None:
     ours = ContinuousEulerAncestralScheduler(**LDM_SCHEDULE).alphas_cumprod
     theirs = state.get("alphas_cumprod", ours)
+    assert theirs is not None
     if theirs.shape != ours.shape or not torch.allclose(theirs.float(), ours, rtol=1e-4, atol=1e-6):
         raise BadModel(path, "has another noise schedule than the published one (alphas_cumprod)")
 

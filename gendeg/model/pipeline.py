@@ -43,7 +43,7 @@ class GenDegPipeline(DiffusionPipeline):
 
     With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
     small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
-    With a `strength_gain` above 1 the finished change is scaled, up by that much at most, to the asked mu. Published: 1.
+    With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
 

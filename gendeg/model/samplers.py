@@ -21,7 +21,7 @@ LDM_SCHEDULE: dict[str, Any] = {
     "prediction_type": "epsilon",
     "timestep_spacing": "linspace",
 }
-PAPER = {"steps": 100, "guidance_text": 7.5, "guidance_image": 1.5}
+PAPER: dict[str, Any] = {"steps": 100, "guidance_text": 7.5, "guidance_image": 1.5}
 """How the published model samples (GenDeg, section 4)."""
 
 

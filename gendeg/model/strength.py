@@ -12,9 +12,9 @@ def meet_mu(
 ) -> Float[Tensor, "1 3 h w"]:
     """Signed images → clean + factor · (degraded − clean), clamped; the factor brings mean |change| to `mu`.
 
-    Exact for what is linear in its strength: the gain of low light, the airlight of haze, the opacity of streaks, flakes
-    and drops. The factor lies between `WEAKEST` and `most`; NaN (no mu was asked for) and `most` of 1 change nothing.
-    Clamping may still keep a photo from it: a dark one cannot lose what it does not have.
+    Exact for what is linear in its strength: the gain of low light, the airlight of haze, the opacity of streaks,
+    flakes and drops. The factor lies between `WEAKEST` and `most`; NaN (no mu was asked for) and `most` of 1 change
+    nothing. Clamping may still keep a photo from it: a dark one cannot lose what it does not have.
     """
     change = degraded - clean
     measured = float(change.abs().mean()) / 2  # signed images span 2

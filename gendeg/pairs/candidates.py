@@ -12,7 +12,7 @@ import numpy as np
 
 from gendeg.pairs.manifest import SPLITS
 from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
-from gendeg.primitives.errors import BadImage, BadOption, CannotRead, ImageFault, MissingPath, NoImages
+from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, ImageFault, MissingPath, NoImages
 from gendeg.primitives.files import find_images, output_stems
 from gendeg.primitives.images import encode_image, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mix
@@ -187,8 +187,8 @@ def _from_tar(path: Path, wanted: Wanted) -> Iterator[Candidate]:
     whole = {key: places for key, places in members.items() if wanted.clean in places and wanted.degraded in places}
     if not whole:
         endings = sorted({ending for places in members.values() for ending in places})
-        raise CannotRead(
-            path, f"no sample has both {wanted.clean} and {wanted.degraded}; there are {', '.join(endings)}"
+        raise BadManifest(
+            path, 0, f"no sample has both {wanted.clean} and {wanted.degraded}; there are {', '.join(endings)}"
         )
     for key, places in whole.items():
         yield Candidate(
@@ -210,7 +210,7 @@ def _from_dataset(name: str, wanted: Wanted) -> Iterator[Candidate]:
     for split, rows in opened.items() if isinstance(opened, dict) else [("train", opened)]:
         for column in (wanted.clean, wanted.degraded):
             if not isinstance(rows.features.get(column), datasets.Image):
-                raise CannotRead(name, f"no image column '{column}' among {', '.join(rows.column_names)}")
+                raise BadManifest(name, 0, f"no image column '{column}' among {', '.join(rows.column_names)}")
             rows = rows.cast_column(column, datasets.Image(decode=False))
         known = SPLIT_WORDS.get(split.lower(), split if split in SPLITS else "")
         for number in range(len(rows)):

@@ -15,8 +15,8 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.ingest import ingest
 from gendeg.pairs.manifest import read_manifest
 from gendeg.primitives.errors import (
+    BadManifest,
     BadOption,
-    CannotRead,
     MissingPath,
     NoImages,
     NoPairs,
@@ -46,9 +46,9 @@ def two_folders(root: Path, count: int = 3) -> Path:
     return root
 
 
-def options(root: Path, **changes) -> IngestConfig:
+def options(data: Path, **changes) -> IngestConfig:
     given = {"type": "rain", "degraded": "rainy/{id}_rain.png", "clean": "gt/{id}_clean.png", "progress": False}
-    return IngestConfig(**({"out": root.parent / "out", "root": str(root)} | given | changes))
+    return IngestConfig(**({"out": data.parent / "out", "root": str(data)} | given | changes))
 
 
 def test_two_folders_stay_where_they_are_and_train(tmp_path):
@@ -101,7 +101,7 @@ def test_a_tar(tmp_path):
     made = ingest(options(tmp_path / "pairs.tar", degraded="rain.jpg", clean="gt.png"))
     assert [Path(pair.degraded).suffix for pair in made.pairs] == [".jpg", ".jpg"], "good bytes are stored untouched"
     assert np.array_equal(read_rgb(tmp_path / "out" / made.pairs[1].clean), scene(1))
-    with pytest.raises(CannotRead, match=r"no sample has both snow.png and gt.png; there are gt.png, rain.jpg, txt"):
+    with pytest.raises(BadManifest, match=r"no sample has both gt.png and snow.png; there are gt.png, rain.jpg, txt"):
         ingest(options(tmp_path / "pairs.tar", degraded="snow.png", clean="gt.png", overwrite=True))
 
 
@@ -120,7 +120,7 @@ def test_a_hugging_face_dataset(tmp_path):
         ("train", "a photo"), ("train", "a lake"), ("validation", "a hill")
     ]  # fmt: skip
     assert made.reasons == {"leak": 1}, "the first training photo is a validation photo too"
-    with pytest.raises(CannotRead, match="no image column 'caption' among foggy, gt, caption"):
+    with pytest.raises(BadManifest, match="no image column 'caption' among foggy, gt, caption"):
         ingest(IngestConfig(**{**vars(config), "clean": "caption", "overwrite": True}))
 
 

@@ -10,7 +10,7 @@ def test_table_and_sheet_with_an_image_missing(tmp_path, capsys):
     for number in range(3):
         write_image(photo(24, 32, seed=number), tmp_path / f"c{number}.png", "png")
         write_image(photo(24, 32, seed=number) // 2, tmp_path / f"d{number}.png", "png")
-    (tmp_path / "d2.png").unlink()
+    (tmp_path / "d1.png").unlink()
     rows = [Pair(f"c{n}.png", f"d{n}.png", "rain", "mine", "train", "", 0.1 * (n + 1), 0.05, 32, 24) for n in range(3)]
     write_manifest(tmp_path / "m.jsonl", rows)
     table = show_pairs(tmp_path / "m.jsonl", tmp_path / "sheet.png")
@@ -18,4 +18,4 @@ def test_table_and_sheet_with_an_image_missing(tmp_path, capsys):
     assert head.split()[:3] == ["degradation", "source", "pairs"] and line.split()[:3] == ["rain", "mine", "3"]
     assert line.split()[5] == "0.2000", "the median of mu"
     assert read_rgb(tmp_path / "sheet.png").shape[1] > 32
-    assert "d2.png" in capsys.readouterr().err
+    assert "d1.png" in capsys.readouterr().err
