@@ -104,7 +104,7 @@ def main() -> None:
     options.add_argument("--model", default="", help="bundled or a model folder; default: the stand-in")
     options.add_argument("--samples", type=int, default=480)
     options.add_argument("--size", type=int, default=256)
-    options.add_argument("--batch-size", type=int, default=2)
+    options.add_argument("--batch-size", type=int, default=4)
     options.add_argument("--workers", type=int, default=4)
     options.add_argument("--steps", type=int, default=None)
     options.add_argument("--priors", default="")

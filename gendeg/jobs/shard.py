@@ -6,6 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
+import torch
+
 from gendeg.jobs.halves import CleanHalf, Made, Rules, failure, finish_existing, finish_generated, read_clean
 from gendeg.jobs.sampler import Sampler
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, NOT_FINITE, STRUCTURE_LOST
@@ -48,7 +50,7 @@ class Group:
     halves: list[CleanHalf]
     start: int
     stop: int
-    results: list[Future[Made]] = field(default_factory=list)
+    run: Future[list[Future[Made]]] = field(default_factory=Future)  # of the model; gives those of the threads
 
 
 @dataclass
@@ -76,8 +78,11 @@ class ShardMaker:
         self.sampler, self.attempts, self.told, self.check = sampler, attempts, told, check
         self.pool = ThreadPoolExecutor(max(1, workers), "encode")
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
+        # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
+        self.model = ThreadPoolExecutor(1, "model", torch.set_num_threads, (torch.get_num_threads(),))
 
     def close(self) -> None:
+        self.model.shutdown(cancel_futures=True)
         self.readers.shutdown(cancel_futures=True)
         self.pool.shutdown(cancel_futures=True)
 
@@ -106,11 +111,19 @@ class ShardMaker:
     def _batches(self, work: Work) -> Iterator[Batch]:
         """Settled batches in order. While the model works on one, threads read the next and encode the last."""
         flying: deque[Batch] = deque()
+        try:
+            yield from self._settled(work, flying)
+        finally:
+            for batch in flying:  # interrupted: the model ends with the batch that it is at
+                for group in batch.groups:
+                    group.run.cancel()
+
+    def _settled(self, work: Work, flying: deque[Batch]) -> Iterator[Batch]:
         batches = [list(rows) for _, rows in groupby(work.rows, key=lambda row: row.batch)]
         for done, batch in enumerate(self._read(work, batches)):
             self.check(1 - done / len(batches))
             for group in batch.groups:
-                self._launch(group, group.start)
+                group.run = self.model.submit(self._launch, group, group.start)
             flying.append(batch)
             if len(flying) > BEHIND:
                 yield self._settle(flying.popleft())
@@ -174,11 +187,11 @@ class ShardMaker:
         stop = self.attempts * (work.rounds - number + 1)
         return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
 
-    def _launch(self, group: Group, attempt: int) -> None:
-        """Through the model in this thread; the images go to the threads."""
+    def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
+        """Through the model, in its thread; the images go to the threads."""
         images = self.sampler.run(group.samples, [half.image for half in group.halves], attempt)
         self.told(len(images))
-        group.results = [
+        return [
             self.pool.submit(finish_generated, self.rules, row, half, image, attempt, self.sampler.corrects(row))
             for row, half, image in zip(group.samples, group.halves, images, strict=True)
         ]
@@ -188,8 +201,8 @@ class ShardMaker:
         for group in batch.groups:
             for attempt in range(group.start, group.stop):
                 if attempt > group.start:
-                    self._launch(group, attempt)
-                results = [future.result() for future in group.results]
+                    group.run = self.model.submit(self._launch, group, attempt)
+                results = [future.result() for future in group.run.result()]
                 batch.made |= {row.key: made for row, made in zip(group.samples, results, strict=True)}
                 again = [i for i, made in enumerate(results) if isinstance(made, Failure)]
                 if not again:
