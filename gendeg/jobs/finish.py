@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import tomllib
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import fields
@@ -15,8 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gendeg import __version__
+from gendeg.pairs.sources import load_sources
 from gendeg.primitives.errors import DamagedDataset, IncompleteDataset, OutputNotWritable
-from gendeg.primitives.files import atomic_write, data_root, fsync_folder, sha256_of
+from gendeg.primitives.files import atomic_write, fsync_folder, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
@@ -160,10 +160,9 @@ def _included(table: pa.Table) -> list[IncludedSource]:
 
 
 def _known_source(name: str) -> tuple[str, str]:
-    for path in sorted((data_root("manifests") / "sources").glob("*.toml")):
-        row = tomllib.loads(path.read_text(encoding="utf-8"))
-        if name in (path.stem, row.get("name")):
-            return str(row.get("licence", "not known")), str(row.get("homepage", ""))
+    for stem, source in load_sources().items():
+        if name in (stem, source.name):
+            return source.licence, source.homepage
     return "not known to gendeg: ask whoever you have the pairs from", ""
 
 

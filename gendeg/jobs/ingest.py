@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.plan_photos import parse_split, split_of
@@ -21,6 +24,7 @@ from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.prompts import words
 
+U8Image = UInt8[np.ndarray, "h w 3"]
 SIZE_MISMATCH, IDENTICAL, MISALIGNED, LEAK, NO_CLEAN = "size_mismatch", "identical", "misaligned", "leak", "no_clean"
 HELD_OUT = ("test", "validation", "train")
 """A clean photo that appears in several splits stays in the first of these."""
@@ -92,8 +96,8 @@ def check(config: IngestConfig, shares: dict[str, float], candidate: Candidate) 
     if shift.peak >= SURE and shift.length > config.longest_shift:
         return _failure(candidate.name, MISALIGNED, f"{candidate.name}: shifted by {shift.length:.0f} pixels")
     sha256 = sha256_bytes(clean.tobytes())
-    places = [_place(config.out, half, data, candidate) for half, data in
-              (("clean", clean_data), ("degraded", degraded_data))]  # fmt: skip
+    halves = (("clean", clean_data, clean), ("degraded", degraded_data, degraded))
+    places = [_place(config.out, candidate, *half) for half in halves]
     pair = Pair(
         clean=places[0],
         degraded=places[1],
@@ -109,7 +113,7 @@ def check(config: IngestConfig, shares: dict[str, float], candidate: Candidate) 
     return Checked(pair, sha256)
 
 
-def _place(out: Path, half: str, data: bytes, candidate: Candidate) -> str:
+def _place(out: Path, candidate: Candidate, half: str, data: bytes, image: U8Image) -> str:
     """The path that the manifest names: of the file itself, or of the copy that is written here."""
     file = candidate.files[half]
     if file is not None:
@@ -118,7 +122,7 @@ def _place(out: Path, half: str, data: bytes, candidate: Candidate) -> str:
     name = f"{half}/{candidate.stem}.{plain or 'png'}"
     target = out / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data if plain else encode_image(read_rgb(data), "png"))
+    target.write_bytes(data if plain else encode_image(image, "png"))
     return name
 
 

@@ -12,8 +12,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import LDM_SCHEDULE, PAPER, ContinuousEulerAncestralScheduler
-from gendeg.model.weights import LOAD_ERRORS, quiet
-from gendeg.primitives.errors import BadModel, HubUnreachable, MissingPath
+from gendeg.model.weights import loading, may_be_hub_id, quiet
+from gendeg.primitives.errors import BadModel, MissingPath
 from gendeg.primitives.files import read_json_object
 
 
@@ -25,20 +25,14 @@ def load_base(name: str) -> GenDegPipeline:
     """
     quiet()
     local = Path(name).is_dir()
-    if not local and (Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") != 1):
+    if not local and not may_be_hub_id(name):
         raise BadModel(Path(name), "no such model folder")
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": local}
-    try:
+    with loading(name, local):
         unet = UNet2DConditionModel.from_pretrained(name, subfolder="unet", **options)
         vae = AutoencoderKL.from_pretrained(name, subfolder="vae", **options)
         text_encoder = CLIPTextModel.from_pretrained(name, subfolder="text_encoder", **options)
         tokenizer = CLIPTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
-    except OSError as error:
-        if local:
-            raise BadModel(Path(name), str(error)) from error
-        raise HubUnreachable(name, str(error)) from error
-    except LOAD_ERRORS as error:
-        raise BadModel(Path(name), str(error)) from error
     widen_input(unet, name)
     text = text_encoder.config
     return GenDegPipeline(

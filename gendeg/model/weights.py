@@ -1,6 +1,8 @@
 """Loading models: the bundled one, a folder or a hub id; safetensors only."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     if folder.is_dir():
         check_folder(folder)
         pipeline = _load(str(folder), dtype, local=True)
-    elif model == BUNDLED or folder.is_absolute() or model.startswith((".", "~")) or model.count("/") != 1:
+    elif model == BUNDLED or not may_be_hub_id(model):
         raise BadModel(folder, "no such model folder")
     else:
         pipeline = _load(model, dtype, local=False)
@@ -58,17 +60,29 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     return pipeline.to(device)
 
 
-def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
-    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "local_files_only": local}
+def may_be_hub_id(name: str) -> bool:
+    """Whether a name that is no folder here can be one on the hub: user/name, and nothing that looks like a path."""
+    return not Path(name).is_absolute() and not name.startswith((".", "~")) and name.count("/") == 1
+
+
+@contextmanager
+def loading(name: str, local: bool) -> Iterator[None]:
+    """Around calls of `from_pretrained`: whatever they raise becomes `BadModel`, or `HubUnreachable` for a hub id."""
     try:
-        parts = {"text_encoder": _load_text_encoder(Path(name), options)} if local else {}
-        pipeline = GenDegPipeline.from_pretrained(name, **parts, **options)
+        yield
     except OSError as error:
         if local:
             raise BadModel(Path(name), str(error)) from error
         raise HubUnreachable(name, str(error)) from error
     except LOAD_ERRORS as error:
         raise BadModel(Path(name), str(error)) from error
+
+
+def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
+    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "local_files_only": local}
+    with loading(name, local):
+        parts = {"text_encoder": _load_text_encoder(Path(name), options)} if local else {}
+        pipeline = GenDegPipeline.from_pretrained(name, **parts, **options)
     for part, module in pipeline.components.items():
         if isinstance(module, torch.nn.Module):
             _check_whole(Path(name), part, module)

@@ -31,10 +31,11 @@ def find_shift(first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w
     if first.shape != second.shape:
         raise ValueError(f"{first.shape} and {second.shape}: only images of one size can be compared")
     scale = min(1.0, SIDE / max(first.shape[:2]))
-    one, other = (np.fft.rfft2(_edges(image, scale)) for image in (first, second))
+    edges = [_edges(image, scale) for image in (first, second)]
+    one, other = (np.fft.rfft2(image) for image in edges)
     product = one * np.conj(other)
     size = np.abs(product)
-    shape = _edges(first, scale).shape
+    shape = edges[0].shape
     correlation = np.fft.irfft2(np.where(size > 1e-9, product / np.maximum(size, 1e-9), 0), s=shape)
     down, right = (int(i) for i in np.unravel_index(int(correlation.argmax()), shape))
     down, right = (n - whole if n > whole // 2 else n for n, whole in zip((down, right), shape, strict=True))

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from gendeg.pairs.manifest import SPLITS
+from gendeg.pairs.photos import HUB, open_dataset
 from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
 from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, ImageFault, MissingPath, NoImages
 from gendeg.primitives.files import find_images, output_stems
 from gendeg.primitives.images import encode_image, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mix
 
-HUB = "hf:"
 SIDES = ("clean-left", "clean-right")
 
 
@@ -202,21 +202,17 @@ def _from_tar(path: Path, wanted: Wanted) -> Iterator[Candidate]:
 def _from_dataset(name: str, wanted: Wanted) -> Iterator[Candidate]:
     import datasets
 
-    try:
-        saved = [marker for marker in ("dataset_info.json", "dataset_dict.json") if (Path(name) / marker).is_file()]
-        opened = datasets.load_from_disk(name) if saved else datasets.load_dataset(name)
-    except Exception as error:  # the loader raises whatever its formats and the network raise
-        raise CannotRead(name, f"not a dataset that `datasets` can load: {error}") from error
-    for split, rows in opened.items() if isinstance(opened, dict) else [("train", opened)]:
+    for split, rows in open_dataset(name).items():
         for column in (wanted.clean, wanted.degraded):
             if not isinstance(rows.features.get(column), datasets.Image):
                 raise BadManifest(name, 0, f"no image column '{column}' among {', '.join(rows.column_names)}")
             rows = rows.cast_column(column, datasets.Image(decode=False))
         known = SPLIT_WORDS.get(split.lower(), split if split in SPLITS else "")
-        for number in range(len(rows)):
+        captions = rows["caption"] if "caption" in rows.column_names else [""] * len(rows)
+        for number, caption in enumerate(captions):
             yield Candidate(
                 f"{name} {split} row {number}", f"{_stem(split)}-{number:07d}", wanted.degradation, wanted.source,
-                known, _row_reader(name, rows, number, wanted), str(rows[number].get("caption") or ""),
+                known, _row_reader(name, rows, number, wanted), str(caption or ""),
             )  # fmt: skip
 
 

@@ -181,7 +181,7 @@ def _rooted(listed: list[tuple[Found, Photo]]) -> tuple[Input, list[tuple[Found,
 
 
 def _list_dataset(source: Input, argument: str, number: int) -> Iterator[tuple[Found, Photo]]:
-    for split, rows in _open_dataset(source.place).items():
+    for split, rows in _open_photos(source.place).items():
         column = next((name for name in CAPTION_COLUMNS if name in rows.column_names), None)
         captions = rows[column] if column else None
         for row in range(len(rows)):
@@ -262,9 +262,8 @@ def _text(path: Path) -> str:
 # --- Hugging Face datasets ---
 
 
-@cache
-def _open_dataset(place: str) -> dict[str, Any]:
-    """Split → rows with one image column, its pictures left encoded."""
+def open_dataset(place: str) -> dict[str, Any]:
+    """Split → rows, of a folder that save_to_disk wrote or a dataset's name. Raises `CannotRead`."""
     import datasets
 
     try:
@@ -272,7 +271,13 @@ def _open_dataset(place: str) -> dict[str, Any]:
         opened = datasets.load_from_disk(place) if saved else datasets.load_dataset(place)
     except Exception as error:  # the loader raises whatever its formats and the network raise
         raise CannotRead(place, f"not a dataset that `datasets` can load: {error}") from error
-    splits = dict(opened) if isinstance(opened, dict) else {"train": opened}
+    return dict(opened) if isinstance(opened, dict) else {"train": opened}
+
+
+@cache
+def _open_photos(place: str) -> dict[str, Any]:
+    """Split → rows with one image column, its pictures left encoded."""
+    splits = open_dataset(place)
     return {name: _with_encoded_images(place, rows) for name, rows in splits.items()}
 
 
@@ -286,7 +291,7 @@ def _with_encoded_images(place: str, rows: Any) -> Any:
 
 
 def _read_row(place: str, split: str, row: int) -> bytes:
-    image = _open_dataset(place)[split].select_columns(["__image__"])[row]["__image__"]
+    image = _open_photos(place)[split].select_columns(["__image__"])[row]["__image__"]
     if image and image.get("bytes"):
         return image["bytes"]
     if image and image.get("path") and os.path.isfile(image["path"]):
