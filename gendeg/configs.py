@@ -1,5 +1,6 @@
 """Every knob of every job on one screen: frozen dataclasses and presets, without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,10 @@ class TrainConfig:
     resume: bool = False
     init: str = ""  # a model folder whose weights the run starts from
     cpu: bool = False
-    preset: str = "bundled"  # sizes of networks that start from nothing: bundled, smoke
+    sizes: str = "bundled"  # of networks that start from nothing: bundled, smoke
+    optimizer: str = "adamw"  # adamw8bit keeps its two averages in 8 bits (package bitsandbytes)
+    schedule: str = "cosine"  # of the learning rate after the warm-up: cosine (half of one, to zero), constant
+    tracker: str = "tensorboard"  # or any of accelerate's: wandb, mlflow, trackio ...; none: log.csv only
     compile: bool = False  # torch.compile: needs a C++ compiler; on a CPU it halves the autoencoder's steps only
 
 
@@ -81,7 +85,11 @@ class DiffusionConfig(TrainConfig):
 
     vae: str = ""  # model folder or autoencoder folder that latents are made with
     base: str = ""  # Stable Diffusion 1.5 or its like, folder or hub id, instead of a fresh small model
+    lora_rank: int = 0  # train low-rank changes of the attention's projections instead of all weights; 0: all
     gradient_checkpointing: bool = False  # less memory, a third more time
+    cache_latents: bool = False  # encode all pairs once, to disk, instead of every crop when its turn comes
+    flips: bool = True  # mirror every other crop
+    short_side: int = 0  # pixels that pairs are brought to before they are cut, aspect kept; 0: as they are
     batch_size: int = 32
     learning_rate: float = 4e-4
     statistics_rate: float = 2.0  # learning rate of the two projections, relative (GenDeg, section 4)
@@ -99,16 +107,35 @@ class DiffusionConfig(TrainConfig):
     sample_steps: int = 20
     guidance_text: float = 1.0
     guidance_image: float = 1.0
+    sheet_photos: int = 2  # held-out photos of each degradation on a sheet, and behind the calibration error
+    push_to_hub: str = ""  # user/name that the result is uploaded to
 
 
 @dataclass(frozen=True)
 class StructureConfig(TrainConfig):
     """gendeg train structure"""
 
-    vae: str = ""
+    vae: str = ""  # pairs go through this autoencoder, with some noise on the latents
+    model: str = ""  # or through this model: noised a little, denoised by it in one step, decoded
+    noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to
     learning_rate: float = 1e-3
     gradient_weight: float = 1.0
     latent_jitter: float = 0.2  # noise on the scaled latents, up to this: what the diffusion model may leave
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Which parts make the model, and the numbers it samples with."""
+
+    diffusion: Path
+    structure: Path
+    out: Path
+    steps: int = 20
+    guidance_text: float = 1.0
+    guidance_image: float = 1.0
+    structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop")
+    tile: int = 512
+    strength_gain: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,69 +1,20 @@
 """The recipe that makes a model from clean photos: simulate → three trainings → priors → export."""
 
-import csv
-import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from gendeg.configs import AutoencoderConfig, DiffusionConfig, SimulateConfig, StructureConfig
-from gendeg.jobs.export import ExportConfig, export_model, install_model
+from gendeg.configs import SimulateConfig
+from gendeg.jobs.export import export_model, install_model
 from gendeg.jobs.fit_priors import fit_priors
+from gendeg.jobs.recipe import Recipe, check_recipe, read_recipe
 from gendeg.jobs.simulate import simulate
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.jobs.train_structure import train_structure
-from gendeg.primitives.errors import BadManifest, MissingPath, NoPairs
+from gendeg.primitives.errors import NoPairs
 from gendeg.primitives.files import atomic_write
-
-KINDS: dict[str, type[Any]] = {
-    "simulate": SimulateConfig,
-    "autoencoder": AutoencoderConfig,
-    "diffusion": DiffusionConfig,
-    "structure": StructureConfig,
-    "export": ExportConfig,
-}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The steps' settings, and the folder that all of them write to."""
-
-    path: Path
-    tables: dict[str, dict[str, Any]]
-    out: Path
-
-    @property
-    def manifest(self) -> Path:
-        return self.out / "pairs" / "manifest.jsonl"
-
-    def config(self, step: str, **given: Any) -> Any:
-        """The step's frozen config: the recipe's settings and those given."""
-        return KINDS[step](**{**self.tables.get(step, {}), **given})
-
-
-def read_recipe(path: Path, out: Path) -> Recipe:
-    """Raises `MissingPath`, or `BadManifest` for a file that is not TOML or names an unknown step."""
-    if not path.exists():
-        raise MissingPath(path)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadManifest(path, 0, f"not TOML ({error})") from error
-    odd = sorted(name for name, table in tables.items() if name not in KINDS or not isinstance(table, dict))
-    if odd:
-        raise BadManifest(path, 0, f"unknown step {', '.join(odd)}; known are the tables {', '.join(KINDS)}")
-    return Recipe(path, tables, out)
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """Every setting of every step is one that the step has, said before hours are spent. Raises `BadManifest`."""
-    for step, kind in KINDS.items():
-        known = {field.name for field in fields(kind)}
-        odd = sorted(set(recipe.tables.get(step, {})) - known)
-        if odd:
-            raise BadManifest(recipe.path, 0, f"[{step}] has no setting {', '.join(odd)}")
+from gendeg.training.state import read_log
 
 
 def run_recipe(clean: tuple[Path, ...], path: Path, out: Path, install: bool = False) -> Path:
@@ -129,8 +80,5 @@ def model_card(recipe: Recipe) -> str:
 
 
 def _last(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    with open(path, newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_log(path)
     return rows[-1] if rows else {}

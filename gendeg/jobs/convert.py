@@ -10,9 +10,10 @@ from gendeg.configs import ConvertConfig
 from gendeg.jobs.agreement import Agreement, agreement, read_reference
 from gendeg.model.bundled import Sizes, make_tokenizer
 from gendeg.model.ldm import PUBLISHED, convert_checkpoint, convert_structure, read_sizes
+from gendeg.model.loading import quiet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import PAPER
-from gendeg.model.weights import VOCABULARIES, load_pipeline, quiet
+from gendeg.model.weights import VOCABULARIES, load_pipeline
 from gendeg.primitives.errors import BadModel, BadOption, HubUnreachable, OutputExists, OutputNotWritable
 from gendeg.training.captions import corpus
 

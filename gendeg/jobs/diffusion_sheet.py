@@ -1,13 +1,12 @@
 """The sheet of a diffusion run: held-out photos under every degradation it is trained on, at three intensities."""
 
 import numpy as np
-import torch
 
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.pairs.manifest import Pair
-from gendeg.primitives.images import read_rgb, signed_to_u8, write_image
+from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import torch_generator
 from gendeg.prompts import make_prompt
@@ -18,23 +17,33 @@ from gendeg.training.state import LossLog
 QUANTILES = (0.2, 0.5, 0.85)
 
 
-def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -> None:
-    """Write `sheet-<step>.png` (clean, asked mu and measured mu) and add the mean error of mu to `calibration.csv`."""
+def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -> dict[str, float]:
+    """Write `sheet-<step>.png` (clean, asked mu and made mu) and add a row to `calibration.csv`, which is returned.
+
+    Columns: `mu_error`, the mean of |mu asked − mu made|, and the same for each degradation. What is measured is the
+    model itself, without `strength_gain`.
+    """
     pipeline.set_progress_bar_config(disable=True)
-    pairs = held_out_pairs(config.pairs)
-    rows, errors = [], []
+    pairs, gain = held_out_pairs(config.pairs), pipeline.config.strength_gain
+    pipeline.register_to_config(strength_gain=1.0)
+    rows: list[list[Cell]] = []
+    errors: dict[str, list[float]] = {}
     for index, degradation in enumerate(sorted({placed.pair.degradation for placed in pairs})):
         group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
-        chosen = group[index * 7 % len(group)]
         asked = [group[int(q * (len(group) - 1))].pair for q in QUANTILES]
-        made = _generate(pipeline, chosen, degradation, [pair.intensity for pair in asked], config.seed)
-        clean = read_rgb(chosen.folder / chosen.pair.clean)
-        measured = [measure_intensity(clean, image) for image in made]
-        errors += [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]
-        cells = [Cell(image, _label(pair, m)) for image, pair, m in zip(made, asked, measured, strict=True)]
-        rows.append([Cell(clean, "clean"), *cells])
-    LossLog(config.out / "calibration.csv", step - 1, main=True).add(step=step, mu_error=float(np.mean(errors)))
+        for place in range(min(config.sheet_photos, len(group))):
+            clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
+            measured = [measure_intensity(clean, image) for image in made]
+            found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]
+            errors.setdefault(degradation, []).extend(found)
+            cells = [Cell(image, _label(pair, m)) for image, pair, m in zip(made, asked, measured, strict=True)]
+            rows.append([Cell(clean, "clean"), *cells])
+    pipeline.register_to_config(strength_gain=gain)
+    result = {"mu_error": float(np.mean([error for some in errors.values() for error in some]))}
+    result |= {name: float(np.mean(some)) for name, some in errors.items()}
+    LossLog(config.out / "calibration.csv", step - 1, main=True).add(step=step, **result)
     write_image(draw_sheet(rows), config.out / f"sheet-{step:08d}.png", "png")
+    return result
 
 
 def _label(pair: Pair, measured: Intensity) -> str:
@@ -42,15 +51,15 @@ def _label(pair: Pair, measured: Intensity) -> str:
 
 
 def _generate(
-    pipeline: GenDegPipeline, placed: PlacedPair, degradation: str, asked: list[Intensity], seed: int
-) -> list[np.ndarray]:
-    clean = to_tensor([read_rgb(placed.folder / placed.pair.clean)])
-    count = len(asked)
-    images: torch.Tensor = pipeline(
-        clean,
-        prompts=[make_prompt(placed.pair.caption, parse_mix(degradation))] * count,
-        mu=[a.mu for a in asked],
-        sigma=[a.sigma for a in asked],
-        generators=[torch_generator(seed, i, "sheet") for i in range(count)],
+    pipeline: GenDegPipeline, placed: PlacedPair, asked: list[Pair], config: DiffusionConfig
+) -> tuple[U8Image, list[U8Image]]:
+    """A clean photo, and it under one degradation as strong as each of the pairs that are asked for."""
+    clean = placed.read(config.short_side)[0]
+    made = pipeline(
+        to_tensor([clean]),
+        prompts=[make_prompt(placed.pair.caption, parse_mix(asked[0].degradation))] * len(asked),
+        mu=[pair.mu for pair in asked],
+        sigma=[pair.sigma for pair in asked],
+        generators=[torch_generator(config.seed, i, "sheet") for i in range(len(asked))],
     )
-    return list(signed_to_u8(images.permute(0, 2, 3, 1).cpu().numpy()))
+    return clean, list(signed_to_u8(made.permute(0, 2, 3, 1).cpu().numpy()))

@@ -1,46 +1,26 @@
 """Trained parts → one model folder in half precision, and the bundled model's place in this package."""
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from gendeg.configs import ExportConfig
 from gendeg.model.nafnet import NAFNet
-from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import bundled_folder, load_pipeline
 from gendeg.primitives.files import atomic_write, data_root
-
-
-@dataclass(frozen=True)
-class ExportConfig:
-    """Which parts make the model, and the numbers it samples with."""
-
-    diffusion: Path
-    structure: Path
-    out: Path
-    steps: int = 20
-    guidance_text: float = 1.0
-    guidance_image: float = 1.0
-    structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop")
-    tile: int = 512
-    strength_gain: float = 1.0
 
 
 def export_model(config: ExportConfig, card: str) -> None:
     """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one."""
     trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
-    parts = {name: part for name, part in trained.components.items() if name != "structure"}
-    pipeline = GenDegPipeline(
-        **parts,
+    pipeline = trained.with_parts(
         structure=NAFNet.from_pretrained(config.structure, dtype=torch.float16, use_safetensors=True),
         steps=config.steps,
         guidance_text=config.guidance_text,
         guidance_image=config.guidance_image,
         structure_degradations=list(config.structure_degradations),
         tile=config.tile,
-        residual_gain=trained.config.residual_gain,
         strength_gain=config.strength_gain,
     )
     shutil.rmtree(config.out, ignore_errors=True)

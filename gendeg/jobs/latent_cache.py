@@ -16,11 +16,19 @@ from torch import Tensor
 
 from gendeg.intensity.measure import Intensity
 from gendeg.model.latents import Autoencoder, encode, factor
-from gendeg.primitives.images import read_rgb
+from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import bar
 from gendeg.training.examples import PlacedPair, to_tensor
 
 PART = 256  # pairs in a file: what an interruption costs at most
+
+
+@dataclass(frozen=True)
+class Making:
+    """How pairs become latents: everything beside the pairs and the autoencoder that a cache depends on."""
+
+    short_side: int = 0  # pixels that pairs are brought to; 0: as they are
+    flips: bool = False  # also keep every pair mirrored
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,18 @@ class LatentCache:
         self.folder = folder
         self._files: dict[int, Any] = {}
 
-    def __getitem__(self, index: int) -> LatentPair:
+    def read(self, index: int, mirrored: bool = False) -> LatentPair:
+        """The latents of a pair, or of its mirror image."""
         part = index // PART
         if part not in self._files:
             self._files[part] = safe_open(part_path(self.folder, part), "pt")
         file = self._files[part]
-        return LatentPair(*(file.get_tensor(f"{index}.{name}").float() for name in ("clean", "degraded", "difference")))
+        names = [f"{_name(index, mirrored)}.{part}" for part in ("clean", "degraded", "difference")]
+        return LatentPair(*(file.get_tensor(name).float() for name in names))
+
+
+def _name(index: int, mirrored: bool) -> str:
+    return f"{index}m" if mirrored else f"{index}"
 
 
 def part_path(folder: Path, part: int) -> Path:
@@ -65,40 +79,50 @@ def part_path(folder: Path, part: int) -> Path:
 
 
 @torch.no_grad()
-def make_cache(vae: Autoencoder, pairs: Sequence[PlacedPair], folder: Path, wanted: bool = True) -> LatentCache:
+def make_cache(
+    vae: Autoencoder, pairs: Sequence[PlacedPair], folder: Path, making: Making = Making(), wanted: bool = True
+) -> LatentCache:
     """Encode every pair (cut to a multiple of the latent size) in half precision.
 
-    Files that are there already are kept, so that an interrupted run goes on; other pairs or another autoencoder make a
-    cache of their own.
+    Files that are there already are kept, so that an interrupted run goes on; other pairs, another autoencoder or
+    another making get a cache of their own.
     """
-    cache = LatentCache(folder / f"latents-{_fingerprint(vae, pairs)}")
+    cache = LatentCache(folder / f"latents-{_fingerprint(vae, pairs, making)}")
     cache.folder.mkdir(parents=True, exist_ok=True)
     with bar("latents", total=len(pairs), wanted=wanted) as progress:
         for first in range(0, len(pairs), PART):
             here = range(first, min(first + PART, len(pairs)))
             path = part_path(cache.folder, first // PART)
             if not path.exists():
-                _write_part(vae, pairs, here, path, progress.update)
+                _write_part(vae, pairs, here, path, making, progress.update)
             else:
                 progress.update(len(here))
     return cache
 
 
 def _write_part(
-    vae: Autoencoder, pairs: Sequence[PlacedPair], here: range, path: Path, done: Callable[[], object]
+    vae: Autoencoder,
+    pairs: Sequence[PlacedPair],
+    here: range,
+    path: Path,
+    making: Making,
+    done: Callable[[], object],
 ) -> None:
     tensors: dict[str, Tensor] = {}
     for index in here:
-        tensors |= {f"{index}.{name}": tensor for name, tensor in _encode_pair(vae, pairs[index]).items()}
+        clean, degraded = pairs[index].read(making.short_side)
+        for mirrored in (False, True) if making.flips else (False,):
+            step = -1 if mirrored else 1
+            encoded = _encode_pair(vae, clean[:, ::step], degraded[:, ::step])
+            tensors |= {f"{_name(index, mirrored)}.{name}": tensor for name, tensor in encoded.items()}
         done()
     partial = path.with_suffix(".partial")
     save_file(tensors, partial)
     partial.rename(path)
 
 
-def _encode_pair(vae: Autoencoder, placed: PlacedPair) -> dict[str, Tensor]:
+def _encode_pair(vae: Autoencoder, clean: U8Image, degraded: U8Image) -> dict[str, Tensor]:
     side = factor(vae)
-    clean, degraded = (read_rgb(placed.folder / name) for name in (placed.pair.clean, placed.pair.degraded))
     height, width = (n // side * side for n in clean.shape[:2])
     images = to_tensor([clean[:height, :width], degraded[:height, :width]]).to(vae.device)
     with torch.autocast(vae.device.type, torch.bfloat16):
@@ -109,8 +133,8 @@ def _encode_pair(vae: Autoencoder, placed: PlacedPair) -> dict[str, Tensor]:
     return {"clean": both[0].contiguous(), "degraded": both[1].contiguous(), "difference": averages.half().cpu()}
 
 
-def _fingerprint(vae: Autoencoder, pairs: Sequence[PlacedPair]) -> str:
-    digest = hashlib.sha256()
+def _fingerprint(vae: Autoencoder, pairs: Sequence[PlacedPair], making: Making) -> str:
+    digest = hashlib.sha256(repr(making).encode())
     for placed in pairs:
         digest.update(json.dumps([str(placed.folder), asdict(placed.pair)]).encode())
     for parameter in vae.parameters():

@@ -36,7 +36,7 @@ def train_autoencoder(config: AutoencoderConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged autoencoder as `vae/` below `config.out`."""
     pairs = load_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
-    vae = load_autoencoder(Path(config.init)) if config.init else make_autoencoder(sizes_of(config.preset))
+    vae = load_autoencoder(Path(config.init)) if config.init else make_autoencoder(sizes_of(config.sizes))
     check_side(vae, config.size)
     run = Run(config, RoundTrip(vae))
     batches = run.batches(lambda numbers: to_tensor([_view(pairs, number, config) for number in numbers]))
@@ -48,9 +48,9 @@ def train_autoencoder(config: AutoencoderConfig) -> None:
                 loss = reconstruction_loss(output, image, config.gradient_weight)
                 run.descend(loss + config.latent_weight * latent.square().mean())
 
-    def save() -> None:
-        _set_scale(vae, pairs, config)
-        vae.save_pretrained(config.out / "vae")
+    def save(trained: RoundTrip) -> None:
+        _set_scale(trained.vae, pairs, config)
+        trained.vae.save_pretrained(config.out / "vae")
 
     run.finish(save)
 
@@ -62,19 +62,21 @@ def _view(pairs: list[PlacedPair], number: int, config: AutoencoderConfig) -> U8
     return crop_pair(*both, config.size, generator)[int(generator.uniform() < 0.75)]
 
 
-def _draw_round_trips(vae: Autoencoder, config: AutoencoderConfig, step: int) -> None:
+def _draw_round_trips(vae: Autoencoder, config: AutoencoderConfig, step: int) -> dict[str, float]:
     """Held-out crops and their reconstructions, with PSNR; the mean goes to `psnr.csv`."""
     pairs = held_out_pairs(config.pairs)
     images = to_tensor([_view(pairs, number, config) for number in range(HELD_OUT)]).to(vae.device)
     rebuilt = decode(vae, encode(vae, images)).clamp(-1, 1)
     scores = psnr(rebuilt, images)
-    LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, psnr=float(scores.mean()))
+    measured = {"psnr": float(scores.mean())}
+    LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, **measured)
     arrays = [signed_to_u8(x.permute(0, 2, 3, 1).cpu().numpy()) for x in (images, rebuilt)]
     cells = [
         [Cell(a, "original"), Cell(b, f"{score:.1f} dB")] for a, b, score in zip(*arrays, scores.tolist(), strict=True)
     ]
     rows = [cells[i] + cells[i + 1] + cells[i + 2] + cells[i + 3] for i in range(0, HELD_OUT, 4)]
     write_image(draw_sheet(rows, config.size), config.out / f"sheet-{step:08d}.png", "png")
+    return measured
 
 
 @torch.no_grad()

@@ -1,108 +1,91 @@
-"""Train the UNet, the conditioner and (for the bundled model) the text encoder on cached latents of pairs."""
+"""Train the UNet, the conditioner and (of small models) the text encoder on pairs (GenDeg, CVPR 2025, section 4)."""
 
-from dataclasses import dataclass, fields
+import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-from transformers import CLIPTextModel
+from jaxtyping import Float
+from torch import Tensor
 
 from gendeg.configs import DiffusionConfig
+from gendeg.jobs.denoiser import Denoiser, make_denoiser, parameter_groups, start_pipeline
+from gendeg.jobs.diffusion_batches import Views, crops, encoded, make_batch, windows
 from gendeg.jobs.diffusion_sheet import draw_samples
-from gendeg.jobs.latent_cache import LatentCache, make_cache
-from gendeg.model.base import load_base
-from gendeg.model.bundled import (
-    make_conditioner,
-    make_scheduler,
-    make_text_encoder,
-    make_tokenizer,
-    make_unet,
-    sizes_of,
-)
-from gendeg.model.conditioner import Conditioner
-from gendeg.model.latents import Autoencoder, factor
+from gendeg.jobs.latent_cache import Making, make_cache
+from gendeg.jobs.push_model import push_model
+from gendeg.model.latents import check_side, factor
+from gendeg.model.lora import fuse_lora, save_lora
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.weights import load_autoencoder, load_pipeline
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.rng import for_sample, torch_generator
-from gendeg.training.captions import corpus
-from gendeg.training.conditions import Dropout, make_condition
+from gendeg.primitives.files import atomic_write
+from gendeg.report.model_card import model_card
 from gendeg.training.examples import Deal, PlacedPair, load_pairs, shuffled
 from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
 from gendeg.training.run import Run
-
-
-class Denoiser(nn.Module):
-    """Everything that is trained, in one forward call, which is what distributed wrappers hook into."""
-
-    def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel, conditioner: Conditioner):
-        super().__init__()
-        self.unet, self.text_encoder, self.conditioner = unet, text_encoder, conditioner
-
-    def forward(
-        self,
-        noisy: Float[Tensor, "b c y x"],
-        clean: Float[Tensor, "b c y x"],
-        timestep: Int[Tensor, " b"],
-        tokens: Int[Tensor, "b n"],
-        mu: Float[Tensor, " b"],
-        sigma: Float[Tensor, " b"],
-    ) -> Float[Tensor, "b c y x"]:
-        text = self.text_encoder(tokens)
-        read = self.conditioner(text.last_hidden_state, text.pooler_output, mu, sigma)
-        labels = {} if read.vector is None else {"class_labels": read.vector}
-        both = torch.cat([noisy, clean], dim=1).contiguous(memory_format=torch.channels_last)
-        return self.unet(both, timestep, encoder_hidden_states=read.context, **labels).sample
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One micro batch: what is to be generated, unscaled clean latents (zero where dropped), and the conditions."""
-
-    degraded: Tensor
-    clean: Tensor
-    tokens: Tensor
-    mu: Tensor
-    sigma: Tensor
-    noise: Tensor
-    timestep: Tensor
-
-    def to(self, device: torch.device) -> "Batch":
-        """The same on another device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+from gendeg.training.state import read_log
 
 
 def train_diffusion(config: DiffusionConfig) -> None:
-    """Write checkpoints, `log.csv`, sheets and, at the end, the averaged model as the pipeline folder `model/`."""
+    """Write checkpoints, `log.csv`, `calibration.csv`, sheets, and the averaged model as pipelines.
+
+    `best/` is the model with the smallest calibration error on the way, `model/` the one after the last step. A LoRA
+    run leaves in `lora/` (and `best/`) the little that it has trained, and in `model/` all of it, fused.
+    """
     pairs = load_pairs(config.pairs, "train")
     if config.limit:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
-    _check_sizes(pairs, config.size)
     torch.manual_seed(config.seed)
     pipeline = start_pipeline(config)
-    _check_prediction(config, pipeline.scheduler.config.prediction_type)
-    denoiser = Denoiser(pipeline.unet, pipeline.text_encoder, pipeline.conditioner).train()
-    denoiser.text_encoder.requires_grad_(config.train_text and bool(pipeline.conditioner.vector_dim))
-    if config.gradient_checkpointing:
-        pipeline.unet.enable_gradient_checkpointing()
+    _check(config, pipeline, pairs)
     deal = Deal(pairs, config.seed, config.weights)
-    run = Run(config, denoiser, _groups(denoiser, config))
-    device = run.accelerator.device
-    cache = _shared_cache(run, pipeline.vae.to(device).requires_grad_(False), pairs)
-    alphas, kind = pipeline.scheduler.alphas_cumprod.to(device), pipeline.scheduler.config.prediction_type
-    batches = run.batches(lambda numbers: make_batch(numbers, deal, pairs, cache, pipeline, config))
-    for _ in run.steps("diffusion", lambda step: draw_samples(pipeline, config, step)):
+    denoiser = make_denoiser(pipeline, config)
+    run = Run(config, denoiser, parameter_groups(denoiser, config))
+    device, kind = run.accelerator.device, pipeline.scheduler.config.prediction_type
+    alphas = pipeline.scheduler.alphas_cumprod.to(device)
+    pipeline.vae.to(device).requires_grad_(False)
+    views = _views(run, pipeline, pairs, config)
+    batches = run.batches(lambda numbers: make_batch(numbers, deal, pairs, views, pipeline, config))
+    for _ in run.steps("diffusion", lambda step: _validate(pipeline, config, step)):
         for _ in range(config.accumulate):
-            b = next(batches).to(device)
+            b = encoded(next(batches).to(device), pipeline, config.cache_latents, config.precision != "no")
             kept = alphas[b.timestep]
             with run.accumulate():
                 noisy = noised(b.degraded, b.noise, kept)
                 said = run.model(noisy, b.clean, b.timestep, b.tokens, b.mu, b.sigma)
                 error = (said - target_of(kind, b.degraded, b.noise, kept)).square().mean(dim=(1, 2, 3))
                 run.descend((error * _weight(kind, kept, config)).mean())
-    run.finish(lambda: pipeline.save_pretrained(config.out / "model"))
+    run.finish(lambda trained: _save(pipeline, trained, config, pairs))
+    if config.push_to_hub and run.main:
+        push_model(config.out / "model", config.push_to_hub)
+
+
+def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[PlacedPair]) -> None:
+    """Raises `BadOption` for what the model that the run starts from cannot do, before a folder is made."""
+    kind = pipeline.scheduler.config.prediction_type
+    if config.prediction and config.prediction != kind:
+        raise BadOption("--prediction", f"this model says {kind}; only a new one can say {config.prediction}")
+    check_side(pipeline.vae, config.size)
+    if config.short_side and config.short_side < config.size:
+        raise BadOption("--short-side", f"must be at least --size {config.size}, got {config.short_side}")
+    small = [placed.pair for placed in pairs if min(placed.pair.width, placed.pair.height) < config.size]
+    if small and not config.short_side:
+        first = f"{small[0].degraded} of {small[0].width} x {small[0].height}"
+        reason = f"{len(small)} pairs are smaller than {config.size} pixels, for example {first}"
+        raise BadOption("--size", f"{reason}; --short-side {config.size} would enlarge them")
+
+
+def _views(run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
+    """Crops of the images, or windows of latents that the main process of each machine makes and the others read."""
+    if not config.cache_latents:
+        return crops(pairs, config)
+    if config.compile:
+        pipeline.vae.encoder.compile()
+    making = Making(config.short_side, config.flips)
+    with run.accelerator.local_main_process_first():
+        cache = make_cache(pipeline.vae, pairs, config.out, making, wanted=run.main)
+    return windows(cache, config.size // factor(pipeline.vae), config)
 
 
 def _weight(kind: str, kept: Float[Tensor, " b"], config: DiffusionConfig) -> Float[Tensor, " b"]:
@@ -112,108 +95,41 @@ def _weight(kind: str, kept: Float[Tensor, " b"], config: DiffusionConfig) -> Fl
     return min_snr_weight(kind, kept, config.min_snr_gamma)
 
 
-def _check_prediction(config: DiffusionConfig, kind: str) -> None:
-    """Raises `BadOption` when the model that the run starts from says something else than what is asked for."""
-    if config.prediction and config.prediction != kind:
-        raise BadOption("--prediction", f"this model says {kind}; only a new one can say {config.prediction}")
+def _validate(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -> dict[str, float]:
+    """Draw the sheet, and keep the model as `best/` when its calibration error is the smallest of the run."""
+    earlier = [float(row["mu_error"]) for row in read_log(config.out / "calibration.csv") if int(row["step"]) < step]
+    measured = draw_samples(pipeline, config, step)
+    if measured["mu_error"] < min(earlier, default=float("inf")):
+        save = (lambda folder: _save_lora(pipeline, folder, config)) if config.lora_rank else pipeline.save_pretrained
+        _replace(config.out / "best", save)
+    return {f"calibration/{name}": value for name, value in measured.items()}
 
 
-def _check_sizes(pairs: list[PlacedPair], size: int) -> None:
-    """Raises `BadOption` when windows of `size` pixels do not fit into every pair."""
-    small = [placed.pair for placed in pairs if min(placed.pair.width, placed.pair.height) < size]
-    if small:
-        first = f"{small[0].degraded} of {small[0].width} x {small[0].height}"
-        raise BadOption("--size", f"{len(small)} pairs are smaller than {size} pixels, for example {first}")
+def _save(pipeline: GenDegPipeline, trained: Denoiser, config: DiffusionConfig, pairs: list[PlacedPair]) -> None:
+    done = pipeline.with_parts(
+        unet=trained.unet, text_encoder=trained.text_encoder, conditioner=trained.conditioner
+    )  # fmt: skip
+    if config.lora_rank:
+        _replace(config.out / "lora", lambda folder: _save_lora(done, folder, config))
+        fuse_lora(done.unet)
+    _replace(config.out / "model", done.save_pretrained)
+    counts = Counter((placed.pair.degradation, placed.pair.source) for placed in pairs)
+    rows = read_log(config.out / "calibration.csv")
+    error = float(rows[-1]["mu_error"]) if rows else None
+    card = model_card(config.init or config.base, counts, config, error)
+    atomic_write(config.out / "model" / "README.md", card)
 
 
-def _shared_cache(run: Run, vae: Autoencoder, pairs: list[PlacedPair]) -> LatentCache:
-    """The latents of all pairs, made by the main process of each machine and read by the others."""
-    if run.config.compile:
-        vae.encoder.compile()
-    with run.accelerator.local_main_process_first():
-        return make_cache(vae, pairs, run.config.out, wanted=run.main)
+def _save_lora(pipeline: GenDegPipeline, folder: Path, config: DiffusionConfig) -> None:
+    save_lora(pipeline, folder, config.init or config.base, "init" if config.init else "base")
 
 
-def start_pipeline(config: DiffusionConfig) -> GenDegPipeline:
-    """What the run goes on with, a base to fine-tune, or fresh weights. Raises `BadModel`, `HubUnreachable`."""
-    if config.init:
-        return load_pipeline(config.init)
-    return load_base(config.base) if config.base else new_pipeline(config)
-
-
-def new_pipeline(config: DiffusionConfig) -> GenDegPipeline:
-    """Fresh weights at the sizes of the preset around a trained autoencoder."""
-    sizes = sizes_of(config.preset)
-    tokenizer = make_tokenizer(corpus(), sizes)
-    conditioner = make_conditioner(sizes)
-    return GenDegPipeline(
-        vae=load_autoencoder(Path(config.vae)),
-        text_encoder=make_text_encoder(tokenizer, sizes),
-        tokenizer=tokenizer,
-        unet=make_unet(conditioner, sizes),
-        scheduler=make_scheduler(config.prediction or "sample"),
-        conditioner=conditioner,
-        steps=config.sample_steps,
-        guidance_text=config.guidance_text,
-        guidance_image=config.guidance_image,
-        residual_gain=config.residual_gain,
-    )
-
-
-def make_batch(
-    numbers: list[int],
-    deal: Deal,
-    pairs: list[PlacedPair],
-    cache: LatentCache,
-    pipeline: GenDegPipeline,
-    config: DiffusionConfig,
-) -> Batch:
-    """The examples of these numbers of the run's stream; depends on the seed and the numbers only."""
-    side = config.size // factor(pipeline.vae)
-    dropout = Dropout(config.drop_text, config.drop_image, config.drop_both)
-    windows, conditions, noise = [], [], []
-    for number in numbers:
-        index = deal(number)
-        window = cache[index].window(side, for_sample(config.seed, number, "crop"))
-        pair = pairs[index].pair
-        conditions.append(
-            make_condition(
-                pair.degradation, pair.caption, window.intensity, dropout, config.caption_mix, config.seed, number
-            )
-        )
-        windows.append(window)
-        noise.append(torch.randn(window.degraded.shape, generator=torch_generator(config.seed, number, "noise")))
-    tokens = pipeline.tokenizer(
-        [c.prompt for c in conditions],
-        padding="max_length",
-        truncation=True,
-        max_length=pipeline.text_encoder.config.max_position_embeddings,
-        return_tensors="pt",
-    )
-    return Batch(
-        degraded=torch.stack([pipeline.to_generated(w.degraded, w.clean) for w in windows]),
-        clean=torch.stack([w.clean * c.keep_image for w, c in zip(windows, conditions, strict=True)]),
-        tokens=tokens.input_ids,
-        mu=torch.tensor([c.mu for c in conditions]),
-        sigma=torch.tensor([c.sigma for c in conditions]),
-        noise=torch.stack(noise),
-        timestep=_timesteps(numbers, config, pipeline.scheduler.config.num_train_timesteps),
-    )
-
-
-def _timesteps(numbers: list[int], config: DiffusionConfig, count: int) -> Tensor:
-    """Uniform over all timesteps and evenly spread within a batch, which lowers the variance of the loss."""
-    spread = [
-        (for_sample(config.seed, n // config.batch_size, "timestep").uniform() + n / config.batch_size) % 1.0
-        for n in numbers
-    ]
-    return torch.tensor([min(int(u * count), count - 1) for u in spread])
-
-
-def _groups(denoiser: Denoiser, config: DiffusionConfig) -> list[dict[str, object]]:
-    """Two learning rates: the statistics' projections learn faster (GenDeg, section 4)."""
-    projections = list(denoiser.conditioner.parameters())
-    known = {id(p) for p in projections}
-    rest = [p for p in denoiser.parameters() if id(p) not in known and p.requires_grad]
-    fast = config.learning_rate * config.statistics_rate
-    return [{"params": rest}, {"params": projections, "lr": fast}]
+def _replace(folder: Path, write: Callable[[Path], object]) -> None:
+    """Write a folder under another name first, so that under its own it is always whole."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    write(partial)
+    for weights in partial.rglob("*.safetensors"):
+        weights.chmod(0o644)  # they are written for their owner only
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)

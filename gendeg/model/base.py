@@ -7,12 +7,12 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
 from gendeg.model.conditioner import Conditioner
+from gendeg.model.loading import check_component, check_whole, load_text_encoder, loading, may_be_hub_id, quiet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import LDM_SCHEDULE, PAPER, ContinuousEulerAncestralScheduler
-from gendeg.model.weights import loading, may_be_hub_id, quiet
 from gendeg.primitives.errors import BadModel, MissingPath
 from gendeg.primitives.files import read_json_object
 
@@ -27,12 +27,16 @@ def load_base(name: str) -> GenDegPipeline:
     local = Path(name).is_dir()
     if not local and not may_be_hub_id(name):
         raise BadModel(Path(name), "no such model folder")
+    for part in ("unet", "vae", "text_encoder") if local else ():
+        check_component(Path(name) / part, weights=True)
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": local}
     with loading(name, local):
         unet = UNet2DConditionModel.from_pretrained(name, subfolder="unet", **options)
         vae = AutoencoderKL.from_pretrained(name, subfolder="vae", **options)
-        text_encoder = CLIPTextModel.from_pretrained(name, subfolder="text_encoder", **options)
+        text_encoder = load_text_encoder(name, options)
         tokenizer = CLIPTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
+    check_whole(Path(name), "unet", unet)
+    check_whole(Path(name), "vae", vae)
     widen_input(unet, name)
     text = text_encoder.config
     return GenDegPipeline(

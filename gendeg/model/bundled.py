@@ -57,14 +57,14 @@ SMOKE = Sizes(
     structure_middle=1,
     structure_decoder=(1, 1),
 )
-PRESETS = {"bundled": Sizes(), "smoke": SMOKE}
+SIZES = {"bundled": Sizes(), "smoke": SMOKE}
 
 
-def sizes_of(preset: str) -> Sizes:
+def sizes_of(name: str) -> Sizes:
     """The sizes of that name. Raises `BadOption` for another one."""
-    if preset not in PRESETS:
-        raise BadOption("--preset", f"'{preset}' is none of {', '.join(PRESETS)}")
-    return PRESETS[preset]
+    if name not in SIZES:
+        raise BadOption("--sizes", f"'{name}' is none of {', '.join(SIZES)}")
+    return SIZES[name]
 
 
 def make_autoencoder(sizes: Sizes = Sizes()) -> AutoencoderDC:

@@ -87,6 +87,11 @@ class GenDegPipeline(DiffusionPipeline):
             strength_gain=strength_gain,
         )
 
+    def with_parts(self, **changed: Any) -> "GenDegPipeline":
+        """The same with other components or numbers, by name."""
+        kept = {name: self.config[name] for name in inspect.signature(type(self)).parameters if name in self.config}
+        return GenDegPipeline(**{**kept, **self.components, **changed})
+
     @property
     def multiple(self) -> int:
         """Image sides are padded to this many pixels: one latent times the UNet's own halvings."""

@@ -1,8 +1,6 @@
 """Loading models: the bundled one, a folder or a hub id; safetensors only."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +8,28 @@ import torch
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
-from diffusers.utils import logging
-from safetensors import SafetensorError
-from transformers import CLIPTextModel
-from transformers.utils.logging import disable_progress_bar
 
+from gendeg.model.base import load_base
 from gendeg.model.latents import Autoencoder
+from gendeg.model.loading import (
+    LOAD_ERRORS,
+    check_component,
+    check_whole,
+    load_text_encoder,
+    loading,
+    may_be_hub_id,
+    quiet,
+)
+from gendeg.model.lora import LORA, put_lora
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.primitives.errors import BadModel, HubUnreachable
+from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
 
 BUNDLED = "bundled"
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 OPTIONAL = ("structure",)
 REQUIRED = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "conditioner")
 VOCABULARIES = ("tokenizer.json", "vocab.json")
-LOAD_ERRORS = (ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
 AUTOENCODERS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, AutoencoderTiny)}
 
 
@@ -35,21 +38,17 @@ def bundled_folder() -> Path:
     return Path(__file__).resolve().parent.parent / "weights" / "bundled"
 
 
-def quiet() -> None:
-    """No bars of diffusers and transformers: loading and saving take a moment only."""
-    logging.disable_progress_bar()
-    disable_progress_bar()
-
-
 def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> GenDegPipeline:
-    """`bundled`, a folder or a hub id → the pipeline on `device`, ready to sample.
+    """`bundled`, a folder (of a model, or of a LoRA run) or a hub id → the pipeline on `device`, ready to sample.
 
     Raises `BadModel` for a folder that lacks a component or holds pickles only, `HubUnreachable` when a hub id
     cannot be fetched.
     """
     quiet()
     folder = bundled_folder() if model == BUNDLED else Path(model)
-    if folder.is_dir():
+    if (folder / LORA).is_file():
+        pipeline = _load_lora(folder, dtype)
+    elif folder.is_dir():
         check_folder(folder)
         pipeline = _load(str(folder), dtype, local=True)
     elif model == BUNDLED or not may_be_hub_id(model):
@@ -60,48 +59,26 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     return pipeline.to(device)
 
 
-def may_be_hub_id(name: str) -> bool:
-    """Whether a name that is no folder here can be one on the hub: user/name, and nothing that looks like a path."""
-    return not Path(name).is_absolute() and not name.startswith((".", "~")) and name.count("/") == 1
-
-
-@contextmanager
-def loading(name: str, local: bool) -> Iterator[None]:
-    """Around calls of `from_pretrained`: whatever they raise becomes `BadModel`, or `HubUnreachable` for a hub id."""
-    try:
-        yield
-    except OSError as error:
-        if local:
-            raise BadModel(Path(name), str(error)) from error
-        raise HubUnreachable(name, str(error)) from error
-    except LOAD_ERRORS as error:
-        raise BadModel(Path(name), str(error)) from error
-
-
 def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "local_files_only": local}
     with loading(name, local):
-        parts = {"text_encoder": _load_text_encoder(Path(name), options)} if local else {}
+        parts = {"text_encoder": load_text_encoder(name, options)} if local else {}
         pipeline = GenDegPipeline.from_pretrained(name, **parts, **options)
     for part, module in pipeline.components.items():
         if isinstance(module, torch.nn.Module):
-            _check_whole(Path(name), part, module)
+            check_whole(Path(name), part, module)
     return pipeline
 
 
-def _load_text_encoder(folder: Path, options: dict[str, Any]) -> CLIPTextModel:
-    """By itself, for the pipeline's loader would fill missing weights with random numbers. Raises `BadModel`."""
-    encoder, info = CLIPTextModel.from_pretrained(folder / "text_encoder", output_loading_info=True, **options)
-    if info["missing_keys"]:
-        raise BadModel(folder, f"text_encoder lacks weights, for example {min(info['missing_keys'])}")
-    return encoder
-
-
-def _check_whole(folder: Path, part: str, module: torch.nn.Module) -> None:
-    """Raises `BadModel` when a weight was not in the files: diffusers leaves it on the meta device."""
-    missing = [name for name, tensor in module.state_dict().items() if tensor.is_meta]
-    if missing:
-        raise BadModel(folder, f"{part} lacks weights, for example {missing[0]}")
+def _load_lora(folder: Path, dtype: torch.dtype) -> GenDegPipeline:
+    """The model that a LoRA folder names, with its changes. Raises `BadModel`, `HubUnreachable`."""
+    named = read_json_object(folder / LORA)
+    kind, base = named.get("kind"), str(named.get("base"))
+    if kind not in ("init", "base"):
+        raise BadModel(folder, f"its {LORA} must say kind init or base")
+    pipeline = load_pipeline(base, dtype=dtype) if kind == "init" else load_base(base).to(dtype=dtype)
+    put_lora(pipeline, folder)
+    return pipeline
 
 
 def check_folder(folder: Path) -> None:
@@ -119,20 +96,6 @@ def check_folder(folder: Path) -> None:
         check_component(folder / name, weights=name not in ("tokenizer", "scheduler"))
     if not any((folder / "tokenizer" / name).is_file() for name in VOCABULARIES):
         raise BadModel(folder, f"its tokenizer has neither {' nor '.join(VOCABULARIES)}")
-
-
-def check_component(folder: Path, weights: bool) -> None:
-    """Raises `BadModel` when a component's folder, or its safetensors, is missing."""
-    if not folder.is_dir() or not any(folder.iterdir()):
-        raise BadModel(folder.parent, f"its component {folder.name} is missing")
-    if weights and not list(folder.glob("*.safetensors")):
-        pickles = [path.name for path in folder.iterdir() if path.suffix in PICKLES]
-        reason = (
-            f"{folder.name} holds only {', '.join(pickles)}: pickles are refused, save as safetensors"
-            if pickles
-            else (f"{folder.name} holds no safetensors file")
-        )
-        raise BadModel(folder.parent, reason)
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
@@ -157,7 +120,7 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
         module = kinds[name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
     except (OSError, *LOAD_ERRORS) as error:
         raise BadModel(folder, str(error)) from error
-    _check_whole(folder, part, module)
+    check_whole(folder, part, module)
     return module.eval()
 
 

@@ -30,9 +30,10 @@ class PlacedPair:
     pair: Pair
     folder: Path
 
-    def read(self) -> tuple[U8Image, U8Image]:
-        """(clean, degraded). Raises `BadImage`."""
-        return read_rgb(self.folder / self.pair.clean), read_rgb(self.folder / self.pair.degraded)
+    def read(self, short_side: int = 0) -> tuple[U8Image, U8Image]:
+        """(clean, degraded), brought to that short side in pixels, if any. Raises `BadImage`."""
+        both = read_rgb(self.folder / self.pair.clean), read_rgb(self.folder / self.pair.degraded)
+        return (resize_short_side(both[0], short_side), resize_short_side(both[1], short_side)) if short_side else both
 
 
 def load_pairs(manifests: Sequence[Path], split: str) -> list[PlacedPair]:
@@ -117,7 +118,9 @@ def prefetch(make: Callable[[int], Item], steps: Sequence[int], threads: int) ->
             yield done
 
 
-def crop_pair(clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator) -> tuple[Crop, Crop]:
+def crop_pair(
+    clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator, flips: bool = True
+) -> tuple[Crop, Crop]:
     """One random square of both, mirrored half of the time; images smaller than the square are enlarged first.
 
     Raises `ValueError` when the two differ in size.
@@ -128,7 +131,7 @@ def crop_pair(clean: U8Image, degraded: U8Image, size: int, generator: np.random
         clean, degraded = resize_short_side(clean, size), resize_short_side(degraded, size)
     height, width = clean.shape[:2]
     top, left = int(generator.integers(height - size + 1)), int(generator.integers(width - size + 1))
-    step = -1 if generator.uniform() < 0.5 else 1
+    step = -1 if flips and generator.uniform() < 0.5 else 1
     window = slice(top, top + size), slice(left, left + size)
     return clean[window][:, ::step], degraded[window][:, ::step]
 

@@ -43,6 +43,18 @@ def target_of(prediction_type: str, latent: Image, noise: Image, alphas_cumprod:
     raise ValueError(f"unknown prediction type '{prediction_type}'")
 
 
+def generated_of(prediction_type: str, said: Image, noisy: Image, alphas_cumprod: Float[Tensor, " b"]) -> Image:
+    """x_0 from what the UNet says of x_t: the inverse of `target_of`."""
+    kept = alphas_cumprod[:, None, None, None]
+    if prediction_type == "epsilon":
+        return (noisy - (1 - kept).sqrt() * said) / kept.sqrt()
+    if prediction_type == "sample":
+        return said
+    if prediction_type == "v_prediction":
+        return kept.sqrt() * noisy - (1 - kept).sqrt() * said
+    raise ValueError(f"unknown prediction type '{prediction_type}'")
+
+
 def min_snr_weight(prediction_type: str, alphas_cumprod: Float[Tensor, " b"], gamma: float) -> Float[Tensor, " b"]:
     """Weight of each example's squared error (Hang et al., Min-SNR, ICCV 2023); gamma 0 weighs all alike."""
     if gamma <= 0:

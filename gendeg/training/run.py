@@ -1,16 +1,26 @@
 """One training run: what the three loops share around their own few lines (state, schedule, averages, log, sheets)."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
+from accelerate.utils import DistributedType
 from torch import nn
 
 from gendeg.configs import TrainConfig
 from gendeg.primitives.progress import bar
 from gendeg.training.examples import example_numbers, prefetch
-from gendeg.training.state import Checkpoints, LossLog, learning_rate_factor, make_ema, set_learning_rate, start
+from gendeg.training.state import (
+    Checkpoints,
+    LossLog,
+    learning_rate_factor,
+    make_ema,
+    make_optimizer,
+    set_learning_rate,
+    start,
+)
 
 Item = TypeVar("Item")
 
@@ -23,25 +33,32 @@ class Run:
 
     def __init__(self, config: TrainConfig, module: nn.Module, groups: list[dict[str, Any]] | None = None):
         self.config, self.module = config, module
+        learning_rate_factor(0, config.warmup, config.steps, config.schedule)  # refused before a folder is made
+        optimizer = make_optimizer(config, groups or [{"params": list(module.parameters())}])
         self.accelerator = start(config)
-        parameters = groups or [{"params": list(module.parameters())}]
-        optimizer = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=config.weight_decay)
-        self.ema = make_ema([module], config.ema_decay)
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._skeleton = _skeleton(module)
         self.model, self.optimizer = self.accelerator.prepare(module, optimizer)
         if config.compile:
             self.model.compile()
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.ema = make_ema(self.trained, config.ema_decay)
         self.ema.to(self.accelerator.device)
         self.accelerator.register_for_checkpointing(self.ema)
         self.checkpoints = Checkpoints(self.accelerator, config)
         self.done = self.checkpoints.restore()
         self.log = LossLog(config.out / "log.csv", self.done, self.main)
-        self._loss = 0.0
+        self._loss = torch.zeros((), device=self.accelerator.device)
 
     @property
     def main(self) -> bool:
         """Whether this process writes logs, sheets and results."""
         return self.accelerator.is_main_process
+
+    @property
+    def sharded(self) -> bool:
+        """Whether no process holds all weights (FSDP, DeepSpeed): then there are no sheets on the way."""
+        return self.accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
     def batches(self, make: Callable[[list[int]], Item]) -> Iterator[Item]:
         """`make(numbers)` for every micro step that is left, prepared ahead; the numbers are this process's share."""
@@ -53,21 +70,27 @@ class Run:
         micros = range(self.done * self.config.accumulate, self.config.steps * self.config.accumulate)
         return prefetch(at, micros, self.config.workers)
 
-    def steps(self, what: str, draw: Callable[[int], None]) -> Iterator[int]:
-        """The optimiser steps that are left; `draw(step)` makes a sheet, with the averaged weights in place."""
+    def steps(self, what: str, draw: Callable[[int], dict[str, float]]) -> Iterator[int]:
+        """The optimiser steps that are left; `draw(step)` makes a sheet, with the averaged weights in place.
+
+        What `draw` measures goes to the tracker.
+        """
         config = self.config
         with bar(what, total=config.steps, wanted=self.main) as progress:
             progress.update(self.done)
             for step in range(self.done + 1, config.steps + 1):
-                set_learning_rate(self.optimizer, learning_rate_factor(step - 1, config.warmup, config.steps))
-                self._loss = 0.0
+                factor = learning_rate_factor(step - 1, config.warmup, config.steps, config.schedule)
+                set_learning_rate(self.optimizer, factor)
+                self._loss.zero_()
                 yield step
-                self.ema.step(self.module.parameters())
+                self.ema.step(self.trained)
                 progress.update()
-                progress.set_postfix(loss=f"{self._loss:.4f}")
                 last = step == config.steps
                 if last or step % config.log_every == 0:
-                    self.log.add(step=step, loss=self._loss, learning_rate=self.optimizer.param_groups[0]["lr"])
+                    loss, rate = self._mean_loss(), self.optimizer.param_groups[0]["lr"]
+                    progress.set_postfix(loss=f"{loss:.4f}")
+                    self.log.add(step=step, loss=loss, learning_rate=rate)
+                    self.accelerator.log({"loss": loss, "learning_rate": rate}, step=step)
                 if last or step % config.checkpoint_every == 0:
                     self.checkpoints.save(step)
                 if last or step % config.sheet_every == 0:
@@ -81,26 +104,40 @@ class Run:
         """Backward, clip, step: the optimiser moves at the last micro step only."""
         self.accelerator.backward(loss)
         if self.accelerator.sync_gradients:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+            self.accelerator.clip_grad_norm_(self.trained, self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self._loss += loss.item() / self.config.accumulate
+        self._loss += loss.detach() / self.config.accumulate
 
-    def finish(self, save: Callable[[], None]) -> None:
-        """Put the averaged weights in place for good, and save the result from the main process."""
-        self.ema.copy_to(self.module.parameters())
-        self.module.eval()
+    def finish(self, save: Callable[[Any], None]) -> None:
+        """Gather the averaged weights from all processes; the main one calls `save` with the whole module."""
+        self.ema.copy_to(self.trained)
+        state = self.accelerator.get_state_dict(self.model)  # all processes take part
         if self.main:
-            save()
+            self._skeleton.load_state_dict(state, assign=True)
+            save(self._skeleton.eval())
+        for tracker in self.accelerator.trackers:
+            tracker.finish()
         self.accelerator.wait_for_everyone()
+
+    def _mean_loss(self) -> float:
+        """Of this step, over the processes."""
+        mean: torch.Tensor = self.accelerator.reduce(self._loss.clone(), "mean")
+        return mean.item()
 
     @torch.no_grad()
-    def _draw(self, draw: Callable[[int], None], step: int) -> None:
-        if self.main:
-            self.ema.store(self.module.parameters())
-            self.ema.copy_to(self.module.parameters())
+    def _draw(self, draw: Callable[[int], dict[str, float]], step: int) -> None:
+        if self.main and not self.sharded:
+            self.ema.store(self.trained)
+            self.ema.copy_to(self.trained)
             self.module.eval()
-            draw(step)
+            self.accelerator.log(draw(step), step=step)
             self.module.train()
-            self.ema.restore(self.module.parameters())
+            self.ema.restore(self.trained)
         self.accelerator.wait_for_everyone()
+
+
+def _skeleton(module: nn.Module) -> nn.Module:
+    """A copy without weights, which whole ones can be put into however the module itself is cut up meanwhile."""
+    empty = {id(p): nn.Parameter(p.detach().to("meta"), p.requires_grad) for p in module.parameters()}
+    return copy.deepcopy(module, empty)

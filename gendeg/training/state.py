@@ -13,11 +13,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate.tracking import get_available_trackers
 from diffusers.training_utils import EMAModel
 from torch import nn
 
 from gendeg.configs import TrainConfig
-from gendeg.primitives.errors import DifferentRun, NothingToResume, RunExists
+from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, RunExists
 from gendeg.primitives.files import atomic_write, ensure_writable
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
@@ -31,21 +32,31 @@ FREE_TO_CHANGE = {
     "resume",
     "cpu",
     "compile",
+    "tracker",
+    "sheet_photos",
+    "push_to_hub",
 }
 
 PATIENCE = timedelta(hours=12)  # that processes wait for the main one, which encodes latents and draws sheets alone
 
 
 def start(config: TrainConfig) -> Accelerator:
-    """Open the run's folder and the accelerator. A folder in use is refused unless the run is to be resumed."""
+    """Open the run's folder, the accelerator and its tracker.
+
+    A folder in use is refused unless the run is to be resumed, with the settings and the number of processes that it
+    has had. Raises `RunExists`, `NothingToResume`, `DifferentRun`, `BadOption` for a tracker that is not installed.
+    """
+    check_tracker(config.tracker)
     accelerator = Accelerator(
         gradient_accumulation_steps=config.accumulate,
         mixed_precision=config.precision,
         cpu=config.cpu,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+        log_with=None if config.tracker == "none" else config.tracker,
+        project_dir=config.out,
     )
     path = config.out / "config.json"
-    described = json.loads(json.dumps(asdict(config), default=str))
+    described = json.loads(json.dumps(asdict(config) | {"processes": accelerator.num_processes}, default=str))
     if path.exists():
         if not config.resume:
             raise RunExists(config.out)
@@ -60,13 +71,44 @@ def start(config: TrainConfig) -> Accelerator:
         ensure_writable(config.out)
         atomic_write(path, json.dumps(described, indent=1) + "\n")
     accelerator.wait_for_everyone()
+    accelerator.init_trackers("tracked", {name: str(value) for name, value in described.items()})
     return accelerator
 
 
-def learning_rate_factor(step: int, warmup: int, steps: int) -> float:
-    """Linear warm-up, then half a cosine down to zero at the last step."""
+def check_tracker(name: str) -> None:
+    """Raises `BadOption` for a tracker that accelerate does not know, or whose package is missing."""
+    usable = ["none", *(str(getattr(tracker, "value", tracker)) for tracker in get_available_trackers())]
+    if name not in usable:
+        raise BadOption("--tracker", f"'{name}' is not installed here; usable are {', '.join(usable)}")
+
+
+def make_optimizer(config: TrainConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter, ICLR 2019), if asked with 8-bit states (Dettmers et al., ICLR 2022).
+
+    Raises `BadOption` when that needs a package that is not installed.
+    """
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
+    if config.optimizer != "adamw8bit":
+        raise BadOption("--optimizer", f"must be adamw or adamw8bit, not '{config.optimizer}'")
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as error:
+        raise BadOption("--optimizer", "adamw8bit needs bitsandbytes: pip install bitsandbytes") from error
+    return AdamW8bit(groups, config.learning_rate, weight_decay=config.weight_decay)
+
+
+def learning_rate_factor(step: int, warmup: int, steps: int, schedule: str = "cosine") -> float:
+    """Linear warm-up, then constant, or half a cosine down to zero at the last step.
+
+    Raises `BadOption` for another schedule.
+    """
+    if schedule not in ("cosine", "constant"):
+        raise BadOption("--schedule", f"must be cosine or constant, not '{schedule}'")
     if step < warmup:
         return (step + 1) / (warmup + 1)
+    if schedule == "constant":
+        return 1.0
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
 
 
@@ -76,9 +118,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
 
 
-def make_ema(modules: Iterable[nn.Module], decay: float) -> EMAModel:
-    """Exponential moving average of all parameters of the modules, warmed up so that short runs profit too."""
-    parameters = [p for module in modules for p in module.parameters()]
+def make_ema(parameters: Iterable[nn.Parameter], decay: float) -> EMAModel:
+    """Exponential moving average of the parameters, warmed up so that short runs profit too."""
     return EMAModel(parameters, decay=decay, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
 
 
@@ -119,13 +160,21 @@ class Checkpoints:
         return int(newest.name.removeprefix("checkpoint-"))
 
 
+def read_log(path: Path) -> list[dict[str, str]]:
+    """The rows of a `LossLog`; none where there is no such file."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
 class LossLog:
     """`log.csv`: one row every few steps; rows after the resumed step are dropped, so that the file tells one run."""
 
     def __init__(self, path: Path, first_step: int, main: bool):
         self.path, self.main = path, main
         if main:
-            whole = [row for row in self._rows() if None not in row.values()]  # a stopped run may leave half a row
+            whole = [row for row in read_log(path) if None not in row.values()]  # a stopped run may leave half a row
             kept = [row for row in whole if int(row["step"]) <= first_step]
             self._write(kept)
 
@@ -138,13 +187,7 @@ class LossLog:
             writer = csv.DictWriter(stream, fieldnames=list(values))
             if new:
                 writer.writeheader()
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in values.items()})
-
-    def _rows(self) -> list[dict[str, str]]:
-        if not self.path.exists():
-            return []
-        with open(self.path, newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
+            writer.writerow(values)  # floats to their last digit
 
     def _write(self, rows: list[dict[str, str]]) -> None:
         self.path.unlink(missing_ok=True)

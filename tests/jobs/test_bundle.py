@@ -15,7 +15,7 @@ from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import BadManifest, DifferentRun, NoPairs, NothingToResume, RunExists
 from tests.tiny import clean_image, generators, photo
 
-TRAINING = """preset = "smoke"
+TRAINING = """sizes = "smoke"
 steps = 4
 batch_size = 2
 size = 32
@@ -81,7 +81,7 @@ def test_again_runs_nothing_twice(made: Path) -> None:
 
 def autoencoder_config(made: Path, out: Path, **changes: object) -> AutoencoderConfig:
     settings = {
-        "preset": "smoke",
+        "sizes": "smoke",
         "steps": 4,
         "batch_size": 2,
         "size": 32,

@@ -41,10 +41,10 @@ def test_what_was_encoded_is_read_back(tmp_path, pairs):
         clean, degraded = pairs[index].read()
         with torch.no_grad():
             expected = encode(vae, to_tensor([clean, degraded]))
-        torch.testing.assert_close(cache[index].clean, expected[0], atol=0.05, rtol=0.05)  # bf16 and fp16
-        torch.testing.assert_close(cache[index].degraded, expected[1], atol=0.05, rtol=0.05)
+        torch.testing.assert_close(cache.read(index).clean, expected[0], atol=0.05, rtol=0.05)  # bf16 and fp16
+        torch.testing.assert_close(cache.read(index).degraded, expected[1], atol=0.05, rtol=0.05)
         difference = np.abs(clean.astype(float) - degraded).mean() / 255
-        assert cache[index].intensity.mu == pytest.approx(difference, rel=1e-2)
+        assert cache.read(index).intensity.mu == pytest.approx(difference, rel=1e-2)
 
 
 def test_an_interrupted_run_goes_on(tmp_path, pairs):
@@ -55,7 +55,7 @@ def test_an_interrupted_run_goes_on(tmp_path, pairs):
     part_path(whole.folder, 2).with_suffix(".partial").write_bytes(b"half")
     again = make_cache(vae, pairs, tmp_path / "run", wanted=False)
     assert again.folder == whole.folder and part_path(whole.folder, 0).stat().st_mtime_ns == kept
-    assert torch.equal(again[2].clean, whole[2].clean)
+    assert torch.equal(again.read(2).clean, whole.read(2).clean)
 
 
 def test_other_pairs_and_another_autoencoder_get_their_own(tmp_path, pairs):
@@ -69,7 +69,7 @@ def test_other_pairs_and_another_autoencoder_get_their_own(tmp_path, pairs):
 
 
 def test_windows_are_cut_alike(tmp_path, pairs):
-    pair = make_cache(tiny_pipeline().vae, pairs, tmp_path / "run", wanted=False)[0]
+    pair = make_cache(tiny_pipeline().vae, pairs, tmp_path / "run", wanted=False).read(0)
     window = pair.window(4, for_sample(0, 0, "crop"))
     assert window.clean.shape[-2:] == window.degraded.shape[-2:] == window.difference.shape[-2:] == (4, 4)
     places = [(y, x) for y in range(pair.clean.shape[1] - 3) for x in range(pair.clean.shape[2] - 3)

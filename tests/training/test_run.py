@@ -1,27 +1,78 @@
-"""A run around a loop of one number: what is logged, and that every step is done once."""
+"""A run around a loop of one number: what is logged and tracked, that every step is done once, how it is refused."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gendeg.configs import TrainConfig
+from gendeg.primitives.errors import BadOption
 from gendeg.training.run import Run
 
 
-def test_the_last_step_is_logged_whatever_the_interval(tmp_path: Path) -> None:
-    config = TrainConfig(
+@pytest.fixture
+def config(tmp_path: Path) -> TrainConfig:
+    return TrainConfig(
         pairs=(), out=tmp_path / "run", steps=5, log_every=3, precision="no", cpu=True, workers=1, checkpoint_every=2
     )
+
+
+def test_the_last_step_is_logged_whatever_the_interval(config: TrainConfig) -> None:
+    torch.manual_seed(0)
     run = Run(config, torch.nn.Linear(1, 1))
     drawn: list[int] = []
+    saved: list[torch.nn.Module] = []
+
+    def draw(step: int) -> dict[str, float]:
+        drawn.append(step)
+        return {"error": 0.25}
+
     batches = run.batches(lambda numbers: torch.ones(len(numbers), 1))
-    for _ in run.steps("line", drawn.append):
+    for _ in run.steps("line", draw):
         with run.accumulate():
             run.descend(run.model(next(batches)).square().mean())
-    run.finish(lambda: None)
+    run.finish(saved.append)
     with open(config.out / "log.csv") as stream:
-        assert [row["step"] for row in csv.DictReader(stream)] == ["3", "5"]
+        rows = list(csv.DictReader(stream))
+    assert [row["step"] for row in rows] == ["3", "5"]
     assert drawn == [5]
     names = [path.name for path in run.checkpoints.found()]
     assert names == ["checkpoint-00000004", "checkpoint-00000005"]
+    assert [p.shape for p in saved[0].parameters()] == [(1, 1), (1,)] and not saved[0].training
+    curves = EventAccumulator(str(config.out / "tracked")).Reload()
+    assert [(e.step, e.value) for e in curves.Scalars("error")] == [(5, 0.25)]
+    assert [e.value for e in curves.Scalars("loss")] == pytest.approx([float(row["loss"]) for row in rows])
+
+
+def test_what_is_saved_is_the_average_of_what_was_trained(config: TrainConfig) -> None:
+    module = torch.nn.Linear(1, 1)
+    module.bias.requires_grad_(False)
+    before = module.bias.clone()
+    run = Run(replace(config, ema_decay=0.5, tracker="none"), module, [{"params": [module.weight]}])
+    batches = run.batches(lambda numbers: torch.ones(len(numbers), 1))
+    for _ in run.steps("line", lambda step: {}):
+        with run.accumulate():
+            run.descend(run.model(next(batches)).square().mean())
+    assert not torch.equal(run.ema.shadow_params[0], module.weight), "the average lags behind"
+    average, saved = run.ema.shadow_params[0].clone(), []
+    run.finish(saved.append)
+    assert torch.equal(saved[0].weight, average) and torch.equal(saved[0].bias, before)
+    assert not (config.out / "tracked").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"tracker": "nosuch"}, "--tracker: 'nosuch' is not installed here; usable are none, .*tensorboard"),
+        ({"optimizer": "adamw8bit"}, "--optimizer: adamw8bit needs bitsandbytes"),
+        ({"optimizer": "sgd"}, "must be adamw or adamw8bit"),
+        ({"schedule": "linear"}, "must be cosine or constant"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_a_folder_is_made(config: TrainConfig, changed: dict, says: str) -> None:
+    with pytest.raises(BadOption, match=says):
+        Run(replace(config, **changed), torch.nn.Linear(1, 1))
+    assert not config.out.exists()

@@ -1,0 +1,69 @@
+"""Recipes and presets: TOML files whose tables are the configs of steps; the known ones lie in manifests/recipes."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from gendeg.configs import AutoencoderConfig, DiffusionConfig, ExportConfig, SimulateConfig, StructureConfig
+from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
+from gendeg.primitives.files import data_root
+
+KINDS: dict[str, type[Any]] = {
+    "simulate": SimulateConfig,
+    "autoencoder": AutoencoderConfig,
+    "diffusion": DiffusionConfig,
+    "structure": StructureConfig,
+    "export": ExportConfig,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The steps' settings, and the folder that all of them write to."""
+
+    path: Path
+    tables: dict[str, dict[str, Any]]
+    out: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.out / "pairs" / "manifest.jsonl"
+
+    def config(self, step: str, **given: Any) -> Any:
+        """The step's frozen config: the recipe's settings and those given."""
+        return KINDS[step](**{**self.tables.get(step, {}), **given})
+
+
+def read_recipe(path: Path, out: Path) -> Recipe:
+    """Raises `MissingPath`, or `BadManifest` for a file that is not TOML or names an unknown step."""
+    if not path.exists():
+        raise MissingPath(path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadManifest(path, 0, f"not TOML ({error})") from error
+    odd = sorted(name for name, table in tables.items() if name not in KINDS or not isinstance(table, dict))
+    if odd:
+        raise BadManifest(path, 0, f"unknown step {', '.join(odd)}; known are the tables {', '.join(KINDS)}")
+    return Recipe(path, tables, out)
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Every setting of every step is one that the step has, said before hours are spent. Raises `BadManifest`."""
+    for step, kind in KINDS.items():
+        known = {field.name for field in fields(kind)}
+        odd = sorted(set(recipe.tables.get(step, {})) - known)
+        if odd:
+            raise BadManifest(recipe.path, 0, f"[{step}] has no setting {', '.join(odd)}")
+
+
+def preset(name: str) -> Recipe:
+    """A recipe of that name in manifests/recipes, or a file. Raises `BadOption`, `BadManifest`."""
+    folder = data_root("manifests") / "recipes"
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    if name not in known and not Path(name).is_file():
+        raise BadOption("--preset", f"'{name}' is no file and none of {', '.join(known)}")
+    recipe = read_recipe(folder / f"{name}.toml" if name in known else Path(name), Path())
+    check_recipe(recipe)
+    return recipe

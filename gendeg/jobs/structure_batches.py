@@ -1,0 +1,110 @@
+"""Pairs → what structure correction learns from: clean, decoded by the current model, degraded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gendeg.configs import StructureConfig
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
+from gendeg.intensity.measure import measure_intensity
+from gendeg.model.latents import Autoencoder, decode, encode
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.weights import load_autoencoder, load_pipeline
+from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.rng import for_sample, torch_generator
+from gendeg.prompts import make_prompt
+from gendeg.training.examples import PlacedPair, crop_pair, shuffled, to_tensor
+from gendeg.training.losses import generated_of, noised
+
+Triple = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Crops of the examples of these numbers, and what the model is told of each."""
+
+    numbers: list[int]
+    clean: Float[Tensor, "b 3 h w"]
+    degraded: Float[Tensor, "b 3 h w"]
+    prompts: list[str]
+    mu: list[float]
+    sigma: list[float]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """The autoencoder, how latents of degraded images are spoilt before they are decoded, and how to move both."""
+
+    vae: Autoencoder
+    spoil: Callable[[Float[Tensor, "b c y x"], Crops], Float[Tensor, "b c y x"]]
+    to: Callable[[torch.device], object]
+
+
+def make_decoder(config: StructureConfig) -> Decoder:
+    """Through a whole model where one is given, else through an autoencoder alone. Raises `BadModel`."""
+    if not config.model:
+        vae = load_autoencoder(Path(config.vae))
+        return Decoder(vae, lambda latent, crops: _jittered(latent, vae, crops, config), vae.to)
+    pipeline = load_pipeline(config.model)
+    return Decoder(pipeline.vae, lambda latent, crops: _denoised(latent, pipeline, crops, config), pipeline.to)
+
+
+@torch.no_grad()
+def make_triples(numbers: list[int], pairs: list[PlacedPair], decoder: Decoder, config: StructureConfig) -> Triple:
+    """(clean, decoded, degraded): signed crops of the examples of these numbers, on the CPU."""
+    crops = _crops(numbers, pairs, config)
+    with torch.autocast(decoder.vae.device.type, torch.bfloat16, enabled=config.precision != "no"):
+        latent = encode(decoder.vae, crops.degraded.to(decoder.vae.device))
+        decoded = decode(decoder.vae, decoder.spoil(latent, crops)).float().clamp(-1, 1).cpu()
+    return crops.clean, decoded, crops.degraded
+
+
+def _crops(numbers: list[int], pairs: list[PlacedPair], config: StructureConfig) -> Crops:
+    clean, degraded, prompts, measured = [], [], [], []
+    for number in numbers:
+        placed = pairs[shuffled(len(pairs), number, config.seed)]
+        before, after = crop_pair(*placed.read(), config.size, for_sample(config.seed, number, "crop"))
+        clean.append(before)
+        degraded.append(after)
+        prompts.append(make_prompt(placed.pair.caption, parse_mix(placed.pair.degradation)))
+        measured.append(measure_intensity(before, after))
+    mu, sigma = [min(m.mu, MU_BINS.high) for m in measured], [min(m.sigma, SIGMA_BINS.high) for m in measured]
+    return Crops(numbers, to_tensor(clean), to_tensor(degraded), prompts, mu, sigma)
+
+
+def _jittered(
+    latent: Float[Tensor, "b c y x"], vae: Autoencoder, crops: Crops, config: StructureConfig
+) -> Float[Tensor, "b c y x"]:
+    """With Gaussian noise of a random size, from none up to the configured one: no model's latents are exact."""
+    noise = []
+    for number in crops.numbers:
+        generator = torch_generator(config.seed, number, "jitter")
+        one = torch.randn(latent.shape[1:], generator=generator)
+        noise.append(one * config.latent_jitter * torch.rand((), generator=generator))
+    return latent + torch.stack(noise).to(latent) / vae.config.scaling_factor
+
+
+def _denoised(
+    latent: Float[Tensor, "b c y x"], pipeline: GenDegPipeline, crops: Crops, config: StructureConfig
+) -> Float[Tensor, "b c y x"]:
+    """Noised to a random early timestep, and back in one step of the model (as in SDEdit, Meng et al., ICLR 2022).
+
+    What it gets wrong there is what it gets wrong when it generates, but where its streaks lie is still known.
+    """
+    clean = encode(pipeline.vae, crops.clean.to(latent.device))
+    generated, scheduler = pipeline.to_generated(latent.float(), clean.float()), pipeline.scheduler
+    generators = [torch_generator(config.seed, number, "jitter") for number in crops.numbers]
+    latest = max(1, int(config.noise_share * scheduler.config.num_train_timesteps))
+    timestep = torch.cat([torch.randint(latest, (1,), generator=g) for g in generators]).to(latent.device)
+    noise = torch.stack([torch.randn(latent.shape[1:], generator=g) for g in generators]).to(generated)
+    kept = scheduler.alphas_cumprod.to(latent.device)[timestep]
+    noisy, read = noised(generated, noise, kept), pipeline.encode_prompt(crops.prompts, crops.mu, crops.sigma)
+    labels = {} if read.vector is None else {"class_labels": read.vector}
+    both = torch.cat([noisy, clean.float()], dim=1)
+    said = pipeline.unet(both, timestep, encoder_hidden_states=read.context, **labels).sample.float()
+    back = generated_of(scheduler.config.prediction_type, said, noisy, kept)
+    return pipeline.from_generated(back, clean.float())

@@ -1,0 +1,66 @@
+"""Low-rank fine-tuning of the UNet (Hu et al., LoRA, ICLR 2022) through peft: what is trained, saved, and put back."""
+
+import json
+from pathlib import Path
+
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from peft import LoraConfig
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.primitives.errors import BadModel
+from gendeg.primitives.files import atomic_write
+
+LORA = "lora.json"
+WHOLE = "whole.safetensors"
+ADAPTER = "pytorch_lora_weights.safetensors"
+ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
+"""The projections of every attention (section 4.2 of the paper takes some of them, diffusers' examples all)."""
+
+
+def add_lora(unet: UNet2DConditionModel, rank: int) -> None:
+    """Freeze the UNet but for a low-rank change of each attention projection, and the layer that reads the latents.
+
+    The change starts at zero. The first layer is trained whole, for half of it may start from nothing.
+    """
+    unet.requires_grad_(False)
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=ATTENTION, init_lora_weights="gaussian"))
+    unet.conv_in.requires_grad_(True)
+
+
+def fuse_lora(unet: UNet2DConditionModel) -> None:
+    """Add the low-rank changes to the weights they belong to: a plain UNet again."""
+    unet.fuse_lora()
+    unet.unload_lora()
+
+
+def save_lora(pipeline: GenDegPipeline, folder: Path, base: str, kind: str) -> None:
+    """Write what a LoRA run has trained, in diffusers' own format, and the name of what it was trained on.
+
+    `kind` is how `base` is to be opened: `init` (a gendeg model) or `base` (Stable Diffusion or its like).
+    """
+    pipeline.unet.save_lora_adapter(folder, weight_name=ADAPTER)
+    whole = {
+        f"{name}.{key}": tensor.contiguous()
+        for name, part in (("conditioner", pipeline.conditioner), ("conv_in", pipeline.unet.conv_in))
+        for key, tensor in part.state_dict().items()
+    }
+    save_file(whole, folder / WHOLE)
+    atomic_write(folder / LORA, json.dumps({"kind": kind, "base": base}, indent=1) + "\n")
+
+
+def put_lora(pipeline: GenDegPipeline, folder: Path) -> None:
+    """Put what `save_lora` wrote into the pipeline that it was trained on, fused.
+
+    Raises `BadModel` where it misfits.
+    """
+    try:
+        pipeline.unet.load_lora_adapter(folder, weight_name=ADAPTER, prefix=None, use_safetensors=True)
+        fuse_lora(pipeline.unet)
+        whole = load_file(folder / WHOLE)
+        for name, part in (("conditioner", pipeline.conditioner), ("conv_in", pipeline.unet.conv_in)):
+            prefix = f"{name}."
+            part.load_state_dict({key.removeprefix(prefix): t for key, t in whole.items() if key.startswith(prefix)})
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise BadModel(folder, f"does not fit the model that {LORA} names: {error}") from error
