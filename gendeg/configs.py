@@ -150,6 +150,7 @@ class SynthConfig:
     sigma: float | None = None  # None: the median of p(sigma | mu)
     variants: int = 1
     seed: int = 0
+    priors: str = ""  # folder of priors that intensity is read from; empty: the ones packed with gendeg
     caption: str = ""  # what the photos show; the degradation's words are added
     model: str = "bundled"
     steps: int | None = None  # None here and below: the model's own

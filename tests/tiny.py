@@ -110,6 +110,25 @@ def tiny_stable_diffusion(seed: int = 0) -> GenDegPipeline:
         return _stirred(pipeline)
 
 
+def narrow_unet(channels: int = 4) -> UNet2DConditionModel:
+    """A UNet that reads noisy latents only, as Stable Diffusion's does."""
+    own = {**tiny_stable_diffusion().unet.config, "in_channels": channels}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        unet = UNet2DConditionModel(**{name: value for name, value in own.items() if not name.startswith("_")})
+        torch.nn.init.normal_(unet.conv_in.bias)
+    return unet.eval()
+
+
+def write_base(folder: Path) -> Path:
+    """A folder in the layout of Stable Diffusion 1.5, as `--base` takes it."""
+    pipeline = tiny_stable_diffusion()
+    for name in ("vae", "text_encoder", "tokenizer"):
+        getattr(pipeline, name).save_pretrained(folder / name)
+    narrow_unet().save_pretrained(folder / "unet")
+    return folder
+
+
 @torch.no_grad()
 def _stirred(pipeline: GenDegPipeline) -> GenDegPipeline:
     """A little noise on every weight (zero and identity weights too), eval mode, no bar."""

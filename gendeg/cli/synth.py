@@ -24,6 +24,7 @@ def synth(
     intensity: Annotated[str, typer.Option(help="How strong, in [0, 1]; a comma list makes one image each.")] = "0.5",
     mu: Annotated[float | None, typer.Option(help="Instead of intensity: mean |clean - degraded|, [0, 0.7].")] = None,
     sigma: Annotated[float | None, typer.Option(help="With mu: its standard deviation, [0, 0.4].")] = None,
+    priors: Annotated[str, typer.Option(help="What intensity means: a folder that `priors fit` wrote.")] = "",
     variants: Annotated[
         int, typer.Option(min=1, help="Images per photo, type and intensity, with seeds S, S+1 ...")
     ] = 1,
@@ -54,6 +55,7 @@ def synth(
         intensities=unit_numbers("--intensity", intensity),
         mu=mu,
         sigma=sigma,
+        priors=priors,
         variants=variants,
         seed=seed,
         caption=prompt,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -27,25 +28,28 @@ class Request:
 
 
 @cache
-def joint_of(mix: Mix) -> tuple[np.ndarray, str]:
-    """The joint density of mu and sigma of all packed priors of a degradation, and their sources' names."""
-    priors = load_priors(mix)
+def joint_of(mix: Mix, root: str = "") -> tuple[np.ndarray, str]:
+    """The joint density of mu and sigma of all priors of a degradation, and their sources' names.
+
+    `root` is a folder of priors; without one: the packed ones.
+    """
+    priors = load_priors(mix, Path(root) if root else None)
     return mixture(priors), "+".join(prior.source for prior in priors)
 
 
-def request_intensity(mix: Mix, intensity: float, caption: str = "") -> Request:
+def request_intensity(mix: Mix, intensity: float, caption: str = "", priors: str = "") -> Request:
     """`intensity` in [0, 1] is a quantile of p(mu); sigma is its conditional median. Raises `BadOption`, `NoPrior`."""
     if not 0.0 <= intensity <= 1.0:
         raise BadOption("--intensity", f"must lie in [0, 1], got {intensity}")
-    joint, source = joint_of(mix)
+    joint, source = joint_of(mix, priors)
     mu, sigma = intensity_to_statistics(joint, intensity)
     return _request(mix, caption, intensity, mu, sigma, source)
 
 
-def request_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "") -> Request:
+def request_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "", priors: str = "") -> Request:
     """Statistics given directly; without sigma, the median of p(sigma | mu). Raises `BadOption`, `NoPrior`."""
     _check_in(MU_BINS, "--mu", mu)
-    joint, source = joint_of(mix)
+    joint, source = joint_of(mix, priors)
     if sigma is None:
         sigma = median_sigma(joint, mu)
     _check_in(SIGMA_BINS, "--sigma", sigma)

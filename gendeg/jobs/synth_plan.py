@@ -78,8 +78,9 @@ def plan_requests(config: SynthConfig) -> list[Request]:
     """Every degradation at every intensity, or at the statistics given instead."""
     mixes = parse_mixes(config.types)
     if config.mu is not None:
-        return [request_statistics(mix, config.mu, config.sigma, config.caption) for mix in mixes]
-    return [request_intensity(mix, q, config.caption) for mix in mixes for q in _distinct(config.intensities)]
+        return [request_statistics(mix, config.mu, config.sigma, config.caption, config.priors) for mix in mixes]
+    asked = [(mix, q) for mix in mixes for q in _distinct(config.intensities)]
+    return [request_intensity(mix, q, config.caption, config.priors) for mix, q in asked]
 
 
 def _distinct(intensities: tuple[float, ...]) -> list[float]:

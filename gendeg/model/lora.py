@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel
-from gendeg.primitives.files import atomic_write
+from gendeg.primitives.files import atomic_write, read_json_object
 
 LORA = "lora.json"
 WHOLE = "whole.safetensors"
@@ -47,7 +47,8 @@ def save_lora(pipeline: GenDegPipeline, folder: Path, base: str, kind: str) -> N
         for key, tensor in part.state_dict().items()
     }
     save_file(whole, folder / WHOLE)
-    atomic_write(folder / LORA, json.dumps({"kind": kind, "base": base}, indent=1) + "\n")
+    rank = pipeline.unet.peft_config["default"].r
+    atomic_write(folder / LORA, json.dumps({"kind": kind, "base": base, "rank": rank}, indent=1) + "\n")
 
 
 def put_lora(pipeline: GenDegPipeline, folder: Path) -> None:
@@ -55,12 +56,23 @@ def put_lora(pipeline: GenDegPipeline, folder: Path) -> None:
 
     Raises `BadModel` where it misfits.
     """
+    rank = read_json_object(folder / LORA).get("rank")
+    if not isinstance(rank, int) or rank < 1:
+        raise BadModel(folder, f"its {LORA} names no rank")
+    unet = pipeline.unet
+    add_lora(unet, rank)
+    parts = {"conditioner": pipeline.conditioner, "conv_in": unet.conv_in}
+    slots = {name.replace(".default.", "."): name for name in unet.state_dict() if ".lora_" in name}
+    wanted = set(slots) | {f"{name}.{key}" for name, part in parts.items() for key in part.state_dict()}
     try:
-        pipeline.unet.load_lora_adapter(folder, weight_name=ADAPTER, prefix=None, use_safetensors=True)
-        fuse_lora(pipeline.unet)
-        whole = load_file(folder / WHOLE)
-        for name, part in (("conditioner", pipeline.conditioner), ("conv_in", pipeline.unet.conv_in)):
-            prefix = f"{name}."
-            part.load_state_dict({key.removeprefix(prefix): t for key, t in whole.items() if key.startswith(prefix)})
+        state = load_file(folder / ADAPTER) | load_file(folder / WHOLE)
+        odd = sorted(wanted ^ set(state))
+        if odd:
+            raise ValueError(f"{len(odd)} weights, for example {odd[0]}")
+        unet.load_state_dict({slots[name]: state[name] for name in slots}, strict=False)
+        for name, part in parts.items():
+            part.load_state_dict({key: state[f"{name}.{key}"] for key in part.state_dict()})
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise BadModel(folder, f"does not fit the model that {LORA} names: {error}") from error
+        raise BadModel(folder, f"does not fit the model that its {LORA} names: {error}") from error
+    fuse_lora(unet)
+    unet.requires_grad_(True)

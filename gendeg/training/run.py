@@ -120,6 +120,11 @@ class Run:
             tracker.finish()
         self.accelerator.wait_for_everyone()
 
+    def _swap(self) -> None:
+        """The averaged weights into the module and its own into the average, or back; no memory is taken for it."""
+        for weight, average in zip(self.trained, self.ema.shadow_params, strict=True):
+            weight.data, average.data = average.data, weight.data
+
     def _mean_loss(self) -> float:
         """Of this step, over the processes."""
         mean: torch.Tensor = self.accelerator.reduce(self._loss.clone(), "mean")
@@ -128,12 +133,11 @@ class Run:
     @torch.no_grad()
     def _draw(self, draw: Callable[[int], dict[str, float]], step: int) -> None:
         if self.main and not self.sharded:
-            self.ema.store(self.trained)
-            self.ema.copy_to(self.trained)
+            self._swap()
             self.module.eval()
             self.accelerator.log(draw(step), step=step)
             self.module.train()
-            self.ema.restore(self.trained)
+            self._swap()
         self.accelerator.wait_for_everyone()
 
 

@@ -1,34 +1,12 @@
 """push: what goes to the hub, by way of huggingface_hub's own upload call."""
 
-import inspect
-
 import pytest
-from huggingface_hub import HfApi
-from huggingface_hub.utils import filter_repo_objects
 
 from gendeg.jobs.push import plan_upload, push
-from gendeg.primitives.errors import IncompleteDataset, UploadFailed
-from tests.builds import copy_build
-
-
-class LocalHub:
-    """Stands for the hub: takes the calls with the signatures of HfApi, and remembers what it was given."""
-
-    def __init__(self, broken: bool = False):
-        self.broken, self.files, self.calls = broken, [], []
-
-    def create_repo(self, *arguments, **options):
-        inspect.signature(HfApi.create_repo).bind(self, *arguments, **options)
-        self.calls.append(("create_repo", options))
-        return f"https://hub/datasets/{arguments[0]}"
-
-    def upload_folder(self, **options):
-        inspect.signature(HfApi.upload_folder).bind(self, **options)
-        if self.broken:
-            raise OSError("connection reset")
-        folder = options["folder_path"]
-        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        self.files = list(filter_repo_objects(names, ignore_patterns=options["ignore_patterns"]))
+from gendeg.jobs.push_model import push_model
+from gendeg.primitives.errors import BadModel, IncompleteDataset, UploadFailed
+from tests.builds import copy_build, model_folder
+from tests.hub import LocalHub
 
 
 @pytest.fixture
@@ -59,3 +37,13 @@ def test_an_unfinished_dataset_is_not_uploaded(out):
 def test_a_broken_connection_says_how_to_go_on(out):
     with pytest.raises(UploadFailed, match="same command goes on"):
         push(out, "user/name", api=LocalHub(broken=True))
+
+
+def test_a_model_goes_up_whole(tmp_path):
+    hub = LocalHub()
+    assert push_model(model_folder(), "user/model", api=hub) == "https://hub/models/user/model"
+    assert {"model_index.json", "unet/diffusion_pytorch_model.safetensors"} <= set(hub.files)
+    with pytest.raises(BadModel):
+        push_model(tmp_path, "user/model", api=hub)
+    with pytest.raises(UploadFailed, match="same command goes on"):
+        push_model(model_folder(), "user/model", api=LocalHub(broken=True))

@@ -5,34 +5,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 
 from gendeg.model.base import load_base, widen_input
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import BadModel, HubUnreachable
-from tests.tiny import SIZES, tiny_stable_diffusion
-
-
-def narrow(channels: int = 4) -> UNet2DConditionModel:
-    torch.manual_seed(3)
-    own = {**tiny_stable_diffusion().unet.config, "in_channels": channels}
-    unet = UNet2DConditionModel(**{name: value for name, value in own.items() if not name.startswith("_")})
-    torch.nn.init.normal_(unet.conv_in.bias)
-    return unet.eval()
+from tests.tiny import SIZES, narrow_unet, tiny_stable_diffusion, write_base
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    pipeline = tiny_stable_diffusion()
-    for name in ("vae", "text_encoder", "tokenizer"):
-        getattr(pipeline, name).save_pretrained(tmp_path / "sd" / name)
-    narrow().save_pretrained(tmp_path / "sd" / "unet")
-    return tmp_path / "sd"
+    return write_base(tmp_path / "sd")
 
 
 @torch.no_grad()
 def test_new_channels_are_silent_and_the_bias_stays():
-    unet, x, clean = narrow(), torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    unet, x, clean = narrow_unet(), torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
     context, bias = torch.randn(2, SIZES.tokens, SIZES.text_dim), unet.conv_in.bias.clone()
     before = unet(x, 500, encoder_hidden_states=context).sample
     widen_input(unet)
@@ -50,7 +38,7 @@ def test_a_unet_that_reads_both_is_left_alone():
 
 def test_other_numbers_of_channels_are_refused():
     with pytest.raises(BadModel, match="reads 9 channels; 4 or 8 can be trained"):
-        widen_input(narrow(9))
+        widen_input(narrow_unet(9))
 
 
 def test_a_base_becomes_a_pipeline_that_saves_and_samples(base, tmp_path):
@@ -83,3 +71,12 @@ def test_bases_that_are_none(base, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(HubUnreachable):
         load_base("somebody/something")
+
+
+def test_a_base_that_lacks_weights_is_refused(base):
+    (weights,) = (base / "text_encoder").glob("*.safetensors")
+    state = load_file(weights)
+    del state[max(state)]
+    save_file(state, weights, {"format": "pt"})
+    with pytest.raises(BadModel, match="text_encoder lacks weights"):
+        load_base(str(base))

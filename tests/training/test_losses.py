@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gendeg.training.losses import (
+    generated_of,
     gradient_l1,
     min_snr_weight,
     noised,
@@ -26,6 +27,15 @@ def test_velocity_gives_back_latent_and_noise():
     a, b = kept.sqrt().view(-1, 1, 1, 1), (1 - kept).sqrt().view(-1, 1, 1, 1)
     torch.testing.assert_close(a * x - b * v, latent, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(b * x + a * v, noise, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
+def test_what_is_generated_comes_back_from_what_is_said(kind):
+    latent, noise, kept = pair(0.1, 0.5, 0.99)
+    said = target_of(kind, latent, noise, kept)
+    torch.testing.assert_close(
+        generated_of(kind, said, noised(latent, noise, kept), kept), latent, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_the_ends_of_the_schedule():
