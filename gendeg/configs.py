@@ -104,7 +104,7 @@ class DiffusionConfig(TrainConfig):
     weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
     residual_gain: float = 2.0  # of a new model: it makes the change of the latent, times this; 0: the latent itself
     train_text: bool = True  # the small models' text encoder, which starts from nothing; CLIP always stays frozen
-    sample_steps: int = 20
+    sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
     guidance_text: float = 1.0
     guidance_image: float = 1.0
     sheet_photos: int = 2  # held-out photos of each degradation on a sheet, and behind the calibration error

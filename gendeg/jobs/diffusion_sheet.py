@@ -61,5 +61,6 @@ def _generate(
         mu=[pair.mu for pair in asked],
         sigma=[pair.sigma for pair in asked],
         generators=[torch_generator(config.seed, i, "sheet") for i in range(len(asked))],
+        steps=min(pipeline.config.steps, config.sample_steps),
     )
     return clean, list(signed_to_u8(made.permute(0, 2, 3, 1).cpu().numpy()))

@@ -8,6 +8,7 @@ from torch import nn
 from gendeg.configs import AutoencoderConfig
 from gendeg.model.bundled import make_autoencoder, sizes_of
 from gendeg.model.latents import Autoencoder, check_side, decode, encode
+from gendeg.model.loading import quiet
 from gendeg.model.weights import load_autoencoder
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
@@ -34,6 +35,7 @@ class RoundTrip(nn.Module):
 
 def train_autoencoder(config: AutoencoderConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged autoencoder as `vae/` below `config.out`."""
+    quiet()
     pairs = load_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
     vae = load_autoencoder(Path(config.init)) if config.init else make_autoencoder(sizes_of(config.sizes))

@@ -16,6 +16,7 @@ from gendeg.jobs.diffusion_sheet import draw_samples
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.jobs.push_model import push_model
 from gendeg.model.latents import check_side, factor
+from gendeg.model.loading import quiet
 from gendeg.model.lora import fuse_lora, save_lora
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadOption
@@ -33,6 +34,7 @@ def train_diffusion(config: DiffusionConfig) -> None:
     `best/` is the model with the smallest calibration error on the way, `model/` the one after the last step. A LoRA
     run leaves in `lora/` (and `best/`) the little that it has trained, and in `model/` all of it, fused.
     """
+    quiet()
     pairs = load_pairs(config.pairs, "train")
     if config.limit:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]

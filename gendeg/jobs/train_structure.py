@@ -12,6 +12,7 @@ from gendeg.configs import StructureConfig
 from gendeg.jobs.structure_batches import Decoder, make_decoder, make_triples
 from gendeg.model.bundled import make_structure, sizes_of
 from gendeg.model.latents import check_side
+from gendeg.model.loading import quiet
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.weights import load_structure
 from gendeg.primitives.images import signed_to_u8, write_image
@@ -26,6 +27,7 @@ HELD_OUT = 16
 
 def train_structure(config: StructureConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged network as `structure/` below `config.out`."""
+    quiet()
     pairs = load_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
     network = load_structure(Path(config.init)) if config.init else make_structure(sizes_of(config.sizes))
