@@ -153,7 +153,8 @@ class SynthConfig:
     priors: str = ""  # folder of priors that intensity is read from; empty: the ones packed with gendeg
     caption: str = ""  # what the photos show; the degradation's words are added
     model: str = "bundled"
-    steps: int | None = None  # None here and below: the model's own
+    sampler: str = "own"  # the model's; paper: Euler ancestral, 100 steps, guidance 7.5 and 1.5
+    steps: int | None = None  # None here and below: the sampler's
     guidance_text: float | None = None
     guidance_image: float | None = None
     structure_correction: bool = True
@@ -205,7 +206,8 @@ class BuildConfig(PlanConfig):
     """gendeg build: the plan and how it is carried out"""
 
     model: str = "bundled"
-    steps: int | None = None  # None here and below: the model's own
+    sampler: str = "own"  # the model's; paper: Euler ancestral, 100 steps, guidance 7.5 and 1.5
+    steps: int | None = None  # None here and below: the sampler's
     guidance_text: float | None = None
     guidance_image: float | None = None
     structure_correction: bool = True

@@ -41,6 +41,9 @@ ShardSize = Annotated[int, typer.Option(min=1, help="Samples in a tar: what one 
 BatchSize = Annotated[int, typer.Option(min=1, help="Images of one size made at a time.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
 Model = Annotated[str, typer.Option(help="bundled, a model folder, or a hub id.")]
+SamplerOption = Annotated[
+    Literal["own", "paper"], typer.Option(help="paper: Euler ancestral, 100 steps, guidance 7.5 and 1.5.")
+]
 Steps = Annotated[int | None, typer.Option(min=1, help="Sampling steps; default: the model's.")]
 GuidanceText = Annotated[float | None, typer.Option(help="Text guidance; default: the model's.")]
 GuidanceImage = Annotated[float | None, typer.Option(help="Image guidance; default: the model's.")]
@@ -64,8 +67,8 @@ def plan(
     clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
     intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
     square: Square = False, format: Format = "auto", include: Include = None, shard_size: ShardSize = 500,
-    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", steps: Steps = None,
-    guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None, structure_correction: Structure = True,
+    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", sampler: SamplerOption = "own",
+    steps: Steps = None, guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None, structure_correction: Structure = True,
     precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
     license: License = "other", device: Device = "auto", estimate: Timed = True,
 ) -> int:  # fmt: skip
@@ -89,8 +92,8 @@ def build(
     clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
     intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
     square: Square = False, format: Format = "auto", include: Include = None, shard_size: ShardSize = 500,
-    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", steps: Steps = None,
-    guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None, structure_correction: Structure = True,
+    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", sampler: SamplerOption = "own",
+    steps: Steps = None, guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None, structure_correction: Structure = True,
     precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
     license: License = "other", device: Device = "auto", workers: Workers = 4,
     engine: Engine = "local",

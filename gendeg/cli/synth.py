@@ -31,6 +31,9 @@ def synth(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same images.")] = 0,
     prompt: Annotated[str, typer.Option(help="What the photo shows; the words of the degradation are added.")] = "",
     model: Annotated[str, typer.Option(help="bundled, a model folder, or a hub id.")] = "bundled",
+    sampler: Annotated[
+        Literal["own", "paper"], typer.Option(help="paper: Euler ancestral, 100 steps, guidance 7.5 and 1.5.")
+    ] = "own",
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps; default: the model's.")] = None,
     guidance_text: Annotated[float | None, typer.Option(help="Text guidance; default: the model's.")] = None,
     guidance_image: Annotated[float | None, typer.Option(help="Image guidance; default: the model's.")] = None,
@@ -60,6 +63,7 @@ def synth(
         seed=seed,
         caption=prompt,
         model=model,
+        sampler=sampler,
         steps=steps,
         guidance_text=guidance_text,
         guidance_image=guidance_image,

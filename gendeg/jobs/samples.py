@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from gendeg.configs import BuildConfig, SynthConfig
 from gendeg.jobs.requests import Request
 from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, u8_to_signed
 from gendeg.primitives.kinds import Mix, mix_name
@@ -39,6 +40,25 @@ def choose_device(name: str) -> str:
         usable = ", ".join(device for device, usable in there.items() if usable)
         raise BadOption("--device", f"'{name}' is not usable here; choose from auto, {usable}")
     return name
+
+
+def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
+    """Let the pipeline sample as published (`paper`), or leave it its own way (`own`).
+
+    Raises `BadOption` for another name, or a model whose last noise level has no signal left: there the published
+    sampler would have to start from infinity.
+    """
+    if name not in ("own", "paper"):
+        raise BadOption("--sampler", f"must be own or paper, not '{name}'")
+    if name == "paper":
+        if float(pipeline.scheduler.alphas_cumprod[-1]) < 1e-6:
+            raise BadOption(
+                "--sampler", "paper needs a model with noise levels like Stable Diffusion's; this has others"
+            )
+        pipeline.scheduler = ContinuousEulerAncestralScheduler.from_config(
+            {**pipeline.scheduler.config, "timestep_spacing": "linspace"}
+        )
+        pipeline.register_to_config(**PAPER)
 
 
 def settings_of(pipeline: GenDegPipeline, config: SynthConfig | BuildConfig) -> Settings:

@@ -14,6 +14,7 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.samples import (
     Settings,
     choose_device,
+    choose_sampler,
     corrects,
     make_samples,
     noise_generator,
@@ -50,6 +51,7 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     plan = plan_synthesis(config)
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
+    choose_sampler(pipeline, config.sampler)
     settings = settings_of(pipeline, config)
     digest = model_sha256(pipeline)
     _open_records(plan, config.overwrite)

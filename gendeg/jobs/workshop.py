@@ -14,7 +14,7 @@ from gendeg.configs import BuildConfig
 from gendeg.jobs.halves import Rules
 from gendeg.jobs.prepare import ModelFacts, read_inputs
 from gendeg.jobs.sampler import Sampler
-from gendeg.jobs.samples import choose_device, settings_of
+from gendeg.jobs.samples import choose_device, choose_sampler, settings_of
 from gendeg.jobs.shard import ShardMaker, Work
 from gendeg.jobs.stopping import Stopper
 from gendeg.jobs.team import local_device
@@ -50,6 +50,7 @@ def load_model(config: BuildConfig) -> Model:
     if precision not in PRECISIONS:
         raise BadOption("--precision", f"must be auto, {', '.join(PRECISIONS)}, not '{precision}'")
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
+    choose_sampler(pipeline, config.sampler)
     return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, config), precision))
 
 

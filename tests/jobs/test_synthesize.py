@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from gendeg.configs import BuildConfig, SynthConfig
-from gendeg.jobs.samples import Settings, settings_of
+from gendeg.jobs.samples import Settings, choose_sampler, settings_of
 from gendeg.jobs.synth_plan import plan_requests, plan_synthesis
 from gendeg.jobs.synthesize import SHEET_COLUMNS, SHEET_ROWS, Rows, _add_to_sheet, _open_records
 from gendeg.primitives.errors import BadOption, OutputExists
 from gendeg.primitives.images import write_image
-from tests.tiny import example_record, photo, tiny_pipeline
+from tests.tiny import clean_image, example_record, generators, photo, tiny_pipeline, tiny_stable_diffusion
 
 RECORD = example_record(
     degradation="haze",
@@ -72,3 +72,26 @@ def test_the_model_fills_in_what_is_not_asked_for() -> None:
     own = tiny_pipeline().config
     settings = settings_of(tiny_pipeline(), SynthConfig(guidance_text=3.0, structure_correction=False))
     assert settings == Settings(own.steps, 3.0, own.guidance_image, False)
+
+
+def test_the_published_sampler_is_a_preset_of_any_model_with_such_noise_levels():
+    with pytest.raises(BadOption, match="noise levels like Stable"):
+        choose_sampler(tiny_pipeline(), "paper")
+    with pytest.raises(BadOption, match="own or paper"):
+        choose_sampler(tiny_pipeline(), "euler")
+    pipeline = tiny_stable_diffusion()
+    pipeline.scheduler = type(pipeline.scheduler).from_config(
+        {**pipeline.scheduler.config, "rescale_betas_zero_snr": False}
+    )
+    before = type(pipeline.scheduler)
+    choose_sampler(pipeline, "own")
+    assert type(pipeline.scheduler) is before
+    choose_sampler(pipeline, "paper")
+    own = pipeline.config
+    assert (own.steps, own.guidance_text, own.guidance_image) == (100, 7.5, 1.5)
+    assert type(pipeline.scheduler).__name__ == "ContinuousEulerAncestralScheduler"
+    assert pipeline.scheduler.config.prediction_type == "v_prediction", (
+        "what the UNet says is not the sampler's to change"
+    )
+    image = pipeline(clean_image(16, 16), ["a photo"], [0.1], [0.1], generators(0), steps=2)
+    assert image.isfinite().all()

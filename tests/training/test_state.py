@@ -32,6 +32,11 @@ def test_learning_rate_without_room_is_finite():
     assert learning_rate_factor(9, warmup=5, steps=5) == pytest.approx(0)
 
 
+def test_a_constant_rate_stays_after_its_warm_up():
+    factors = [learning_rate_factor(step, 4, 20, "constant") for step in range(20)]
+    assert factors[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8]) and set(factors[4:]) == {1.0}
+
+
 def test_each_group_keeps_its_own_rate():
     first, second = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
     optimizer = torch.optim.SGD([{"params": [first]}, {"params": [second], "lr": 1.0}], lr=0.1)
@@ -82,7 +87,7 @@ class Run:
         self.accelerator: Accelerator = start(config)
         layer = torch.nn.Linear(3, 2)
         optimizer = torch.optim.AdamW(layer.parameters(), 0.1)
-        self.ema = make_ema([layer], 0.9)
+        self.ema = make_ema(list(layer.parameters()), 0.9)
         self.layer, self.optimizer = self.accelerator.prepare(layer, optimizer)
         self.accelerator.register_for_checkpointing(self.ema)
         self.checkpoints = Checkpoints(self.accelerator, config)
@@ -159,7 +164,9 @@ def test_the_log_drops_what_the_resumed_run_makes_again(tmp_path):
     for step in (10, 20, 30):
         log.add(step=step, loss=1 / step, learning_rate=0.5)
     before = path.read_text()
-    assert before.splitlines()[0] == "step,loss,learning_rate" and before.splitlines()[3] == "30,0.0333333,0.5"
+    assert before.splitlines()[0] == "step,loss,learning_rate" and before.splitlines()[3] == f"30,{1 / 30!r},0.5", (
+        "to the last digit"
+    )
     resumed = LossLog(path, 20, main=True)
     assert path.read_text() == "".join(before.splitlines(keepends=True)[:3])
     resumed.add(step=30, loss=1 / 30, learning_rate=0.5)
