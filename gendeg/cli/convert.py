@@ -22,6 +22,7 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder.")] = False,
 ) -> int:
     """Turn the authors' checkpoint into a model folder, every key accounted for."""
+    from gendeg.jobs.agreement import doubt
     from gendeg.jobs.convert import convert as run
 
     rows = run(ConvertConfig(checkpoint, out, structure, base, config, check, overwrite))
@@ -30,4 +31,6 @@ def convert(
     print(f"gendeg: model in {out}", file=sys.stderr)
     for row in rows:
         print(f"{row.quantity:<13} {row.error:9.2e}  {'agrees' if row.close else 'DIFFERS'}")
+    if reason := doubt(rows):
+        print(f"gendeg: {reason}", file=sys.stderr)
     return 0 if all(row.close for row in rows) else ERROR

@@ -222,7 +222,9 @@ class GenDegPipeline(DiffusionPipeline):
         labels = {} if read.vector is None else {"class_labels": read.vector.to(dtype)}
 
         def unet(window: Float[Tensor, "b two_c y x"]) -> Float[Tensor, "b c y x"]:
-            return self.unet(window, timestep, encoder_hidden_states=read.context.to(dtype), **labels).sample.float()
+            return self.unet(window, timestep, encoder_hidden_states=read.context.to(dtype), **labels).sample.to(
+                latents.dtype
+            )
 
         side = self._tile // factor(self.vae)
         return over_tiles(unet, [both], side, side // TILE_OVERLAP, self.multiple // factor(self.vae))

@@ -28,16 +28,28 @@ PAPER: dict[str, Any] = {"steps": 100, "guidance_text": 7.5, "guidance_image": 1
 class ContinuousEulerAncestralScheduler(EulerAncestralDiscreteScheduler):
     """diffusers' Euler ancestral scheduler, but noise levels between two timesteps are interpolated in their logarithm.
 
-    That is what k-diffusion does, and with it the published sampler is met number for number. Timesteps run evenly from
-    the last to 0 and are fractions. Karras et al., "Elucidating the Design Space", NeurIPS 2022; ancestral steps as
-    Song et al., DDIM, ICLR 2021, equation 16 with eta 1.
+    That is what k-diffusion does, and with it the published sampler is met bit for bit. Timesteps run evenly from the
+    last to 0 and are fractions: those that the rounded noise levels fall on. Karras et al., "Elucidating the Design
+    Space", NeurIPS 2022; ancestral steps as Song et al., DDIM, ICLR 2021, equation 16 with eta 1.
     """
 
     def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
         super().set_timesteps(num_inference_steps, device)
-        known = 0.5 * np.log((1 - self.alphas_cumprod.double()) / self.alphas_cumprod.double()).numpy()
-        log_sigmas = np.interp(self.timesteps.cpu().double().numpy(), np.arange(len(known)), known)
-        self.sigmas = torch.from_numpy(np.append(np.exp(log_sigmas), 0.0)).float()
+        known = self._known_levels().log()
+        even = torch.linspace(len(known) - 1, 0, num_inference_steps)
+        share = even.frac()
+        log_sigmas = (1 - share) * known[even.floor().long()] + share * known[even.ceil().long()]
+        sigmas = log_sigmas.exp()
+        self.sigmas = torch.cat([sigmas, torch.zeros(1)])
+        self.timesteps = _positions(known, sigmas.log()).to(device)
+
+    def _known_levels(self) -> Float[Tensor, " timesteps"]:
+        """Sigma at every whole timestep, rounded once: float32 betas miss the lowest by 1e-5."""
+        own, alphas = self.config, self.alphas_cumprod.double()
+        if own.beta_schedule == "scaled_linear" and own.trained_betas is None and not own.rescale_betas_zero_snr:
+            betas = np.linspace(own.beta_start**0.5, own.beta_end**0.5, own.num_train_timesteps) ** 2
+            alphas = torch.from_numpy(np.cumprod(1 - betas))
+        return ((1 - alphas) / alphas).sqrt().float()
 
     def step(
         self,
@@ -71,3 +83,10 @@ class ContinuousEulerAncestralScheduler(EulerAncestralDiscreteScheduler):
         if self.config.prediction_type == "v_prediction":
             return sample / (sigma**2 + 1) - output * sigma / (sigma**2 + 1).sqrt()
         return output
+
+
+def _positions(known: Float[Tensor, " n"], asked: Float[Tensor, " steps"]) -> Float[Tensor, " steps"]:
+    """Where values lie among rising ones, in float32 as k-diffusion does it: its roundings are part of the result."""
+    below = (torch.searchsorted(known, asked, right=True) - 1).clamp(0, len(known) - 2)
+    share = ((known[below] - asked) / (known[below] - known[below + 1])).clamp(0, 1)
+    return (1 - share) * below + share * (below + 1)
