@@ -131,10 +131,22 @@ def test_published_weights():
     assert weights == {"ord": 0.2, "densehaze": 0.05, "nhhaze": 0.1, "ihaze": 0.25, "sid": 0.2}
 
 
+def test_published_statistics():
+    """Of the sources whose pairs GenDeg was trained on, in its six degradations; 21 means, none beyond the bins."""
+    published = [
+        (name, kind, *row) for name, source in load_sources().items() for kind, row in source.published.items()
+    ]
+    assert len(published) == 22 and sum(row[-1] for row in published) == 213_291
+    assert {row[1] for row in published} == {"haze", "rain", "snow", "motion_blur", "low_light", "raindrop"}
+    assert find_source("RESIDE").published == {"haze": (0.115, 0.069, 71459)}
+    assert set(find_source("RainDS").published) == {"rain", "raindrop"}
+
+
 @pytest.mark.parametrize(
     "text",
     ["name = 'x'", "name = 'x'\ndegradation = 'fog'\nlayouts = []", "not toml",
      "name = 'x'\ndegradation = 'haze'\nlayouts = [['a']]",
+     "name = 'x'\ndegradation = 'haze'\nlayouts = []\npublished = { haze = [0.1] }",
      "name = 'x'\ndegradation = 'haze'\nlayouts = [['often', 'a/{id}', 'b/{id}']]"],
 )  # fmt: skip
 def test_a_description_that_is_none(tmp_path, text):
