@@ -69,11 +69,11 @@ def check(folder: Path) -> None:
 
     from gendeg.model.weights import load_pipeline
 
-    pipeline = load_pipeline(str(folder / "run" / "model"), dtype=torch.bfloat16)
+    pipeline = load_pipeline(str(folder / "run" / "model"))
     (base,) = (folder / "base" / "unet").glob("*.safetensors")
     with safe_open(base, "pt") as file:
         before = file.get_tensor("conv_in.weight")
-    after = pipeline.unet.conv_in.weight.float()
+    after = pipeline.unet.conv_in.weight
     old, new = float((after[:, :4] - before).abs().max()), float(after[:, 4:].abs().max())
     print(f"  conv_in: {tuple(before.shape)} became {tuple(after.shape)}")
     print(f"  a step moved what was there by up to {old:.1e}, what started from nothing by up to {new:.1e}")

@@ -223,3 +223,30 @@ class BuildConfig(PlanConfig):
     check_disk: bool = True
     estimate: bool = True  # time a few steps of the model for the hours
     dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class CaptionConfig:
+    """gendeg pairs caption"""
+
+    paths: tuple[str, ...]  # pair manifests; with `out`: clean photos, folders or tables of them
+    out: Path | None = None  # a table (.jsonl) of path and caption, for photos
+    model: str = "Salesforce/blip2-opt-2.7b"  # as in the paper; a folder, a hub id, or none
+    prompt: str | None = None  # how the caption begins, or what a chat model is asked; None: prompts/degradations.toml
+    batch_size: int = 16
+    beams: int = 5  # beams and tokens as LAVIS captions with BLIP and BLIP-2
+    tokens: int = 30
+    device: str = "auto"
+    cache: Path | None = None  # folder; None: ~/.cache/gendeg/captions
+    workers: int = 4  # threads that read photos
+    overwrite: bool = False  # captions, or a table, that are there already
+    progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class ImportPriorsConfig:
+    """gendeg priors import"""
+
+    folder: Path  # with haze/Mu_RESIDE.json … in it
+    out: Path
+    overwrite: bool = False

@@ -15,6 +15,8 @@ class Words:
 
     fallback_caption: str
     captioner_prefix: str
+    captioner_request: str
+    captioner_openings: tuple[str, ...]
     phrases: dict[str, str]
 
 
@@ -26,6 +28,7 @@ def words() -> Words:
     missing = [mix_name(mix) for mix in KNOWN if mix_name(mix) not in table.get("phrases", {})]
     if missing:
         raise BadManifest(path, 0, f"no phrase for {', '.join(missing)}")
+    table["captioner_openings"] = tuple(table["captioner_openings"])
     return Words(**table)
 
 

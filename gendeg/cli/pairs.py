@@ -2,13 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gendeg.cli.errors import ERROR, SOME_FAILED
-from gendeg.configs import IngestConfig, SimulateConfig
+from gendeg.configs import CaptionConfig, IngestConfig, SimulateConfig
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import parse_mixes
+
+if TYPE_CHECKING:
+    from gendeg.jobs.caption_pairs import Captions
+
+MOST_MESSAGES = 20
 
 app = typer.Typer(no_args_is_help=True, help="Make and look at (clean, degraded) pairs.")
 
@@ -64,6 +70,39 @@ def ingest(
     return SOME_FAILED if made.failures else 0
 
 
+@app.command(epilog="Example: gendeg pairs caption pairs/manifest.jsonl")
+def caption(
+    paths: Annotated[list[str], typer.Argument(help="Pair manifests; with --out: clean photos, or folders of them.")],
+    out: Annotated[Path | None, typer.Option(help="For photos: a table (.jsonl) that gendeg build reads.")] = None,
+    model: Annotated[
+        str, typer.Option(help="An image-to-text model: folder or hub id; none: only the fallback.")
+    ] = CaptionConfig.model,
+    prompt: Annotated[
+        str | None, typer.Option(help="How captions begin, or what a chat model is asked; '' for nothing.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Photos at a time.")] = CaptionConfig.batch_size,
+    beams: Annotated[
+        int, typer.Option(min=1, help="Beam search; 1 is faster and a little plainer.")
+    ] = CaptionConfig.beams,
+    tokens: Annotated[int, typer.Option(min=1, help="Longest caption.")] = CaptionConfig.tokens,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    cache: Annotated[Path | None, typer.Option(help="Where captions are kept; default: ~/.cache/gendeg.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that read photos.")] = CaptionConfig.workers,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace captions, or a table, there already.")
+    ] = False,
+) -> int:
+    """Say what the clean photos show, with BLIP-2 or another model, so that training and building read it."""
+    from gendeg.jobs.caption_pairs import caption_manifests, caption_photos
+
+    config = CaptionConfig(
+        tuple(paths), out, model, prompt, batch_size, beams, tokens, device, cache, workers, overwrite
+    )
+    _refuse_photos_without_table(config)
+    made = caption_photos(config, out) if out else caption_manifests(config)
+    return _tell_captions(made, model)
+
+
 @app.command(epilog="Example: gendeg pairs show pairs/manifest.jsonl")
 def show(
     manifest: Annotated[Path, typer.Argument(help="A pair manifest.")],
@@ -77,3 +116,26 @@ def show(
     target = sheet or manifest.with_name("sheet.png")
     print(show_pairs(manifest, target))
     print(f"look at {target}", file=sys.stderr)
+
+
+def _refuse_photos_without_table(config: CaptionConfig) -> None:
+    for path in config.paths:
+        if config.out is None and Path(path).exists() and Path(path).suffix.lower() != ".jsonl":
+            raise BadOption(
+                "--out", f"{path} is no pair manifest; captions of photos go to a table: --out captions.jsonl"
+            )
+
+
+def _tell_captions(made: "Captions", model: str) -> int:
+    """Counts on stderr. Photos that were left without words are an error, unless no model was asked for."""
+    left = sum(made.left.values())
+    counts = [made.counts.get(name, 0) for name in ("captioned", "cached", "kept")]
+    print("{} captioned ({} photos), {} from the cache, {} had a caption, {} left as they were".format(
+        counts[0], made.photos, *counts[1:], left), file=sys.stderr)  # fmt: skip
+    for message in made.messages[:MOST_MESSAGES]:
+        print(f"gendeg: {message}", file=sys.stderr)
+    for reason, count in sorted(made.left.items()):
+        print(f"gendeg: {count} left: {reason}", file=sys.stderr)
+    for path in made.written:
+        print(f"written: {path}", file=sys.stderr)
+    return SOME_FAILED if left and model != "none" else 0

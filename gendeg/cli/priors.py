@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from gendeg.configs import ImportPriorsConfig
+
 app = typer.Typer(no_args_is_help=True, help="What intensity means: p(mu) and p(sigma | mu) of each degradation.")
 
 
@@ -21,11 +23,31 @@ def fit(
     print(f"{len(written)} priors in {out}", file=sys.stderr)
 
 
-@app.command(epilog="Example: gendeg priors show")
+@app.command("import", epilog="Example: gendeg priors import GenDeg/data/ --out my-priors/")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="The authors' statistics: haze/Mu_RESIDE.json and the like below it.")],
+    out: Annotated[Path, typer.Option(help="Folder for <degradation>/<source>.json.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace priors that exist.")] = False,
+) -> None:
+    """Turn the authors' JSON histograms into priors, and compare their means with the published ones."""
+    from gendeg.jobs.import_priors import import_priors
+
+    made = import_priors(ImportPriorsConfig(folder, out, overwrite))
+    print(made.table)
+    for line in made.warnings:
+        print(f"gendeg: {line}", file=sys.stderr)
+    print(f"{len(made.written)} priors in {out}", file=sys.stderr)
+
+
+@app.command(epilog="Example: gendeg priors show my-priors/ --plot priors.png")
 def show(
     folder: Annotated[Path | None, typer.Argument(help="A folder of priors; default: those that come along.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw p(mu) and sigma given mu: a .png, .svg or .pdf.")] = None,
 ) -> None:
-    """Print mu and sigma at a few intensities, per degradation."""
-    from gendeg.jobs.fit_priors import tabulate_priors
+    """Print mu and sigma at a few intensities, per degradation; draw the distributions."""
+    from gendeg.jobs.fit_priors import plot_priors, tabulate_priors
 
+    if plot:
+        plot_priors(folder, plot)
+        print(f"look at {plot}", file=sys.stderr)
     print(tabulate_priors(folder))

@@ -19,16 +19,19 @@ from gendeg.primitives.kinds import Mix, mix_name
 
 @dataclass(frozen=True)
 class Prior:
-    """Joint counts of one source of one degradation; `counts` maps (mu bin, sigma bin) to pairs seen there."""
+    """Joint counts of one source of one degradation; `counts` maps (mu bin, sigma bin) to pairs seen there.
+
+    Whole numbers where pairs were counted; shares of a pair where only p(sigma | mu) is known (`published.py`).
+    """
 
     degradation: str
     source: str
     weight: float
-    counts: dict[tuple[int, int], int]
+    counts: dict[tuple[int, int], int] | dict[tuple[int, int], float]
 
     @property
     def pairs(self) -> int:
-        return sum(self.counts.values())
+        return round(sum(self.counts.values()))
 
     def density(self) -> Float[np.ndarray, "mu sigma"]:
         """Joint probability, shape (128, 128), summing to 1."""
@@ -72,7 +75,7 @@ def load_prior(path: Path) -> Prior:
     """Read one prior file. Raises `BadManifest` when it is not one."""
     record = read_json_object(path)
     try:
-        counts = {(index(m), index(s)): index(n) for m, s, n in record["counts"]}
+        counts = {(index(m), index(s)): _number(n) for m, s, n in record["counts"]}
         prior = Prior(str(record["degradation"]), str(record["source"]), float(record["weight"]), counts)
         bins = [(float(record[name]["high"]), index(record[name]["count"])) for name in ("mu_bins", "sigma_bins")]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -80,7 +83,8 @@ def load_prior(path: Path) -> Prior:
     if bins != [(MU_BINS.high, MU_BINS.count), (SIGMA_BINS.high, SIGMA_BINS.count)]:
         raise BadManifest(path, 0, "not a prior: counted in other bins than this version's")
     out_of_range = [c for c in counts if not (0 <= c[0] < MU_BINS.count and 0 <= c[1] < SIGMA_BINS.count)]
-    if out_of_range or prior.pairs <= 0 or min(counts.values()) < 0 or not 0 <= prior.weight < math.inf:
+    total = sum(counts.values())
+    if out_of_range or not 0 < total < math.inf or min(counts.values()) < 0 or not 0 <= prior.weight < math.inf:
         raise BadManifest(path, 0, "not a prior: bins, counts or weight out of range")
     return prior
 
@@ -100,3 +104,8 @@ def mixture(priors: list[Prior]) -> Float[np.ndarray, "mu sigma"]:
     if weights.sum() <= 0:
         raise ValueError("the weights of the priors sum to zero")
     return sum(w * prior.density() for w, prior in zip(weights / weights.sum(), priors, strict=True))
+
+
+def _number(value: object) -> int | float:
+    """A count as JSON has it; whole numbers stay whole. Raises `TypeError` for anything else."""
+    return value if isinstance(value, float) else index(value)  # type: ignore[arg-type]

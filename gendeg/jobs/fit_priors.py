@@ -1,12 +1,16 @@
-"""Pair manifests → priors, and priors as a table."""
+"""Pair manifests → priors, and priors as a table and as a picture."""
 
+from contextlib import suppress
 from pathlib import Path
 
-from gendeg.intensity.priors import fit_prior, load_priors, mixture, save_prior
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
+from gendeg.intensity.priors import Prior, fit_prior, load_priors, mixture, save_prior
 from gendeg.intensity.quantile import intensity_to_statistics
 from gendeg.pairs.manifest import by_degradation_and_source, read_manifest
-from gendeg.primitives.errors import NoPrior
-from gendeg.primitives.kinds import KNOWN, mix_name
+from gendeg.primitives.errors import BadOption, NoPrior
+from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.kinds import KNOWN, Mix, mix_name
+from gendeg.report.prior_plot import FORMATS, Panel, SourceCounts, draw_priors
 
 INTENSITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -21,19 +25,40 @@ def fit_priors(manifests: tuple[Path, ...], out: Path) -> list[Path]:
     ]
 
 
+def plot_priors(folder: Path | None, target: Path) -> None:
+    """Every prior below `folder` (None: those packed with gendeg) as one picture. Raises `NoPrior`, `BadOption`."""
+    format = target.suffix.lower().removeprefix(".")
+    if format not in FORMATS:
+        raise BadOption("--plot", f"must end in .{', .'.join(FORMATS)}, not '{target.name}'")
+    panels = [Panel(mix_name(mix), tuple(map(_counts, priors))) for mix, priors in _every_prior(folder)]
+    ensure_writable(target.parent)
+    atomic_write(target, draw_priors(panels, MU_BINS.high, SIGMA_BINS.high, format))
+
+
+def _counts(prior: Prior) -> SourceCounts:
+    return SourceCounts(prior.source, prior.pairs, prior.density())
+
+
+def _every_prior(folder: Path | None) -> list[tuple[Mix, list[Prior]]]:
+    """Of each degradation that has any. Raises `NoPrior` when none has."""
+    found = []
+    for mix in KNOWN:
+        with suppress(NoPrior):
+            found.append((mix, load_priors(mix, folder)))
+    if not found:
+        raise NoPrior("any degradation", folder or "manifests/priors")
+    return found
+
+
 def tabulate_priors(folder: Path | None = None) -> str:
     """A line per degradation: its sources, pairs, and mu/sigma at five intensities."""
-    lines = [f"{'degradation':<13}{'sources':<18}{'pairs':>7}" + "".join(f"{f'at {q}':>14}" for q in INTENSITIES)]
-    for mix in KNOWN:
-        try:
-            priors = load_priors(mix, folder)
-        except NoPrior:
-            continue
+    every = _every_prior(folder)
+    names = ["+".join(prior.source for prior in priors) for _, priors in every]
+    width = max(16, *map(len, names)) + 2
+    lines = [f"{'degradation':<13}{'sources':<{width}}{'pairs':>7}" + "".join(f"{f'at {q}':>14}" for q in INTENSITIES)]
+    for (mix, priors), name in zip(every, names, strict=True):
         joint = mixture(priors)
         asked = [intensity_to_statistics(joint, q) for q in INTENSITIES]
         cells = "".join(f"{f'{a.mu:.3f}/{a.sigma:.3f}':>14}" for a in asked)
-        sources, pairs = "+".join(p.source for p in priors), sum(p.pairs for p in priors)
-        lines.append(f"{mix_name(mix):<13}{sources:<18}{pairs:>7}{cells}")
-    if len(lines) == 1:
-        raise NoPrior("any degradation", folder or "manifests/priors")
+        lines.append(f"{mix_name(mix):<13}{name:<{width}}{sum(prior.pairs for prior in priors):>7}{cells}")
     return "\n".join(lines)

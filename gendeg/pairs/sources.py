@@ -4,8 +4,8 @@ import os
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +48,8 @@ class Source:
     homepage: str = ""
     licence: str = "not stated"
     weight: float = 1.0  # of its priors, as GenDeg draws them
+    published: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
+    """Degradation → mean mu, mean sigma and pairs of its published statistics, to compare other counts with."""
 
 
 def load_sources() -> dict[str, Source]:
@@ -60,7 +62,10 @@ def load_source(path: Path) -> Source:
     try:
         row = tomllib.loads(path.read_text(encoding="utf-8"))
         layouts = tuple(Layout(*layout) for layout in row.pop("layouts"))
-        source = Source(layouts=layouts, **row)
+        published = {
+            kind: (float(mu), float(sigma), int(n)) for kind, (mu, sigma, n) in row.pop("published", {}).items()
+        }
+        source = Source(layouts=layouts, published=published, **row)
         parse_mix(source.degradation)
         for layout in layouts:
             _compiled(layout)

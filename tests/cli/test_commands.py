@@ -83,6 +83,11 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_readme(command
         (["train", "autoencoder", "--pairs", "none.jsonl", "--out", "y"], 1, "no such file"),
         (["pairs", "show", "none.jsonl"], 1, "no such file"),
         (["pairs", "simulate", "none", "--out", "x"], 1, "no such file"),
+        (["pairs", "caption", "none.jsonl"], 1, "no such file"),
+        (["pairs", "caption", "."], 2, "--out captions.jsonl"),
+        (["pairs", "caption", ".", "--out", "x.csv"], 2, "must end in .jsonl"),
+        (["priors", "import", "none", "--out", "x"], 1, "no such file"),
+        (["priors", "show", "--plot", "x.jpg"], 2, "must end in .png"),
         (["bundle", "none", "--recipe", "none.toml", "--out", "x"], 1, "no such file"),
     ],
 )

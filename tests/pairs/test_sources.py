@@ -131,10 +131,22 @@ def test_published_weights():
     assert weights == {"ord": 0.2, "densehaze": 0.05, "nhhaze": 0.1, "ihaze": 0.25, "sid": 0.2}
 
 
+def test_published_statistics():
+    """Of the sources that GenDeg was trained on: the pairs of each degradation."""
+    published = [row for source in load_sources().values() for row in source.published.items()]
+    pairs = {kind: sum(count for name, (_, _, count) in published if name == kind) for kind, _ in published}
+    assert len(published) == 21
+    assert pairs == {"haze": 80_184, "rain": 37_657, "snow": 59_413, "motion_blur": 33_855, "low_light": 1_391,
+                     "raindrop": 1_661}  # fmt: skip
+    assert find_source("RESIDE").published == {"haze": (0.115, 0.069, 71459)}
+    assert set(find_source("RainDS").published) == {"rain", "raindrop"}
+
+
 @pytest.mark.parametrize(
     "text",
     ["name = 'x'", "name = 'x'\ndegradation = 'fog'\nlayouts = []", "not toml",
      "name = 'x'\ndegradation = 'haze'\nlayouts = [['a']]",
+     "name = 'x'\ndegradation = 'haze'\nlayouts = []\npublished = { haze = [0.1] }",
      "name = 'x'\ndegradation = 'haze'\nlayouts = [['often', 'a/{id}', 'b/{id}']]"],
 )  # fmt: skip
 def test_a_description_that_is_none(tmp_path, text):
