@@ -64,7 +64,6 @@ def write_pairs(folder: Path) -> None:
 
 def check(folder: Path) -> None:
     """The trained model loads, and its input layer is the base's but for the channels that started silent."""
-    import torch
     from safetensors import safe_open
 
     from gendeg.model.weights import load_pipeline

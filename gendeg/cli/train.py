@@ -12,57 +12,66 @@ ONLY_DIFFUSION = {"base", "lora_rank", "cache_latents", "short_side", "gradient_
                   "push_to_hub", "sheet_photos"}  # fmt: skip
 
 
+Network = Annotated[Literal["autoencoder", "diffusion", "structure"], typer.Argument(help="What to train.")]
+Pairs = Annotated[list[Path], typer.Option(help="Pair manifest; may be given several times.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")]
+Preset = Annotated[
+    str | None, typer.Option(help="Settings to start from: paper, sd15-h100x8, bundled, smoke, or a .toml file.")
+]
+Init = Annotated[str | None, typer.Option(help="Go on from: bundled, or a folder of the same kind.")]
+Base = Annotated[str | None, typer.Option(help="Fine-tune Stable Diffusion 1.5 or its like: folder, hub id.")]
+Vae = Annotated[str | None, typer.Option(help="Folder of a trained autoencoder, or of a model with one.")]
+Model = Annotated[str | None, typer.Option(help="Structure: learn to correct this model's images.")]
+Sizes = Annotated[Literal["bundled", "smoke"] | None, typer.Option(help="Of networks that start fresh.")]
+LoraRank = Annotated[int | None, typer.Option(min=1, help="Train low-rank changes only, of this rank.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Crops per process and micro step.")]
+Accumulate = Annotated[int | None, typer.Option(min=1, help="Micro steps per optimiser step.")]
+Size = Annotated[int | None, typer.Option(min=16, help="Side of the crops in pixels.")]
+ShortSide = Annotated[int | None, typer.Option(min=16, help="Bring pairs to this short side before.")]
+CacheLatents = Annotated[
+    bool | None, typer.Option("--cache-latents", help="Encode all pairs once, to disk; else every crop anew.")
+]
+LearningRate = Annotated[float | None, typer.Option(help="Its peak, after a linear warm-up.")]
+Schedule = Annotated[Literal["cosine", "constant"] | None, typer.Option(help="After the warm-up.")]
+Warmup = Annotated[int | None, typer.Option(min=0, help="Steps of warm-up.")]
+Optimizer = Annotated[
+    Literal["adamw", "adamw8bit"] | None, typer.Option(help="adamw8bit: less memory; needs bitsandbytes.")
+]
+Precision = Annotated[Literal["no", "fp16", "bf16"] | None, typer.Option(help="Mixed precision.")]
+GradientCheckpointing = Annotated[
+    bool | None, typer.Option("--gradient-checkpointing", help="Less memory, a third more time.")
+]
+Weights = Annotated[str | None, typer.Option(help="Draw kinds or sources more often: rain=2,haze=0.5.")]
+Prediction = Annotated[
+    Literal["sample", "v_prediction", "epsilon"] | None, typer.Option(help="What a new UNet says; default: sample.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of everything random in the run.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads that prepare batches.")]
+LogEvery = Annotated[int | None, typer.Option(min=1, help="Steps between rows of log.csv.")]
+SheetEvery = Annotated[int | None, typer.Option(min=1, help="Steps between sheets, calibration, best/.")]
+SheetPhotos = Annotated[int | None, typer.Option(min=1, help="Photos of each degradation on them.")]
+CheckpointEvery = Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")]
+Tracker = Annotated[
+    str | None, typer.Option(help="tensorboard (default), wandb, mlflow ..., as accelerate knows them; none.")
+]
+PushToHub = Annotated[str | None, typer.Option(help="Upload the model as user/name when it is done.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from this folder's newest checkpoint.")]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
+Compile = Annotated[bool, typer.Option("--compile", help="torch.compile; needs a C++ compiler.")]
+
+
 def train(
-    network: Annotated[Literal["autoencoder", "diffusion", "structure"], typer.Argument(help="What to train.")],
-    pairs: Annotated[list[Path], typer.Option(help="Pair manifest; may be given several times.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")],
-    preset: Annotated[
-        str | None, typer.Option(help="Settings to start from: paper, sd15-h100x8, bundled, smoke, or a .toml file.")
-    ] = None,
-    init: Annotated[str | None, typer.Option(help="Go on from: bundled, or a folder of the same kind.")] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Fine-tune Stable Diffusion 1.5 or its like: folder, hub id.")
-    ] = None,
-    vae: Annotated[str | None, typer.Option(help="Folder of a trained autoencoder, or of a model with one.")] = None,
-    model: Annotated[str | None, typer.Option(help="Structure: learn to correct this model's images.")] = None,
-    sizes: Annotated[Literal["bundled", "smoke"] | None, typer.Option(help="Of networks that start fresh.")] = None,
-    lora_rank: Annotated[int | None, typer.Option(min=1, help="Train low-rank changes only, of this rank.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Crops per process and micro step.")] = None,
-    accumulate: Annotated[int | None, typer.Option(min=1, help="Micro steps per optimiser step.")] = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Side of the crops in pixels.")] = None,
-    short_side: Annotated[int | None, typer.Option(min=16, help="Bring pairs to this short side before.")] = None,
-    cache_latents: Annotated[
-        bool | None, typer.Option("--cache-latents", help="Encode all pairs once, to disk; else every crop anew.")
-    ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Its peak, after a linear warm-up.")] = None,
-    schedule: Annotated[Literal["cosine", "constant"] | None, typer.Option(help="After the warm-up.")] = None,
-    warmup: Annotated[int | None, typer.Option(min=0, help="Steps of warm-up.")] = None,
-    optimizer: Annotated[
-        Literal["adamw", "adamw8bit"] | None, typer.Option(help="adamw8bit: less memory; needs bitsandbytes.")
-    ] = None,
-    precision: Annotated[Literal["no", "fp16", "bf16"] | None, typer.Option(help="Mixed precision.")] = None,
-    gradient_checkpointing: Annotated[
-        bool | None, typer.Option("--gradient-checkpointing", help="Less memory, a third more time.")
-    ] = None,
-    weights: Annotated[str | None, typer.Option(help="Draw kinds or sources more often: rain=2,haze=0.5.")] = None,
-    prediction: Annotated[
-        Literal["sample", "v_prediction", "epsilon"] | None, typer.Option(help="What a new UNet says; default: sample.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of everything random in the run.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Threads that prepare batches.")] = None,
-    log_every: Annotated[int | None, typer.Option(min=1, help="Steps between rows of log.csv.")] = None,
-    sheet_every: Annotated[int | None, typer.Option(min=1, help="Steps between sheets, calibration, best/.")] = None,
-    sheet_photos: Annotated[int | None, typer.Option(min=1, help="Photos of each degradation on them.")] = None,
-    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")] = None,
-    tracker: Annotated[
-        str | None, typer.Option(help="tensorboard (default), wandb, mlflow ..., as accelerate knows them; none.")
-    ] = None,
-    push_to_hub: Annotated[str | None, typer.Option(help="Upload the model as user/name when it is done.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from this folder's newest checkpoint.")] = False,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")] = False,
-    compile: Annotated[bool, typer.Option("--compile", help="torch.compile; needs a C++ compiler.")] = False,
-) -> None:
+    network: Network, pairs: Pairs, out: Out, preset: Preset = None, init: Init = None, base: Base = None,
+    vae: Vae = None, model: Model = None, sizes: Sizes = None, lora_rank: LoraRank = None, steps: Steps = None,
+    batch_size: BatchSize = None, accumulate: Accumulate = None, size: Size = None, short_side: ShortSide = None,
+    cache_latents: CacheLatents = None, learning_rate: LearningRate = None, schedule: Schedule = None,
+    warmup: Warmup = None, optimizer: Optimizer = None, precision: Precision = None,
+    gradient_checkpointing: GradientCheckpointing = None, weights: Weights = None, prediction: Prediction = None,
+    seed: Seed = None, workers: Workers = None, log_every: LogEvery = None, sheet_every: SheetEvery = None,
+    sheet_photos: SheetPhotos = None, checkpoint_every: CheckpointEvery = None, tracker: Tracker = None,
+    push_to_hub: PushToHub = None, resume: Resume = False, cpu: Cpu = False, compile: Compile = False,
+) -> None:  # fmt: skip
     """Train one of the three networks. What is not given keeps the preset's or that network's default.
 
     Every setting, also of a preset's file, is explained in gendeg/configs.py.

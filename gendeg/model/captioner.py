@@ -20,7 +20,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from gendeg.model.weights import PICKLES, loading, may_be_hub_id, quiet
+from gendeg.model.loading import PICKLES, loading, may_be_hub_id, quiet
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import sha256_bytes, sha256_of
 

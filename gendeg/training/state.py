@@ -94,7 +94,7 @@ def make_optimizer(config: TrainConfig, groups: list[dict[str, Any]]) -> torch.o
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:
-        raise BadOption("--optimizer", "adamw8bit needs bitsandbytes: pip install bitsandbytes") from error
+        raise BadOption("--optimizer", "adamw8bit needs bitsandbytes: pip install 'gendeg[adam8bit]'") from error
     return AdamW8bit(groups, config.learning_rate, weight_decay=config.weight_decay)
 
 
