@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.jobs.finish import finish
-from gendeg.primitives.errors import UploadFailed
+from gendeg.primitives.errors import BadOption, UploadFailed
 from gendeg.shards.description import read_description
 from gendeg.shards.layout import Layout
 
@@ -37,16 +37,18 @@ def push(folder: Path, name: str, private: bool = False, api: Any = None) -> str
     """Creates the dataset repository if need be and uploads; returns its address. Again after a break, it goes on.
 
     `api` is a `huggingface_hub.HfApi` (one of its own by default). Raises `NotADataset`, `IncompleteDataset`,
-    `UploadFailed`.
+    `UploadFailed`, `BadOption` for a name that the hub does not allow.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     plan_upload(folder)
     api = api or HfApi()
     try:
         url = api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
         api.upload_folder(repo_id=name, repo_type="dataset", folder_path=folder, ignore_patterns=list(PRIVATE))
-    except (HfHubHTTPError, OSError) as error:
+    except HFValidationError as error:
+        raise BadOption("NAME", f"must be user/name, not '{name}' ({error})") from error
+    except (*HfHubHTTPError.__bases__, OSError) as error:  # the bases: every error of the HTTP library in use
         raise UploadFailed(name, str(error)) from error
     return str(url)

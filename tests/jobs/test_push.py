@@ -7,7 +7,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.utils import filter_repo_objects
 
 from gendeg.jobs.push import plan_upload, push
-from gendeg.primitives.errors import IncompleteDataset, UploadFailed
+from gendeg.primitives.errors import BadOption, IncompleteDataset, UploadFailed
 from tests.builds import copy_build
 
 
@@ -59,3 +59,14 @@ def test_an_unfinished_dataset_is_not_uploaded(out):
 def test_a_broken_connection_says_how_to_go_on(out):
     with pytest.raises(UploadFailed, match="same command goes on"):
         push(out, "user/name", api=LocalHub(broken=True))
+
+
+def test_without_a_network_the_real_client_ends_in_the_same_advice(out):
+    nobody = HfApi(endpoint="http://127.0.0.1:9", token="hf_none")  # the discard port: refused at once
+    with pytest.raises(UploadFailed, match="same command goes on"):
+        push(out, "user/name", api=nobody)
+
+
+def test_a_name_that_the_hub_does_not_allow_is_wrong_usage(out):
+    with pytest.raises(BadOption, match="must be user/name, not 'my data'"):
+        push(out, "my data", api=HfApi(endpoint="http://127.0.0.1:9", token="hf_none"))
