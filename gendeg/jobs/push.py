@@ -49,6 +49,6 @@ def push(folder: Path, name: str, private: bool = False, api: Any = None) -> str
         api.upload_folder(repo_id=name, repo_type="dataset", folder_path=folder, ignore_patterns=list(PRIVATE))
     except HFValidationError as error:
         raise BadOption("NAME", f"must be user/name, not '{name}' ({error})") from error
-    except (*HfHubHTTPError.__bases__, OSError) as error:  # the bases: every error of the HTTP library in use
+    except (*HfHubHTTPError.__bases__, OSError) as error:  # type: ignore[misc]  # bases: errors of its HTTP library
         raise UploadFailed(name, str(error)) from error
     return str(url)
