@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ import typer
 
 from gendeg.cli.errors import ERROR, SOME_FAILED
 from gendeg.configs import BuildConfig
-from gendeg.primitives.errors import Interrupted
+from gendeg.primitives.quantities import say_bytes
 
 PLAN_EXAMPLE = "Example: gendeg plan photos/ --out gends/ --types all --per-image 6"
 BUILD_EXAMPLE = "Example: gendeg build photos/ --out gends/   (on many GPUs: accelerate launch -m gendeg build …)"
@@ -78,14 +78,9 @@ def plan(
     from gendeg.jobs.build import plan as make_plan
 
     description, expected = make_plan(config)
-    _say_left_out(description.left_out)
-    hours = (
-        ""
-        if expected.seconds is None
-        else f", about {expected.seconds * description.samples / 3600:.2f} hours on one process like this"
-    )
-    size_text = f"about {expected.bytes * description.samples / 1e9:.2f} GB"
-    _say(f"{description.samples} samples in {len(description.shards)} shards, {size_text}{hours}; nothing was made")
+    _say_left_out(out, description.left_out)
+    samples = description.samples
+    _say(f"{samples} samples in {len(description.shards)} shards, {expected.say(samples)}; nothing was made")
     return 0
 
 
@@ -107,12 +102,8 @@ def build(
     config = _config(dict(locals()))
     from gendeg.jobs.build import build as make_dataset
 
-    try:
-        built = make_dataset(config)
-    except Interrupted as error:
-        _say(str(error))
-        return 128 + error.signal
-    return 0 if built is None else _report(built)
+    built = make_dataset(config)
+    return 0 if built is None else _report(out, built)
 
 
 def verify(
@@ -130,7 +121,7 @@ def verify(
         count += 1
         row = {"shard": problem.shard, "key": problem.key, "problem": problem.what}
         print(json.dumps(row) if as_json else problem, flush=True)
-    _say(f"{count} problems; gendeg repair {folder} puts them right" if count else f"{folder}: nothing wrong")
+    _say(f"problems: {count}; gendeg repair {folder} puts them right" if count else f"{folder}: nothing wrong")
     return ERROR if count else 0
 
 
@@ -142,20 +133,28 @@ def repair(
     from gendeg.jobs.repair import repair as make_good
     from gendeg.jobs.verify import depth
 
-    return _again(lambda: make_good(folder, depth(quick), device=device, workers=workers))
+    return _again(folder, make_good(folder, depth(quick), device=device, workers=workers))
 
 
 def retry(folder: Folder, device: Device = "auto", workers: Workers = 4) -> int:
     """Run failed samples again: refused ones with more attempts, unreadable photos if they can be read by now."""
     from gendeg.jobs.repair import retry as run_again
 
-    return _again(lambda: run_again(folder, device=device, workers=workers))
+    return _again(folder, run_again(folder, device=device, workers=workers))
 
 
-def status(folder: Folder, as_json: AsJson = False) -> int:
+def status(
+    folder: Folder, as_json: AsJson = False,
+    failed: Annotated[bool, typer.Option("--failed", help="List what failed or was left out, and why.")] = False,
+) -> int:  # fmt: skip
     """How far a build is, also while it runs: shards, failures by reason, images per second, time left."""
+    from gendeg.jobs.status import failures
     from gendeg.jobs.status import status as look
 
+    if failed:
+        for one in failures(folder):
+            print(json.dumps(one.as_row()) if as_json else f"{one.key}: {one.failed}: {one.message}")
+        return 0
     now = look(folder)
     stands, left = now.totals, now.seconds_left
     row = {
@@ -191,7 +190,7 @@ def push(
     if dry_run:
         planned = plan_upload(folder)
         print("\n".join(planned.files))
-        _say(f"{len(planned.files)} files, {planned.bytes / 1e9:.2f} GB; nothing was uploaded")
+        _say(f"{len(planned.files)} files, {say_bytes(planned.bytes)}; nothing was uploaded")
         return 0
     print(upload(folder, name, private))
     return 0
@@ -205,33 +204,33 @@ def _config(options: dict[str, object]) -> BuildConfig:
 # Any below: the jobs' own types would bring torch to `gendeg --help`.
 
 
-def _report(built: Any) -> int:
+def _report(out: Path, built: Any) -> int:
     """`built` is a `gendeg.jobs.build.Built`."""
-    _say_left_out(built.left_out)
-    _say_totals(built.totals)
+    _say_left_out(out, built.left_out)
+    _say_totals(out, built.totals)
     unreadable = any(reason != "duplicate" for reason in built.left_out)
     return SOME_FAILED if built.totals.failed or unreadable else 0
 
 
-def _again(run: Callable[[], Any]) -> int:
-    """`run` gives a `gendeg.jobs.repair.Repaired`."""
-    try:
-        done = run()
-    except Interrupted as error:
-        _say(str(error))
-        return 128 + error.signal
-    _say(f"{len(done.shards)} shards made again")
-    _say_totals(done.totals)
+def _again(folder: Path, done: Any) -> int:
+    """`done` is a `gendeg.jobs.repair.Repaired`."""
+    _say(f"shards made again: {len(done.shards)}")
+    _say_totals(folder, done.totals)
     return ERROR if done.changed else SOME_FAILED if done.totals.failed else 0
 
 
-def _say_totals(stands: Any) -> None:
+def _say_totals(out: Path, stands: Any) -> None:
     _say(f"{stands.written} of {stands.planned} samples written, {stands.failed} failed{_reasons(stands.reasons)}")
+    if stands.failed:
+        _say(f"gendeg status {out} --failed lists them; gendeg retry {out} tries them again")
 
 
-def _say_left_out(reasons: Mapping[str, int]) -> None:
+def _say_left_out(out: Path, reasons: Mapping[str, int]) -> None:
     if reasons:
-        _say(f"{sum(reasons.values())} photos left out{_reasons(reasons)}")
+        _say(
+            f"photos left out: {sum(reasons.values())}{_reasons(reasons)}; "
+            f"each is named in {out}/.gendeg/left_out.jsonl"
+        )
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

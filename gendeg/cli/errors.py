@@ -3,7 +3,7 @@
 import os
 import traceback
 
-from gendeg.primitives.errors import BadOption, GendegError, UnknownDegradation
+from gendeg.primitives.errors import BadOption, GendegError, Interrupted, UnknownDegradation
 
 ERROR, WRONG_USAGE, SOME_FAILED, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
@@ -18,6 +18,8 @@ OUT_OF_MEMORY = ("out of memory", "allocate memory")  # as torch says it of a GP
 
 def advice_for(error: Exception) -> tuple[str, int]:
     """One line for people, and the exit code. What we did not foresee says so; GENDEG_DEBUG=1 shows its trace."""
+    if isinstance(error, Interrupted):
+        return str(error), 128 + error.signal
     for kind, code in EXIT_CODES.items():
         if isinstance(error, kind):
             return str(error), code

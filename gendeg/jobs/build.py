@@ -129,15 +129,12 @@ def check_room(
 ) -> None:
     """Says what is to come. Raises `NotEnoughRoom` before anything is made."""
     count = sum(shard.samples for shard in missing)
-    hours = (
-        ""
-        if expected.seconds is None
-        else f", about {expected.seconds * count / 3600:.2f} hours on one process like this"
-    )
     needed = int(expected.bytes * count)
+    left_out = sum(description.left_out.values())
     print(
         f"gendeg: {description.samples} samples in {len(description.shards)} shards planned from {description.photos} "
-        f"photos; to make: {count} in {len(missing)}, about {needed / 1e9:.2f} GB{hours}",
+        f"photos{f' ({left_out} left out)' if left_out else ''}; to make: {count} in {len(missing)}, "
+        f"{expected.say(count)}",
         file=sys.stderr,
     )
     free = shutil.disk_usage(config.out).free

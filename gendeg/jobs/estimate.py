@@ -1,6 +1,7 @@
 """What a build will take: bytes from a few photos of the plan, seconds from a few steps of the model."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
 
@@ -10,6 +11,7 @@ from gendeg.jobs.prepare import read_inputs
 from gendeg.jobs.sampler import Sampler
 from gendeg.jobs.workshop import Model, rules_of
 from gendeg.primitives.images import encode_image
+from gendeg.primitives.quantities import say_bytes, say_seconds
 from gendeg.shards.description import Description
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import GENERATED, PlannedSample, PlanReader
@@ -27,6 +29,11 @@ class Estimate:
     bytes: float
     seconds: float | None
 
+    def say(self, samples: int) -> str:
+        """What so many of them will take."""
+        time = "" if self.seconds is None else f", about {say_seconds(self.seconds * samples)} on one process like this"
+        return f"about {say_bytes(self.bytes * samples)}{time}"
+
 
 def estimate(config: BuildConfig, description: Description, model: Model) -> Estimate:
     """Reads photos of the middle of the plan, and runs one batch for a few steps (not with `estimate` off)."""
@@ -39,18 +46,24 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> Est
     if not looked:
         return Estimate(OVERHEAD, None)
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
-    generated = [both for both in looked if both[0].origin == GENERATED]
-    seconds = (
-        _seconds(model, *generated[0], int(description.settings["batch_size"]))
-        if generated and config.estimate
-        else None
-    )
+    generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
+    seconds = _seconds(model, *generated[len(generated) // 2], rows) if generated and config.estimate else None
     return Estimate(mean(sizes), seconds)
 
 
-def _seconds(model: Model, row: PlannedSample, half: CleanHalf, count: int) -> float:
-    """Of one sample in a full batch."""
+def relative_area(row: PlannedSample, rows: Sequence[PlannedSample]) -> float:
+    """How many times as many pixels the generated ones of `rows` have, on average, as `row`."""
+    return mean(_area(one) for one in rows if one.origin == GENERATED) / _area(row)
+
+
+def _area(row: PlannedSample) -> int:
+    return row.width * row.height
+
+
+def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample]) -> float:
+    """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches."""
     settings = model.facts.settings
+    count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
 
     def run(steps: int) -> float:
         sampler, start = Sampler(model.pipeline, replace(settings, steps=steps)), time.perf_counter()
@@ -59,4 +72,4 @@ def _seconds(model: Model, row: PlannedSample, half: CleanHalf, count: int) -> f
 
     run(1)  # the first call is slower than all others
     few, more = run(1), run(1 + STEPS)
-    return (few + max(0.0, more - few) / STEPS * (settings.steps - 1)) / count
+    return (few + max(0.0, more - few) / STEPS * (settings.steps - 1)) / count * relative_area(row, rows)

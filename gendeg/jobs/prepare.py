@@ -5,6 +5,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from gendeg.configs import BuildConfig
@@ -15,7 +16,7 @@ from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.jobs.samples import Settings
 from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
-from gendeg.primitives.errors import BadOption, DamagedDataset, DifferentRun, NotADataset
+from gendeg.primitives.errors import BadOption, DamagedDataset, DifferentRun, MissingExtra, NotADataset, OtherPhotos
 from gendeg.primitives.files import (
     atomic_write,
     ensure_writable,
@@ -43,7 +44,7 @@ class ModelFacts:
 
 
 def check_config(config: BuildConfig) -> None:
-    """Raises `BadOption` before anything is read or written."""
+    """Raises `BadOption` and `MissingExtra` before anything is read or written."""
     least = {"--per-image": config.per_image, "--shard-size": config.shard_size, "--batch-size": config.batch_size,
              "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
     for option, value in least.items():
@@ -54,6 +55,8 @@ def check_config(config: BuildConfig) -> None:
             raise BadOption(option, f"must not be negative, got {value}")
     if config.engine not in ("local", "ray"):
         raise BadOption("--engine", f"must be local or ray, not '{config.engine}'")
+    if config.engine == "ray" and find_spec("ray") is None:
+        raise MissingExtra("ray", "ray")
     parse_mixes(config.types)
     parse_split(config.split)
     statistics_of(config)
@@ -141,6 +144,8 @@ def _include_digest(manifests: Sequence[Path]) -> str:
 
 def _refuse_other(layout: Layout, before: Description, now: Description) -> None:
     differing = before.differing(now)
+    if "inputs" in differing:
+        raise OtherPhotos(layout.root, differing)
     if differing:
         raise DifferentRun(layout.root, differing)
 

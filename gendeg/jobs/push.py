@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.jobs.finish import finish
-from gendeg.primitives.errors import UploadFailed
+from gendeg.jobs.upload import upload
 from gendeg.shards.description import read_description
 from gendeg.shards.layout import Layout
 
@@ -34,19 +34,9 @@ def plan_upload(folder: Path) -> Upload:
 
 
 def push(folder: Path, name: str, private: bool = False, api: Any = None) -> str:
-    """Creates the dataset repository if need be and uploads; returns its address. Again after a break, it goes on.
+    """Uploads a finished dataset and returns its address. Again after a break, it goes on.
 
-    `api` is a `huggingface_hub.HfApi` (one of its own by default). Raises `NotADataset`, `IncompleteDataset`,
-    `UploadFailed`.
+    Raises `NotADataset`, `IncompleteDataset`, and what `upload` raises.
     """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
     plan_upload(folder)
-    api = api or HfApi()
-    try:
-        url = api.create_repo(name, repo_type="dataset", private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, repo_type="dataset", folder_path=folder, ignore_patterns=list(PRIVATE))
-    except (HfHubHTTPError, OSError) as error:
-        raise UploadFailed(name, str(error)) from error
-    return str(url)
+    return upload(folder, name, "dataset", private, PRIVATE, api)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gendeg.configs import BuildConfig
 from gendeg.jobs.workshop import Workshop, load_model
-from gendeg.primitives.errors import MissingExtra, WorkersFailed
+from gendeg.primitives.errors import WorkersFailed
 from gendeg.primitives.progress import bar
 from gendeg.shards.description import Description, read_description
 from gendeg.shards.layout import Layout
@@ -20,12 +20,9 @@ RETRIES = 10  # of a task whose worker died; its shard is simply made again
 def make_with_ray(config: BuildConfig, description: Description, missing: Sequence[PlannedShard]) -> int:
     """Returns the samples written. The folder must be seen by all nodes under the same path.
 
-    RAY_ADDRESS names the cluster; without it Ray starts one on this machine. Raises `MissingExtra`, `WorkersFailed`.
+    RAY_ADDRESS names the cluster; without it Ray starts one on this machine. Raises `WorkersFailed`.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtra("ray", "ray") from error
+    import ray
 
     if not ray.is_initialized():
         ray.init(log_to_driver=False, logging_level="ERROR")

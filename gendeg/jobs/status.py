@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gendeg.shards.description import Totals, read_description, totals
+from gendeg.primitives.errors import BadManifest, BadRecord, DamagedDataset, MissingPath
+from gendeg.primitives.files import read_jsonl
+from gendeg.primitives.records import Failure
+from gendeg.shards.description import Totals, done_marks, read_description, totals
 from gendeg.shards.layout import Layout
 from gendeg.shards.lock import Holder, is_alive, read_holder
 
@@ -43,6 +46,23 @@ def status(folder: Path) -> Status:
     rows = list(_log_rows(layout))
     pace, processes = _pace(rows, time.time()) if alive else (0.0, 0)
     return Status(stands, description.left_out, alive, processes, pace, _under_way(rows) if alive else 0)
+
+
+def failures(folder: Path) -> Iterator[Failure]:
+    """Photos that no sample was planned for, then the failed samples of every shard that is done, in the plan's order.
+
+    Raises `NotADataset` and `DamagedDataset`.
+    """
+    layout = Layout(folder)
+    description = read_description(layout)
+    try:
+        yield from (Failure.from_row(row) for row in read_jsonl(layout.left_out))
+    except MissingPath:
+        pass  # never uploaded: a dataset from the hub lacks it
+    except (BadManifest, BadRecord) as error:
+        raise DamagedDataset(layout.left_out, str(error)) from error
+    for _, mark in done_marks(layout, description):
+        yield from mark.failed
 
 
 def _log_rows(layout: Layout) -> Iterator[dict[str, Any]]:

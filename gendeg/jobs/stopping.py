@@ -1,8 +1,11 @@
 """SIGTERM and Ctrl-C during a build: finish the shard if that is near, else drop it; nothing is left half-written."""
 
+import os
 import signal
+import sys
 import threading
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -53,7 +56,17 @@ class Stopper:
         if self.wanted:
             raise Interrupted(number)
         self.signal, self._deadline = number, time.monotonic() + self.grace
+        if self.grace:
+            _say(
+                f"stopping: the shard under way gets up to {self.grace:g} seconds; the same signal again stops at once"
+            )
         signal.setitimer(signal.ITIMER_REAL, max(self.grace, 0.001))
 
     def _expired(self, number: int, frame: FrameType | None) -> None:
         raise Interrupted(self.signal)
+
+
+def _say(text: str) -> None:
+    """Straight to stderr's file: a print that the signal came upon could not be entered a second time."""
+    with suppress(OSError, ValueError):
+        os.write(sys.stderr.fileno(), f"\ngendeg: {text}\n".encode())

@@ -5,6 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from gendeg.primitives.quantities import say_bytes
+
 
 class GendegError(Exception):
     """Base of all expected failures; `str(error)` is one line that says what to do."""
@@ -163,6 +165,18 @@ class DifferentRun(GendegError):
         super().__init__(f"{folder}: was started with other {', '.join(self.fields)}; use the same or another --out")
 
 
+class OtherPhotos(DifferentRun):
+    """A dataset was planned from other photos than are there now; `fields` are inputs and whatever else differs."""
+
+    def __init__(self, folder: str | Path, fields: Iterable[str]):
+        super().__init__(folder, fields)
+        GendegError.__init__(
+            self,
+            f"{folder}: was started with other {', '.join(self.fields)}: photos came, went, were renamed or "
+            f"changed. gendeg repair {folder} finishes what was planned; new or mended photos need another --out",
+        )
+
+
 class NothingToResume(GendegError):
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
@@ -212,7 +226,7 @@ class NotEnoughRoom(GendegError):
     def __init__(self, folder: str | Path, needed: int, free: int):
         self.folder, self.needed, self.free = Path(folder), needed, free
         super().__init__(
-            f"{folder}: about {needed / 1e9:.1f} GB to write but {free / 1e9:.1f} GB free; make room, plan fewer "
+            f"{folder}: about {say_bytes(needed)} to write but {say_bytes(free)} free; make room, plan fewer "
             f"--samples or a smaller --size, or go on all the same with --no-check-disk"
         )
 

@@ -1,8 +1,9 @@
 """load_gends: a finished dataset as (clean, degraded, record), ready for torch's DataLoader, with filters."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,16 +24,12 @@ PLACES = ("shard", "split", "clean_at", "clean_bytes", "degraded_at", "degraded_
 COLUMNS = [*(field.name for field in fields(Record)), *PLACES]
 
 
-@dataclass(frozen=True)
-class LoadedPair:
-    """Unit images of one size and their record."""
+class LoadedPair(NamedTuple):
+    """Unit images of one size and their record: a tuple, and a dict in it, for DataLoader batches those by itself."""
 
     clean: Float[Tensor, "3 h w"]
     degraded: Float[Tensor, "3 h w"]
-    record: Record
-
-    def __iter__(self) -> Iterator[object]:
-        return iter((self.clean, self.degraded, self.record))
+    record: dict[str, Any]  # the fields of `gendeg.primitives.records.Record`
 
 
 class GenDS(Dataset[LoadedPair]):
@@ -52,7 +49,7 @@ class GenDS(Dataset[LoadedPair]):
             clean, degraded = (
                 _image(stream, row[f"{half}_at"], row[f"{half}_bytes"]) for half in ("clean", "degraded")
             )
-        return LoadedPair(clean, degraded, Record.from_row({field.name: row[field.name] for field in fields(Record)}))
+        return LoadedPair(clean, degraded, {field.name: row[field.name] for field in fields(Record)})
 
 
 def load_gends(

@@ -3,6 +3,7 @@
 import pytest
 
 from gendeg.cli.errors import ERROR, advice_for
+from gendeg.primitives.errors import Interrupted
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,9 @@ def test_too_little_memory_says_what_helps(error: Exception) -> None:
 def test_what_nobody_foresaw_is_one_line_too() -> None:
     message, code = advice_for(RuntimeError("first\n  second\n"))
     assert message.startswith("unexpected RuntimeError: first second (GENDEG_DEBUG=1") and code == ERROR
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(2, 130), (15, 143)])
+def test_an_interrupted_build_says_how_to_go_on(number: int, exit_code: int) -> None:
+    message, code = advice_for(Interrupted(number))
+    assert "the same command again goes on" in message and code == exit_code

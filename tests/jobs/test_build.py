@@ -5,7 +5,10 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +19,10 @@ from PIL import Image
 
 from gendeg.jobs.build import build, plan
 from gendeg.jobs.repair import repair, retry
-from gendeg.jobs.status import status
+from gendeg.jobs.status import failures, status
 from gendeg.jobs.verify import verify
-from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom
-from gendeg.primitives.images import EXIF_ORIENTATION
+from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom, OtherPhotos, OutputNotWritable
+from gendeg.primitives.images import EXIF_ORIENTATION, write_image
 from gendeg.shards.description import read_description, totals
 from gendeg.shards.layout import Layout
 from gendeg.shards.lock import FolderLock
@@ -112,6 +115,21 @@ def test_other_photos_are_refused(copy):
     with pytest.raises(DifferentRun) as caught:
         build(small_build(copy))
     assert caught.value.fields == ("inputs",)
+
+
+def test_after_a_left_out_photo_was_mended_repair_finishes_what_was_planned(copy):
+    photos, out = copy / "photos", copy / "new"
+    (photos / "late.png").write_text("no picture yet")
+    config = replace(small_build(copy), out=out)
+    plan(config)
+    assert [(one.failed, one.clean_path) for one in failures(out)] == [("not_an_image", "late.png")]
+    write_image(photo(32, 36, seed=9), photos / "late.png", "png")
+    with pytest.raises(OtherPhotos, match="repair .* finishes what was planned; new or mended") as caught:
+        build(config)
+    assert caught.value.fields == ("inputs",)
+    assert repair(out, Depth(), device="cpu", workers=2, progress=False).totals.written == 20
+    tars = {name: digest for name, digest in tree(out).items() if name.endswith(".tar")}
+    assert tars == {name: digest for name, digest in tree(copy / "out").items() if name.endswith(".tar")}
 
 
 def test_another_model_is_refused(copy, tmp_path):
@@ -298,6 +316,45 @@ def test_a_disk_that_fills_up_stops_the_build_cleanly(tmp_path):
     built = build(config)
     assert built is not None and built.totals.written == 40
     assert max(path.stat().st_size for path in config.out.glob("*/*.tar")) > 100_000
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own; a test mounts it again with another size."""
+    place = tmp_path / "small"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"may not mount a tmpfs here: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)  # -l: the traceback of an error may still hold a file open
+
+
+def resize_disk(place: Path, size: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", place], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tmpfs")
+def test_a_full_disk_stops_the_build_at_any_point_and_more_room_completes_it(finished, small_disk):
+    shutil.copytree(finished / "photos", small_disk / "photos")
+    config = small_build(small_disk, check_disk=False)
+    stood = []
+    for kilobytes in (76, 160, 320):
+        resize_disk(small_disk, f"{kilobytes}k")
+        with pytest.raises(OutputNotWritable, match="No space left on device"):
+            build(config)
+        assert not list(config.out.rglob("*.tmp")) and not (config.out / ".gendeg/lock.json").exists()
+        stood.append(len(list(config.out.glob("*/*.tar"))))
+    assert stood == sorted(stood) and stood[0] == 0 and 0 < stood[-1] < 8, stood
+    resize_disk(small_disk, "200m")
+    build(config)
+    assert tree(config.out) == tree(finished / "out")
+
+
+def test_not_enough_room_is_said_in_a_unit_that_fits(small_disk):
+    resize_disk(small_disk, "160k")
+    with pytest.raises(NotEnoughRoom, match=r"about \d+\.\d kB to write but \d+\.\d kB free"):
+        build(small_build(small_disk))
 
 
 def _marks(out: Path) -> list[dict]:

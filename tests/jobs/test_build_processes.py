@@ -98,6 +98,8 @@ def test_a_build_with_bad_photos_says_how_many_and_exits_with_3(tmp_path, capfd)
     ]
     assert exit_code(fork(lambda: main(words))) == 3
     said = capfd.readouterr().err
-    assert "1 photos left out (not_an_image 1)" in said and "5 of 5 samples written, 0 failed" in said
-    assert "hours on one process like this" in said  # the estimate, before it started
+    assert (
+        "photos left out: 1 (not_an_image 1); each is named in" in said and "5 of 5 samples written, 0 failed" in said
+    )
+    assert "seconds on one process like this" in said  # the estimate, before it started
     assert exit_code(fork(lambda: main(words))) == 3  # nothing to make any more: still not all is there

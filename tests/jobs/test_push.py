@@ -1,10 +1,11 @@
 """push: what goes to the hub, by way of huggingface_hub's own upload call."""
 
 import pytest
+from huggingface_hub import HfApi
 
 from gendeg.jobs.push import plan_upload, push
 from gendeg.jobs.push_model import push_model
-from gendeg.primitives.errors import BadModel, IncompleteDataset, UploadFailed
+from gendeg.primitives.errors import BadModel, BadOption, IncompleteDataset, UploadFailed
 from tests.builds import copy_build, model_folder
 from tests.hub import LocalHub
 
@@ -47,3 +48,14 @@ def test_a_model_goes_up_whole(tmp_path):
         push_model(tmp_path, "user/model", api=hub)
     with pytest.raises(UploadFailed, match="same command goes on"):
         push_model(model_folder(), "user/model", api=LocalHub(broken=True))
+
+
+def test_without_a_network_the_real_client_ends_in_the_same_advice(out):
+    nobody = HfApi(endpoint="http://127.0.0.1:9", token="hf_none")  # the discard port: refused at once
+    with pytest.raises(UploadFailed, match="same command goes on"):
+        push(out, "user/name", api=nobody)
+
+
+def test_a_name_that_the_hub_does_not_allow_is_wrong_usage(out):
+    with pytest.raises(BadOption, match="must be user/name, not 'my data'"):
+        push(out, "my data", api=HfApi(endpoint="http://127.0.0.1:9", token="hf_none"))

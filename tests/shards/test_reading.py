@@ -119,15 +119,15 @@ def test_load_gends_gives_what_was_stored(mixed):
     assert len(rows) == 19
     for pair in rows:
         clean, degraded, record = pair
-        assert clean.shape == degraded.shape == (3, record.height, record.width)
+        assert clean.shape == degraded.shape == (3, record["height"], record["width"])
         assert clean.dtype == torch.float32 and 0 <= clean.min() and clean.max() <= 1
         both = [unit_to_u8(np.ascontiguousarray(image.numpy().transpose(1, 2, 0))) for image in (clean, degraded)]
-        assert measure_intensity(*both).mu == pytest.approx(record.mu, abs=1e-6)
+        assert measure_intensity(*both).mu == pytest.approx(record["mu"], abs=1e-6)
 
 
 def test_load_gends_filters(mixed):
     out = mixed / "out"
-    every = [pair.record for pair in load_gends(out, split=None)]
+    every = [Record.from_row(pair.record) for pair in load_gends(out, split=None)]
     for changes, passes in (
         ({"types": "haze"}, lambda r: r.degradation == "haze"),
         ({"types": ["haze", "snow"]}, lambda r: r.degradation in ("haze", "snow")),
@@ -135,7 +135,7 @@ def test_load_gends_filters(mixed):
         ({"min_intensity": 0.5}, lambda r: r.intensity >= 0.5),
         ({"max_intensity": 0.3, "origin": "generated"}, lambda r: r.intensity <= 0.3 and r.origin == "generated"),
     ):
-        got = [pair.record.key for pair in load_gends(out, split=None, **changes)]  # type: ignore[arg-type]
+        got = [pair.record["key"] for pair in load_gends(out, split=None, **changes)]  # type: ignore[arg-type]
         assert got == [record.key for record in every if passes(record)] and 0 < len(got) < 19, changes
     parts = [len(load_gends(out, split=split)) for split in ("train", "validation")]
     assert sum(parts) == 19 and min(parts) > 0
@@ -145,7 +145,15 @@ def test_load_gends_works_with_a_data_loader():
     loader = torch.utils.data.DataLoader(
         load_gends(finished_build() / "out", types="rain"), batch_size=None, num_workers=1
     )
-    assert [pair.record.degradation for pair in loader] == ["rain"] * 10
+    assert [pair.record["degradation"] for pair in loader] == ["rain"] * 10
+
+
+def test_a_data_loader_makes_batches_of_equal_sizes_by_itself(tmp_path):
+    build(small_build(tmp_path, size=32, square=True))
+    pairs = load_gends(tmp_path / "out", types="rain")
+    clean, degraded, record = next(iter(torch.utils.data.DataLoader(pairs, batch_size=4)))
+    assert clean.shape == degraded.shape == (4, 3, 32, 32)
+    assert record["degradation"] == ["rain"] * 4 and record["mu"].tolist() == [pairs[i].record["mu"] for i in range(4)]
 
 
 def test_load_gends_refuses_what_is_no_dataset(tmp_path):
