@@ -250,3 +250,15 @@ class ImportPriorsConfig:
     folder: Path  # with haze/Mu_RESIDE.json … in it
     out: Path
     overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """gendeg report"""
+
+    path: Path  # a dataset's or an evaluation's folder
+    out: Path = Path("report.html")
+    pictures: int = 12  # of each degradation
+    picture_size: int = 320  # pixels of the longer side; of an evaluation's best and worst: 0, as they are
+    overwrite: bool = False
+    progress: bool | None = None

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity
 from gendeg.primitives.errors import BadManifest, NoPrior
-from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object
+from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object, sha256_bytes
 from gendeg.primitives.kinds import Mix, mix_name
 
 
@@ -96,6 +96,13 @@ def load_priors(mix: Mix, root: Path | None = None) -> list[Prior]:
     if not priors:
         raise NoPrior(mix_name(mix), folder)
     return priors
+
+
+def priors_digest(mixes: Iterable[Mix], root: Path | None = None) -> str:
+    """SHA-256 over all that a plan draws from: with other priors it would be another plan."""
+    texts = [json.dumps([sorted(prior.counts.items()), prior.source, prior.weight])
+             for mix in mixes for prior in load_priors(mix, root)]  # fmt: skip
+    return sha256_bytes("\n".join(texts).encode())
 
 
 def mixture(priors: list[Prior]) -> Float[np.ndarray, "mu sigma"]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from statistics import mean
 
 from gendeg.configs import BuildConfig
-from gendeg.jobs.halves import CleanHalf, read_clean
+from gendeg.jobs.halves import CleanHalf, read_clean, rules_of
 from gendeg.jobs.prepare import read_inputs
 from gendeg.jobs.sampler import Sampler
-from gendeg.jobs.workshop import Model, rules_of
+from gendeg.jobs.workshop import Model
 from gendeg.primitives.images import encode_image
 from gendeg.primitives.quantities import say_bytes, say_seconds
 from gendeg.shards.description import Description

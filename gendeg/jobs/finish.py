@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gendeg import __version__
-from gendeg.pairs.sources import load_sources
+from gendeg.pairs.sources import licence_of
 from gendeg.primitives.errors import DamagedDataset, IncompleteDataset, OutputNotWritable
 from gendeg.primitives.files import atomic_write, fsync_folder, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
@@ -156,14 +156,7 @@ def _included(table: pa.Table) -> list[IncludedSource]:
     """Sources of existing pairs, with the licence that manifests/sources knows of them."""
     there = table.filter(pc.not_equal(table["origin"], "generated")).column("source").value_counts().to_pylist()
     counts = {row["values"]: row["counts"] for row in there}
-    return [IncludedSource(name, counts[name], *_known_source(name)) for name in sorted(counts)]
-
-
-def _known_source(name: str) -> tuple[str, str]:
-    for stem, source in load_sources().items():
-        if name in (stem, source.name):
-            return source.licence, source.homepage
-    return "not known to gendeg: ask whoever you have the pairs from", ""
+    return [IncludedSource(name, counts[name], *licence_of(name)) for name in sorted(counts)]
 
 
 def _write_picture(layout: Layout, description: Description) -> None:

@@ -15,6 +15,7 @@ from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import encode_image, read_header, read_rgb, stored_view
 from gendeg.primitives.records import Failure, Record
+from gendeg.shards.description import Description
 from gendeg.shards.plan import EXISTING, PlannedSample
 from gendeg.shards.writer import StoredSample
 
@@ -47,6 +48,12 @@ class CleanHalf:
 
 
 Made = tuple[StoredSample, Record] | Failure
+
+
+def rules_of(description: Description) -> Rules:
+    """From the settings in `.gendeg/config.json`."""
+    names = ("steps", "guidance_text", "guidance_image", "size", "square", "format", "tolerance", "structure")
+    return Rules(description.model, description.model_sha256, **{name: description.settings[name] for name in names})
 
 
 def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> CleanHalf | Failure:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gendeg.configs import BuildConfig
-from gendeg.intensity.priors import load_priors
+from gendeg.intensity.priors import priors_digest
 from gendeg.jobs.plan import write_plan
 from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, parse_split
 from gendeg.jobs.plan_statistics import statistics_of
@@ -120,7 +120,7 @@ def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str)
         "format": format if asked == "auto" else asked,
         **asdict(facts.settings),
         "precision": facts.precision,
-        "priors": _priors_digest(config),
+        "priors": priors_digest(parse_mixes(config.types), Path(config.priors) if config.priors else None),
     }
     return Description(model_label(config.model), facts.sha256, settings, digest, "", [], 0, {}, made_with=versions())
 
@@ -128,14 +128,6 @@ def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str)
 def model_label(name: str) -> str:
     """What records say: a folder's own name, for its path is nobody's business."""
     return Path(name).absolute().name if Path(name).is_dir() else name
-
-
-def _priors_digest(config: BuildConfig) -> str:
-    """Over the priors that the plan draws from: other ones would make another plan."""
-    root = Path(config.priors) if config.priors else None
-    texts = [json.dumps([sorted(prior.counts.items()), prior.source, prior.weight])
-             for mix in parse_mixes(config.types) for prior in load_priors(mix, root)]  # fmt: skip
-    return sha256_bytes("\n".join(texts).encode())
 
 
 def _include_digest(manifests: Sequence[Path]) -> str:

@@ -5,13 +5,12 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 
 from gendeg.configs import BuildConfig
-from gendeg.jobs.halves import Rules
+from gendeg.jobs.halves import rules_of
 from gendeg.jobs.prepare import ModelFacts, read_inputs
 from gendeg.jobs.sampler import Sampler
 from gendeg.jobs.samples import choose_device, choose_sampler, settings_of
@@ -112,10 +111,3 @@ class Workshop:
         """`share` of the shard is still to come; at the pace so far that takes this long."""
         spent = time.monotonic() - self._started
         self.stopper.check(spent / (1 - share) * share if share < 1 else float("inf"))
-
-
-def rules_of(description: Description) -> Rules:
-    """From the settings in `.gendeg/config.json`."""
-    wanted = partial(description.settings.__getitem__)
-    names = ("steps", "guidance_text", "guidance_image", "size", "square", "format", "tolerance", "structure")
-    return Rules(description.model, description.model_sha256, **{name: wanted(name) for name in names})

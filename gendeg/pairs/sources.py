@@ -74,6 +74,14 @@ def load_source(path: Path) -> Source:
     return source
 
 
+def licence_of(name: str) -> tuple[str, str]:
+    """(licence, homepage) of pairs by the name of their source, as records say it."""
+    for stem, source in load_sources().items():
+        if name in (stem, source.name):
+            return source.licence, source.homepage
+    return "not known to gendeg: ask whoever you have the pairs from", ""
+
+
 def find_source(name: str) -> Source:
     """By file name or name, whatever the case and punctuation. Raises `UnknownSource`."""
     sources = load_sources()

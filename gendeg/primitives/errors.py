@@ -222,6 +222,15 @@ class NotADataset(GendegError):
         super().__init__(f"{folder}: not a dataset that gendeg built ({reason}); give the --out folder of a build")
 
 
+class NothingToReport(GendegError):
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        super().__init__(
+            f"{folder}: neither a dataset (no .gendeg/config.json) nor an evaluation (no results.json); give the --out "
+            "folder of gendeg build or gendeg evaluate"
+        )
+
+
 class NotEnoughRoom(GendegError):
     def __init__(self, folder: str | Path, needed: int, free: int):
         self.folder, self.needed, self.free = Path(folder), needed, free

@@ -112,6 +112,11 @@ def read_index(layout: Layout, name: ShardName, mark: Mark | None = None) -> lis
     return [_entry(row) for row in read_index_table(path).to_pylist()]
 
 
+def read_entries(layout: Layout, name: ShardName, rows: Sequence[int]) -> list[Entry]:
+    """Some rows of a shard's index, by number. Raises `DamagedDataset`."""
+    return [_entry(row) for row in read_index_table(layout.index(name)).take(pa.array(rows, pa.int64())).to_pylist()]
+
+
 def read_index_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Columns of the index as they are. Raises `DamagedDataset`."""
     try:

@@ -1,0 +1,209 @@
+"""The measures of an evaluation as sections of its page: tables with intervals, plots, confusion matrices."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from gendeg.jobs.report_plots import plot_arms, plot_by_intensity
+from gendeg.jobs.report_samples import Sample
+from gendeg.report.html import Block, Cell, Facts, Figure, Figures, Section, Table, percent
+
+Numbers = Mapping[str, Any]
+Column = tuple[str, str, int, float]
+"""An estimate's key, the column's head, digits after the point, and a factor."""
+
+ARMS = {
+    "model": ("generated", "model: as gendeg synth makes it"),
+    "uncorrected": ("existing", "uncorrected: without structure correction"),
+    "uncalibrated": ("prior", "uncalibrated: without the stored calibration"),
+    "simulator": ("simulated", "simulator: simple physics at the same mu"),
+    "roundtrip": ("ideal", "roundtrip: the simulator's image through the autoencoder only"),
+}
+"""Arm → colour on the page, and what it is."""
+
+CALIBRATION: Sequence[Column] = (
+    ("mu_mae", "mean error of mu", 4, 1.0),
+    ("mu_bias", "bias of mu", 4, 1.0),
+    ("mu_spearman", "Spearman of mu", 3, 1.0),
+    ("sigma_mae", "mean error of sigma", 4, 1.0),
+    ("sigma_bias", "bias of sigma", 4, 1.0),
+    ("sigma_spearman", "Spearman of sigma", 3, 1.0),
+    ("refused", "refused, %", 1, 100.0),
+)
+STRUCTURE: Sequence[Column] = (
+    ("psnr", "PSNR to the photo, dB", 1, 1.0),
+    ("shift", "shift, pixels", 2, 1.0),
+    ("aligned", "within half a pixel, %", 1, 100.0),
+    ("detail", "detail kept", 3, 1.0),
+    ("detail_relative", "detail, of the simulator's", 3, 1.0),
+    ("ssim", "SSIM without low frequencies", 3, 1.0),
+)
+REALISM: Sequence[Column] = (
+    ("model", "model", 3, 1.0),
+    ("simulator", "simulator", 3, 1.0),
+    ("real", "another draw of real photos", 3, 1.0),
+    ("gain", "simulator − model", 3, 1.0),
+)
+DIVERSITY: Sequence[Column] = (
+    ("model", "model", 4, 1.0),
+    ("simulator", "simulator", 4, 1.0),
+    ("ratio", "model ÷ simulator", 2, 1.0),
+)
+PARTS = (("", "all intensities"), ("_strong", "intensity ≥ 0.5"))
+DISTANCES = {
+    "sliced_wasserstein": "Sliced Wasserstein distance of Laplacian patches to real photos (lower is closer)",
+    "two_sample": "A classifier tells real from made: area under its curve (0.5: it cannot)",
+    "kid": "KID to real photos (lower is closer)",
+}
+
+
+def estimate(one: Numbers | None, digits: int = 3, scale: float = 1.0) -> str:
+    """`"0.012 [0.010, 0.015]"`; a dash for what was not measured."""
+    if not one:
+        return "–"
+    value, low, high = (f"{scale * one[name]:.{digits}f}".replace("-", "−") for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def column(estimates: Sequence[Numbers | None], digits: int = 3, scale: float = 1.0) -> list[Cell]:
+    """Numbers with their intervals drawn on one scale, which begins at 0 or below."""
+    there = [one for one in estimates if one]
+    low = min([0.0, *(one["low"] for one in there)])
+    span = max([1e-12, *(one["high"] - low for one in there)])
+    return [
+        Cell(text, interval=((one["low"] - low) / span, (one["value"] - low) / span, (one["high"] - low) / span))
+        if one
+        else Cell(text)
+        for one, text in ((one, estimate(one, digits, scale)) for one in estimates)
+    ]
+
+
+def _kinds(parts: Mapping[str, Any]) -> list[str]:
+    """Degradations in the file's order; the pooled row last."""
+    return [kind for kind in parts if kind != "all"] + (["all"] if "all" in parts else [])
+
+
+def _table(caption: str, parts: Mapping[str, Numbers], columns: Sequence[Column]) -> Table:
+    """A row a degradation; columns are (key, head, digits, scale) of estimates, left out where nobody has them."""
+    kinds = _kinds(parts)
+    there = [spec for spec in columns if any(spec[0] in parts[kind] for kind in kinds)]
+    cells = [column([parts[kind].get(key) for kind in kinds], digits, scale) for key, _, digits, scale in there]
+    rows: list[list[Cell | str]] = [[kind, *(cell[row] for cell in cells)] for row, kind in enumerate(kinds)]
+    return Table(caption, ["degradation", *(head for _, head, _, _ in there)], rows)
+
+
+# --- sections ---
+
+
+def calibration_section(results: Numbers, samples: Sequence[Sample]) -> Section | None:
+    arms = results.get("calibration", {})
+    if not arms:
+        return None
+    blocks: list[Block] = [_table(ARMS.get(arm, ("", arm))[1], parts, CALIBRATION) for arm, parts in _ordered(arms)]
+    grid = [one for one in samples if one.purpose == "grid" and one.arm in arms]
+    for name in ("mu", "sigma"):
+        figures = []
+        for kind in (kind for kind in _kinds(arms.get("model", next(iter(arms.values())))) if kind != "all"):
+            drawn = {arm: _asked(grid, arm, kind, name) for arm in ("simulator", "uncalibrated", "model")}
+            drawn = {ARMS[arm][0]: values for arm, values in drawn.items() if len(values[0])}
+            images = sum(len(asked) for asked, _ in drawn.values())
+            figures.append(Figure(plot_arms(kind, name, drawn), f"{kind}, {images:,} images"))
+        legend = [(ARMS[arm][0], arm) for arm in ("model", "uncalibrated", "simulator") if arm in arms]
+        blocks.append(Figures(figures, legend, f"{name}, asked and measured"))
+    text = "On a grid of intensities, one image of each photo. The dashed line is asked = measured."
+    return Section("calibration", "Calibration", [text], blocks)
+
+
+def _asked(samples: Iterable[Sample], arm: str, kind: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    those = [one.record for one in samples if one.arm == arm and one.record.degradation == kind]
+    asked = np.array([getattr(record, f"{name}_requested") for record in those], float)
+    return asked, np.array([getattr(record, name) for record in those], float)
+
+
+def _ordered(arms: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(arm, arms[arm]) for arm in (*(a for a in ARMS if a in arms), *(a for a in arms if a not in ARMS))]
+
+
+def structure_section(results: Numbers) -> Section | None:
+    arms = results.get("structure", {})
+    if not arms:
+        return None
+    blocks: list[Block] = [_table(ARMS.get(arm, ("", arm))[1], parts, STRUCTURE) for arm, parts in _ordered(arms)]
+    legend = [(ARMS[arm][0], arm) for arm, _ in _ordered(arms) if arm in ARMS]
+    for key, label in (("psnr", "PSNR, dB"), ("detail", "detail kept")):
+        figures = []
+        for kind in (kind for kind in _kinds(arms.get("model", next(iter(arms.values())))) if kind != "all"):
+            curves = {
+                ARMS[arm][0]: parts[kind].get("by_intensity", [])
+                for arm, parts in _ordered(arms)
+                if arm in ARMS and kind in parts
+            }
+            figures.append(Figure(plot_by_intensity(kind, label, key, curves), kind))
+        blocks.append(Figures(figures, legend, f"{label}, by intensity"))
+    autoencoder = results.get("autoencoder", {})
+    through = {"clean photos": autoencoder.get("psnr_clean"), **autoencoder.get("psnr_degraded", {})}
+    rows = [(f"{what} through the autoencoder, PSNR in dB", estimate(one, 1)) for what, one in through.items() if one]
+    text = (
+        "Is the degraded image still this photo? The simulator never moves anything and is the reference; the round "
+        "trip through the autoencoder is what no sampling could improve on."
+    )
+    return Section("structure", "Structure", [text], [*blocks, *([Facts(rows)] if rows else [])])
+
+
+def realism_section(results: Numbers) -> Section | None:
+    measures = results.get("realism", {})
+    blocks: list[Block] = []
+    for name, parts in measures.items():
+        table = _table(DISTANCES.get(name, name), parts, REALISM)
+        ends = [(part.get("real_photos", "–"), part.get("closer", "–")) for part in map(parts.get, _kinds(parts))]
+        rows = [[*row, *map(str, end)] for row, end in zip(table.rows, ends, strict=True)]
+        blocks.append(Table(table.caption, [*table.columns, "real photos", "closer to them"], rows))
+    text = (
+        "Distance between generated and real degraded photos. Another draw of real photos says how near one can come "
+        "with so few."
+    )
+    return Section("realism", "Realism", [text], blocks) if blocks else None
+
+
+def diversity_section(results: Numbers) -> Section | None:
+    parts = results.get("diversity", {})
+    text = "Same photo, same intensity, other seeds: how far the images are from each other."
+    table = _table("Distance between seeds", parts, DIVERSITY)
+    return Section("diversity", "Diversity", [text], [table]) if parts else None
+
+
+def recognition_section(results: Numbers) -> Section | None:
+    found = results.get("recognition", {})
+    if not found:
+        return None
+    arms = [arm for arm in ("model", "simulator") if arm in found]
+    columns: list[Column] = []
+    right: dict[str, dict[str, Numbers]] = {}
+    blocks: list[Block] = []
+    for arm, (ending, title) in product(arms, PARTS):
+        if f"accuracy{ending}" in found[arm]:
+            columns.append((arm + ending, f"{arm}, {title}, %", 1, 100.0))
+            for kind, one in found[arm][f"accuracy{ending}"].items():
+                right.setdefault(kind, {})[arm + ending] = one
+        if f"confusion{ending}" in found[arm]:
+            caption = f"{arm}: confusion matrix, {title}"
+            blocks.append(_confusion(caption, found["labels"], found[arm][f"confusion{ending}"]))
+    if columns:
+        blocks.insert(0, _table("Named rightly", right, columns))
+    classifier = found.get("classifier", {})
+    text = (
+        f"A small classifier, trained on {classifier.get('trained_on', '?')} pairs (and right in "
+        f"{percent(classifier.get('held_out_accuracy', 0.0), 1)} of {classifier.get('held_out', '?')} held-out ones), "
+        "names the degradation."
+    )
+    return Section("recognition", "Type recognition", [text], blocks)
+
+
+def _confusion(caption: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
+    rows: list[list[Cell | str]] = []
+    for label, row in zip(labels, counts, strict=True):
+        total = max(1, sum(row))
+        rows.append([label, *(Cell(str(count) if count else "·", shade=count / total) for count in row), f"{sum(row)}"])
+    return Table(f"{caption} (row: asked for; column: named)", ["", *labels, "images"], rows)

@@ -1,0 +1,157 @@
+"""The images of an evaluation: reading samples.jsonl, and which of them a report shows, by rule and not by hand."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from gendeg.primitives.errors import BadImage, BadManifest, GendegError
+from gendeg.primitives.files import read_numbered_jsonl
+from gendeg.primitives.images import read_rgb
+from gendeg.primitives.records import Record
+from gendeg.report.html import Card, Picture, make_picture
+
+VISIBLE = 0.3  # intensity from which there is something to see, and so a best and a worst
+OF_A_KIND = 2  # at most so many of one degradation, and of one photo, among the best and among the worst
+LARGEST = 1600  # pixels; larger pictures would make the page too heavy to send
+LABELS = {
+    "psnr": ("PSNR", "{:.1f} dB"), "detail": ("detail kept", "{:.2f}"), "ssim": ("SSIM", "{:.2f}"),
+    "shift": ("shift", "{:.2f} px"), "named_probability": ("probability of it", "{:.2f}"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line of samples.jsonl. `metrics` holds what was measured; what was not is absent."""
+
+    arm: str
+    purpose: str
+    photo: str
+    clean: str
+    degraded: str
+    record: Record
+    verdict: str = ""
+    message: str = ""
+    metrics: Mapping[str, Any] | None = None
+
+    @property
+    def error(self) -> float:
+        return abs(self.record.mu - self.record.mu_requested)
+
+    @property
+    def certainty(self) -> float:
+        """Probability of the right name; 0 under a wrong one."""
+        metrics = self.metrics or {}
+        right = metrics.get("named") == self.record.degradation
+        return float(metrics.get("named_probability", 0.0)) if right else 0.0
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """Raises `MissingPath`, and `BadManifest` with the line that is no sample."""
+    samples = []
+    for number, row in read_numbered_jsonl(path):
+        try:
+            names = {name: row[name] for name in ("arm", "purpose", "photo", "clean", "degraded")}
+            told = {name: str(row.get(name, "")) for name in ("verdict", "message")}
+            metrics = dict(row.get("metrics", {}))
+            samples.append(Sample(**names, record=Record.from_row(row["record"]), **told, metrics=metrics))
+        except (KeyError, TypeError, ValueError, GendegError) as error:
+            raise BadManifest(path, number, f"not a sample of an evaluation ({error})") from error
+    return samples
+
+
+# --- the best and the worst ---
+
+
+def best_and_worst(samples: Sequence[Sample], count: int) -> tuple[list[Sample], list[Sample]]:
+    """Of the model's own images at intensities that show; the worst begin with those that the filter refuses.
+
+    A score is the mean of ranks among the images of the same degradation and intensity: error of mu, error of sigma,
+    detail kept, certainty of the right name, as far as they were measured. No image is in both lists.
+    """
+    mine = [one for one in samples if one.arm == "model" and one.purpose == "grid"]
+    mine = [one for one in mine if one.record.intensity >= VISIBLE] or mine
+    scores = score(mine)
+    order = sorted(range(len(mine)), key=lambda i: (scores[i], mine[i].record.key))
+    half = min(count, len(mine) // 2)
+    worst = _varied([mine[i] for i in order[: len(order) // 2]], half)
+    best = _varied([mine[i] for i in order[::-1][: len(order) // 2]], half)
+    return best, worst
+
+
+def score(samples: Sequence[Sample]) -> Float[np.ndarray, " n"]:
+    """In [0, 1], the higher the better; −1 for a refused image."""
+    measures: list[Callable[[Sample], float]] = [
+        lambda one: -one.error,
+        lambda one: -abs(one.record.sigma - one.record.sigma_requested),
+        lambda one: float((one.metrics or {}).get("detail", 0.0)),
+        lambda one: one.certainty,
+    ]
+    cells: dict[tuple[str, float], list[int]] = defaultdict(list)
+    for index, one in enumerate(samples):
+        cells[one.record.degradation, one.record.intensity].append(index)
+    scores = np.zeros(len(samples))
+    for members in cells.values():
+        scores[members] = np.mean([_ranks([measure(samples[i]) for i in members]) for measure in measures], axis=0)
+    scores[[bool(one.verdict) for one in samples]] = -1.0
+    return scores
+
+
+def _ranks(values: Sequence[float]) -> Float[np.ndarray, " n"]:
+    """Share of values that are lower, equal ones counted half: equal measures (all absent, too) rank equally."""
+    here = np.asarray(values)
+    return ((here[:, None] > here).mean(axis=1) + (here[:, None] == here).mean(axis=1) / 2).astype(np.float64)
+
+
+def _varied(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """The first `count`, at most OF_A_KIND of a degradation and of a photo as long as there are others."""
+    chosen: list[Sample] = []
+    seen: Counter[str] = Counter()
+    for most in (OF_A_KIND, len(samples)):
+        for one in samples:
+            marks = (f"kind {one.record.degradation}", f"photo {one.photo}")
+            if len(chosen) < count and one not in chosen and all(seen[mark] < most for mark in marks):
+                chosen.append(one)
+                seen.update(marks)
+    return chosen
+
+
+# --- cards ---
+
+
+def sample_card(folder: Path, one: Sample, longest: int) -> Card:
+    """Its pictures, at most `longest` pixels, and everything that was measured."""
+    record, metrics = one.record, one.metrics or {}
+    notes = [
+        f"mu\u00a0{record.mu:.3f} (asked\u00a0{record.mu_requested:.3f})",
+        f"sigma\u00a0{record.sigma:.3f} (asked\u00a0{record.sigma_requested:.3f})",
+    ]
+    there = {name: both for name, both in LABELS.items() if name in metrics}
+    measured = [f"{label}\u00a0{form.format(metrics[name])}" for name, (label, form) in there.items()]
+    if "named" in metrics:
+        measured.insert(len(measured) - 1, f"named {metrics['named']}")
+    notes += [" · ".join(measured)] if measured else []
+    notes += [f"refused by the filter: {one.verdict} ({one.message})"] if one.verdict else []
+    clean, degraded = (_picture(folder, name, longest) for name in (one.clean, one.degraded))
+    if clean is None or degraded is None:
+        notes.append(f"not shown: {one.degraded} or {one.clean} cannot be read")
+    return Card(
+        f"{record.degradation} · intensity {record.intensity:.2f}", notes, record.degradation, one.arm, clean, degraded,
+        [("photo", one.photo), ("file", one.degraded), ("prompt", record.prompt), ("seed", str(record.seed)),
+         ("size", f"{record.width} × {record.height}")],
+        record.mu,
+    )  # fmt: skip
+
+
+def _picture(folder: Path, name: str, longest: int) -> Picture | None:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return None  # a listing from somebody else does not choose which of this machine's pictures go into a page
+    try:
+        return make_picture(read_rgb(path), longest)
+    except BadImage:
+        return None
