@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, convert, pairs, priors, records, report, synth, train
+from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app.command("retry", epilog=build.RETRY_EXAMPLE)(build.retry)
 app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
 app.command("records", epilog=records.EXAMPLE)(records.records)
 app.command("report", epilog=report.EXAMPLE)(report.report)
+app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE)(evaluate.evaluate)
+app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")

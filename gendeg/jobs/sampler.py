@@ -14,7 +14,7 @@ from gendeg.model.guidance import branches
 from gendeg.model.pipeline import CleanLatent, GenDegPipeline
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.images import signed_to_u8
-from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.rng import torch_generator
 from gendeg.shards.plan import PlannedSample
 
@@ -76,7 +76,9 @@ class Sampler:
     def _condition(self, samples: Sequence[PlannedSample]) -> Any:
         texts = [self._texts.get(s.prompt, lambda s=s: self.pipeline.encode_text([s.prompt])) for s in samples]  # type: ignore[misc]
         text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
-        return self.pipeline.condition(text, pooled, [s.mu for s in samples], [s.sigma for s in samples])
+        names = [mix_name(parse_mix(s.degradation)) for s in samples]
+        told = self.pipeline.told(names, [s.mu for s in samples], [s.sigma for s in samples])
+        return self.pipeline.condition(text, pooled, *told)
 
     def _nothing(self) -> Any:
         if self._null is None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from gendeg.configs import BuildConfig, SynthConfig
+from gendeg.configs import BuildConfig, CalibrateConfig, EvaluateConfig, SynthConfig
 from gendeg.jobs.requests import Request
 from gendeg.model.pipeline import CleanLatent, GenDegPipeline
 from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
@@ -17,6 +17,8 @@ from gendeg.primitives.kinds import Mix, mix_name
 from gendeg.primitives.rng import torch_generator
 
 U8Image = UInt8[np.ndarray, "h w 3"]
+Samples = SynthConfig | BuildConfig | EvaluateConfig | CalibrateConfig
+"""Configs of jobs that sample: `steps` and guidance, None for the model's own."""
 STRONGEST = 100.0
 """Beyond this a guidance scale is a slip of the keyboard: the published ones are 7.5 and 1.5."""
 
@@ -61,7 +63,7 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
         pipeline.register_to_config(**PAPER)
 
 
-def settings_of(pipeline: GenDegPipeline, config: SynthConfig | BuildConfig) -> Settings:
+def settings_of(pipeline: GenDegPipeline, config: Samples) -> Settings:
     """What was asked for, and the model's own where nothing was.
 
     Raises `BadOption` for more steps than the model's schedule has, or a guidance scale that is no use.
@@ -75,7 +77,7 @@ def settings_of(pipeline: GenDegPipeline, config: SynthConfig | BuildConfig) -> 
         if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
             raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
     chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
-    return Settings(steps, **chosen, structure_correction=config.structure_correction)
+    return Settings(steps, **chosen, structure_correction=getattr(config, "structure_correction", True))
 
 
 def to_signed_tensor(image: U8Image) -> torch.Tensor:
@@ -103,7 +105,19 @@ def make_samples(
     settings: Settings,
 ) -> list[U8Image]:
     """Degrade one encoded photo once per request, as stored: u8 [h w 3] of the photo's size."""
-    images = pipeline(
+    latents = denoise_samples(pipeline, clean, requests, generators, settings)
+    return decode_samples(pipeline, clean, requests, latents, settings)
+
+
+def denoise_samples(
+    pipeline: GenDegPipeline,
+    clean: CleanLatent,
+    requests: Sequence[Request],
+    generators: list[torch.Generator],
+    settings: Settings,
+) -> torch.Tensor:
+    """The first half of `make_samples`: what was generated, [b c y x]."""
+    return pipeline.generate(
         clean,
         prompts=[request.prompt for request in requests],
         mu=[request.mu for request in requests],
@@ -112,6 +126,18 @@ def make_samples(
         steps=settings.steps,
         guidance_text=settings.guidance_text,
         guidance_image=settings.guidance_image,
-        structure_correction=[corrects(pipeline, request.mix, settings) for request in requests],
+        degradations=[mix_name(request.mix) for request in requests],
     )
+
+
+def decode_samples(
+    pipeline: GenDegPipeline,
+    clean: CleanLatent,
+    requests: Sequence[Request],
+    latents: torch.Tensor,
+    settings: Settings,
+) -> list[U8Image]:
+    """The second half: decoded, corrected where the settings say so, brought to the asked mu."""
+    corrected = [corrects(pipeline, request.mix, settings) for request in requests]
+    images = pipeline.decode_latents(latents, clean, corrected, [request.mu for request in requests])
     return [signed_to_u8(image.permute(1, 2, 0).cpu().numpy()) for image in images]

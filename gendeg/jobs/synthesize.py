@@ -71,7 +71,7 @@ def _degrade_photo(
 ) -> Iterator[Record | Failure]:
     """The records of one photo's samples, and its rows of the sheet; a photo that cannot be used is one failure."""
     try:
-        clean, clean_sha256 = _read_clean(plan.photo, config)
+        clean, clean_sha256 = read_clean(plan.photo, config)
     except (BadImage, TooLongForFormat) as error:
         yield Failure(
             key="",
@@ -97,7 +97,7 @@ def _degrade_photo(
             stored = write_image(image, sample.path, config.format)  # type: ignore[arg-type]
             image = image if config.format != "jpg" else read_rgb(stored)
             corrected = corrects(pipeline, sample.request.mix, settings)
-            record = _record(
+            record = record_of(
                 sample, clean, image, replace(settings, structure_correction=corrected),
                 config.model, digest, str(plan.photo), clean_sha256,
             )  # fmt: skip
@@ -105,7 +105,7 @@ def _degrade_photo(
             yield record
 
 
-def _read_clean(photo: Path, config: SynthConfig) -> tuple[np.ndarray, str]:
+def read_clean(photo: Path, config: SynthConfig) -> tuple[np.ndarray, str]:
     """The photo at the size it is degraded at, and its file's SHA-256. Raises `BadImage`, `TooLongForFormat`."""
     clean = read_rgb(photo)
     height, width = clean.shape[:2]
@@ -117,7 +117,7 @@ def _read_clean(photo: Path, config: SynthConfig) -> tuple[np.ndarray, str]:
     return resize_short_side(clean, config.size) if config.size else clean, sha256_of(photo)
 
 
-def _record(
+def record_of(
     sample: Sample,
     clean: np.ndarray,
     image: np.ndarray,

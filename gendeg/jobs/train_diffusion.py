@@ -40,6 +40,7 @@ def train_diffusion(config: DiffusionConfig) -> None:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
     torch.manual_seed(config.seed)
     pipeline = start_pipeline(config)
+    pipeline.register_to_config(calibration={})  # it was measured on weights that are about to change
     _check(config, pipeline, pairs)
     deal = Deal(pairs, config.seed, config.weights)
     denoiser = make_denoiser(pipeline, config)

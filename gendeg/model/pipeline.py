@@ -18,6 +18,7 @@ from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, branches, combine
 from gendeg.model.latents import Autoencoder, decode, encode, factor
 from gendeg.model.nafnet import NAFNet
+from gendeg.model.response import checked_response, told_statistics
 from gendeg.model.strength import meet_mu
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 
@@ -44,6 +45,7 @@ class GenDegPipeline(DiffusionPipeline):
     With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
     small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
+    With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
 
@@ -66,6 +68,7 @@ class GenDegPipeline(DiffusionPipeline):
         tile: int = 512,
         residual_gain: float = 0.0,
         strength_gain: float = 1.0,
+        calibration: dict[str, Any] | None = None,
     ):
         super().__init__()
         self.register_modules(
@@ -85,6 +88,7 @@ class GenDegPipeline(DiffusionPipeline):
             tile=tile,
             residual_gain=residual_gain,
             strength_gain=strength_gain,
+            calibration=checked_response(calibration or {}),
         )
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
@@ -143,6 +147,14 @@ class GenDegPipeline(DiffusionPipeline):
         statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma)]
         return self.conditioner(text, pooled, *statistics)
 
+    def told(
+        self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
+    ) -> tuple[list[float], list[float]]:
+        """mu and sigma as the model is to be told them: through its calibration, for degradations that have one."""
+        names = degradations or [""] * len(mu)
+        pairs = [told_statistics(self.config.calibration, *one) for one in zip(names, mu, sigma, strict=True)]
+        return [pair.mu for pair in pairs], [pair.sigma for pair in pairs]
+
     def prepare_latents(self, clean: CleanLatent, generators: list[torch.Generator]) -> Float[Tensor, "b c y x"]:
         """Each sample's own starting noise, at the scheduler's first noise level."""
         channels, size = self.unet.config.out_channels, clean.latent.shape[-2:]
@@ -161,24 +173,44 @@ class GenDegPipeline(DiffusionPipeline):
         guidance_text: float | None = None,
         guidance_image: float | None = None,
         structure_correction: Sequence[bool] | bool = True,
+        degradations: Sequence[str] = (),
     ) -> Float[Tensor, "b 3 h w"]:
         """Degrade one clean image once per prompt → signed images in [−1, 1], of the clean image's size.
 
         `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
         `structure_correction` says for each sample whether the correction network runs (where there is one).
+        `degradations` names each sample's (`rain+haze`) for the model's calibration, which rests without it.
         """
-        self.check_inputs(prompts, mu, sigma, generators)
         if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):
             raise ValueError("structure_correction needs one entry for each sample, or one for all")
+        shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
+        latents = self.generate(
+            shared, prompts, mu, sigma, generators, steps, guidance_text, guidance_image, degradations
+        )
+        return self.decode_latents(latents, shared, structure_correction, mu)
+
+    @torch.no_grad()
+    def generate(
+        self,
+        clean: CleanLatent,
+        prompts: list[str],
+        mu: list[float],
+        sigma: list[float],
+        generators: list[torch.Generator],
+        steps: int | None = None,
+        guidance_text: float | None = None,
+        guidance_image: float | None = None,
+        degradations: Sequence[str] = (),
+    ) -> Float[Tensor, "b c y x"]:
+        """The first half of a call, up to what `decode_latents` takes: for those who decode it more than once."""
+        self.check_inputs(prompts, mu, sigma, generators)
         chosen = branches(
             self.config.guidance_text if guidance_text is None else guidance_text,
             self.config.guidance_image if guidance_image is None else guidance_image,
         )
-        shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
-        full = self.encode_prompt(prompts, mu, sigma)
+        full = self.encode_prompt(prompts, *self.told(degradations, mu, sigma))
         null = self.encode_prompt([""], [float("nan")], [float("nan")])
-        latents = self.denoise(shared, full, null, chosen, generators, steps or self.config.steps)
-        return self.decode_latents(latents, shared, structure_correction, mu)
+        return self.denoise(clean, full, null, chosen, generators, steps or self.config.steps)
 
     @torch.no_grad()
     def denoise(

@@ -135,5 +135,7 @@ def model_sha256(pipeline: GenDegPipeline) -> str:
                 digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     digest.update(type(pipeline.scheduler).__name__.encode())
     for config in (pipeline.scheduler.config, pipeline.config):  # names with "_" are how it was made, not what it is
-        digest.update(repr(sorted((k, v) for k, v in config.items() if not k.startswith("_"))).encode())
+        numbers = sorted((k, v) for k, v in config.items() if not k.startswith("_"))
+        # A model without a calibration is the model that it was before there were any.
+        digest.update(repr([(k, v) for k, v in numbers if k != "calibration" or v]).encode())
     return digest.hexdigest()

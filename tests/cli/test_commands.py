@@ -88,6 +88,10 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_readme(command
         (["pairs", "caption", ".", "--out", "x.csv"], 2, "must end in .jsonl"),
         (["priors", "import", "none", "--out", "x"], 1, "no such file"),
         (["priors", "show", "--plot", "x.jpg"], 2, "must end in .png"),
+        (["evaluate", "--clean", "none", "--out", "x"], 1, "no such file"),
+        (["evaluate", "--clean", "none", "--out", "x", "--intensity", "2"], 2, "[0, 1]"),
+        (["calibrate", "--clean", "none", "--out", "x"], 1, "no such file"),
+        (["calibrate", "user/name", "--clean", "none", "--out", "x"], 1, "model's folder"),
         (["bundle", "none", "--recipe", "none.toml", "--out", "x"], 1, "no such file"),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_dataset_as_a_page(tmp_path):
 
 def test_pictures_are_those_of_the_samples(tmp_path):
     pairs = load_gends(finished_build() / "out", types="haze")
-    strongest = max(pairs, key=lambda pair: pair.record.mu)
+    strongest = max(pairs, key=lambda pair: pair.record["mu"])
     page = page_of(finished_build() / "out", tmp_path, pictures=1000)
     shown = pictures(page)
     assert len(shown) == 2 * 20
@@ -84,7 +84,7 @@ def test_few_pictures_are_small_and_evenly_ranked(tmp_path):
     page = page_of(finished_build() / "out", tmp_path, pictures=3, picture_size=16)
     assert len(pictures(page)) == 2 * 2 * 3 and all(max(one.shape) == 16 for one in pictures(page))
     ranks = [float(rank) for rank in re.findall(r'data-rank="([\d.]+)"', page)]
-    mu = sorted(pair.record.mu for pair in load_gends(finished_build() / "out", types="haze"))
+    mu = sorted(pair.record["mu"] for pair in load_gends(finished_build() / "out", types="haze"))
     assert ranks[:3] == [mu[0], mu[4], mu[9]]
 
 
@@ -110,7 +110,7 @@ def test_failures_have_their_reason_and_their_photo_where_it_can_be_had(tmp_path
     assert failures.count("no picture at hand") == 4
     assert len(pictures(failures)) == reasons["intensity_off"]
     (tmp_path / "photos").rename(tmp_path / "elsewhere")  # as after a download: photos come out of other samples
-    stored = {pair.record.clean_path for pair in load_gends(tmp_path / "out")}
+    stored = {pair.record["clean_path"] for pair in load_gends(tmp_path / "out")}
     failed = [one for _, mark in read_dataset(tmp_path / "out").done for one in mark.failed]
     again = page_of(tmp_path / "out", tmp_path, overwrite=True)
     again = again[again.index('id="failures"') : again.index('id="provenance"')]

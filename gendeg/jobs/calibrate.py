@@ -1,0 +1,274 @@
+"""gendeg calibrate: measure what a model makes of the mu and sigma it is told, and store what to tell it instead."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from gendeg.configs import CalibrateConfig, SynthConfig
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
+from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.jobs.evaluate_images import altered
+from gendeg.jobs.evaluate_photos import clean_photos
+from gendeg.jobs.requests import Request
+from gendeg.jobs.samples import (
+    Settings,
+    choose_device,
+    make_samples,
+    noise_generator,
+    settings_of,
+    to_signed_tensor,
+)
+from gendeg.jobs.synth_plan import plan_requests
+from gendeg.jobs.synthesize import read_clean
+from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.response import checked_response
+from gendeg.model.strength import meet_mu
+from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
+from gendeg.primitives.errors import BadModel, OutputExists
+from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
+from gendeg.primitives.images import signed_to_u8
+from gendeg.primitives.kinds import mix_name
+from gendeg.primitives.progress import bar
+
+FURTHEST = 3.0
+"""What is told lies within this factor of what is asked: the model was not trained on statistics that no pair has."""
+STEP = 0.8  # share of the way, in logarithms, that a round goes: noise of the few photos is not followed to the end
+SIGMA_COUNTS, RAW_COUNTS = 0.5, 0.1  # a factor of error of sigma, or of mu before scaling, beside one of mu as it is
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo ready to be degraded any number of times."""
+
+    image: np.ndarray
+    sha256: str
+    latent: CleanLatent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Means over photos: mu before the change is scaled to the asked mu (`strength_gain`), those when finished."""
+
+    raw_mu: float
+    final: Intensity
+
+
+@dataclass(frozen=True)
+class Point:
+    """One asked intensity of one degradation, what was told in a round, and what the images measured."""
+
+    request: Request
+    told: Intensity
+    answer: Answer
+
+    @property
+    def off(self) -> float:
+        """How far the finished images are from what was asked, as a sum of logarithms of factors.
+
+        Little scaling is better than much, so mu before it counts a little: of two that end alike the truer one wins.
+        """
+        mu, sigma = (abs(_log(*pair)) for pair in zip(self.answer.final, _asked(self.request), strict=True))
+        return mu + SIGMA_COUNTS * sigma + RAW_COUNTS * abs(_log(self.answer.raw_mu, self.request.mu))
+
+
+def calibrate(config: CalibrateConfig) -> dict[str, Any]:
+    """Write the model with its map to `config.out` and what was measured to `calibration.json` there; returns that.
+
+    Raises `OutputExists`, and `BadModel` for a model that is no folder here.
+    """
+    source = _folder(config)
+    if (config.out / "model_index.json").exists() and not config.overwrite:
+        raise OutputExists(config.out)
+    paths = clean_photos(config.clean, config.split, config.photos)
+    ensure_writable(config.out)
+    pipeline = load_pipeline(config.model, choose_device(config.device))
+    settings = settings_of(pipeline, config)
+    photos = _photos(pipeline, paths, config)
+    with altered(pipeline, calibration={}):
+        rounds = _rounds(pipeline, photos, settings, config)
+    chosen = {name: _best(points) for name, points in rounds.items()}
+    response = {name: curves_of(points) for name, points in chosen.items()}
+    pipeline.register_to_config(calibration={**pipeline.config.calibration, **checked_response(response)})
+    _store(pipeline.config.calibration, source, config.out)
+    notes = {
+        "model_sha256": model_sha256(pipeline),
+        "photos": len(photos),
+        "chosen": {name: [_as_row(point) for point in points] for name, points in chosen.items()},
+        "rounds": {name: [[_as_row(point) for point in one] for one in points] for name, points in rounds.items()},
+    }
+    atomic_write(config.out / "calibration.json", json.dumps(notes, indent=1) + "\n")
+    return notes
+
+
+def _folder(config: CalibrateConfig) -> Path:
+    folder = bundled_folder() if config.model == "bundled" else Path(config.model)
+    if not folder.is_dir():
+        raise BadModel(folder, "a calibration is stored in a model's folder; download a model of the hub first")
+    check_folder(folder)
+    return folder
+
+
+def _photos(pipeline: GenDegPipeline, paths: Sequence[Path], config: CalibrateConfig) -> list[Photo]:
+    """Raises `BadImage`: a handful of photos that were chosen should all be good."""
+    photos = []
+    for path in paths:
+        image, sha256 = read_clean(path, SynthConfig(size=config.size))
+        photos.append(Photo(image, sha256, pipeline.encode_clean(to_signed_tensor(image))))
+    return photos
+
+
+# --- measuring ---
+
+
+def _rounds(
+    pipeline: GenDegPipeline, photos: Sequence[Photo], settings: Settings, config: CalibrateConfig
+) -> dict[str, list[list[Point]]]:
+    """Degradation → rounds → points, each round told what the one before makes likely to measure as asked."""
+    requests: dict[str, list[Request]] = {}
+    for request in plan_requests(SynthConfig(types=config.types, intensities=config.intensities)):
+        if request.mu > 0 and request.sigma > 0:
+            requests.setdefault(mix_name(request.mix), []).append(request)
+    found: dict[str, list[list[Point]]] = {}
+    total = config.rounds * len(photos) * sum(len(group) for group in requests.values())
+    with bar("calibrating", total=total, wanted=config.progress) as progress:
+        for name, group in requests.items():
+            told = [_asked(request) for request in group]
+            found[name] = []
+            for _ in range(config.rounds):
+                measured = measure_response(pipeline, photos, group, told, settings, config, progress.update)
+                points = [Point(*one) for one in zip(group, told, measured, strict=True)]
+                found[name].append(points)
+                told = [corrected(point) for point in points]
+    return found
+
+
+def measure_response(
+    pipeline: GenDegPipeline,
+    photos: Sequence[Photo],
+    requests: Sequence[Request],
+    told: Sequence[Intensity],
+    settings: Settings,
+    config: CalibrateConfig,
+    made: Callable[[int], object] = lambda count: None,
+) -> list[Answer]:
+    """What the model answers to each request when it is told so, over all photos."""
+    measured = np.zeros((len(photos), len(requests), 3))
+    for number, photo in enumerate(photos):
+        for first in range(0, len(requests), config.batch_size):
+            chosen = range(first, min(first + config.batch_size, len(requests)))
+            asked = [requests[i] for i in chosen]
+            raw = _sample(pipeline, photo, asked, [told[i] for i in chosen], settings, config.seed)
+            for i, request, image in zip(chosen, asked, raw, strict=True):
+                scaled = _scaled(photo.image, image, request.mu, pipeline.config.strength_gain)
+                before, after = (measure_intensity(photo.image, one) for one in (image, scaled))
+                measured[number, i] = before.mu, after.mu, after.sigma
+            made(len(chosen))
+    return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in measured.mean(axis=0)]
+
+
+def _sample(
+    pipeline: GenDegPipeline,
+    photo: Photo,
+    asked: Sequence[Request],
+    told: Sequence[Intensity],
+    settings: Settings,
+    seed: int,
+) -> list[np.ndarray]:
+    """Images as the model makes them from what it is told, not scaled."""
+    requests = [replace(one, mu=tell.mu, sigma=tell.sigma) for one, tell in zip(asked, told, strict=True)]
+    noise = [noise_generator(seed, photo.sha256, request) for request in requests]
+    with altered(pipeline, strength_gain=1.0):
+        return make_samples(pipeline, photo.latent, requests, noise, settings)
+
+
+def _scaled(clean: np.ndarray, image: np.ndarray, mu: float, gain: float) -> np.ndarray:
+    met = meet_mu(to_signed_tensor(clean), to_signed_tensor(image), mu, gain)
+    return signed_to_u8(met[0].permute(1, 2, 0).numpy())
+
+
+# --- from measurements to a map ---
+
+
+def corrected(point: Point) -> Intensity:
+    """What to tell next time: what was told, changed by most of the factor that the images were off.
+
+    mu by what it was before scaling, which should have little to do; sigma, which scaling takes along, by its end.
+    """
+    measured = Intensity(point.answer.raw_mu, point.answer.final.sigma)
+    limits = Intensity(MU_BINS.high, SIGMA_BINS.high)
+    values = []
+    for told, asked, found, high in zip(point.told, _asked(point.request), measured, limits, strict=True):
+        aim = told * float(np.exp(STEP * _log(asked, found)))
+        values.append(min(max(aim, asked / FURTHEST), asked * FURTHEST, high))
+    return Intensity(*values)
+
+
+def _best(rounds: Sequence[Sequence[Point]]) -> list[Point]:
+    """Of each request the round that came nearest: the first one tells the model just what is asked."""
+    return [min(points, key=lambda point: point.off) for points in zip(*rounds, strict=True)]
+
+
+def curves_of(points: Sequence[Point]) -> dict[str, list[list[float]]]:
+    """The map of one degradation: told mu made monotone (isotonic regression), sigma as a factor of the asked one."""
+    ordered = sorted({point.request.mu: point for point in points}.items())
+    asked = np.array([mu for mu, _ in ordered])
+    told = IsotonicRegression().fit_transform(asked, [point.told.mu for _, point in ordered])
+    factors = [point.told.sigma / point.request.sigma for _, point in ordered]
+    return {
+        "mu": [[round(float(a), 6), round(float(t), 6)] for a, t in zip(asked, told, strict=True)],
+        "sigma": [[round(float(a), 6), round(float(f), 6)] for a, f in zip(asked, factors, strict=True)],
+    }
+
+
+def _asked(request: Request) -> Intensity:
+    return Intensity(request.mu, request.sigma)
+
+
+def _log(value: float, reference: float) -> float:
+    """Logarithm of their ratio; below a tenth of a grey level both count as that."""
+    least = 0.1 / 255
+    return float(np.log(max(value, least) / max(reference, least)))
+
+
+def tabulate_response(notes: Mapping[str, Any]) -> str:
+    """What was asked; what images measured that were told just that, and those that were told what was best."""
+    heads = "".join(f"{name:>9}" for name in ("asked", "raw", "plain", "mapped"))
+    lines = [f"{'':<13}{'mu':<36}   sigma", f"{'degradation':<13}{heads}   {heads[:9]}{heads[18:]}"]
+    for name, rounds in notes["rounds"].items():
+        for first, best in zip(rounds[0], notes["chosen"][name], strict=True):
+            mu = (first["mu_asked"], first["mu_raw"], first["mu_measured"], best["mu_measured"])
+            sigma = (first["sigma_asked"], first["sigma_measured"], best["sigma_measured"])
+            mus, sigmas = ("".join(f"{value:>9.4f}" for value in values) for values in (mu, sigma))
+            lines.append(f"{name:<13}{mus}   {sigmas}")
+    return "\n".join(lines)
+
+
+# --- storing ---
+
+
+def _store(calibration: Mapping[str, Any], source: Path, out: Path) -> None:
+    """The source's files as they are, and the map in the pipeline's own configuration, which is written last."""
+    index = read_json_object(source / "model_index.json")
+    if out.resolve() != source.resolve():
+        shutil.copytree(source, out, dirs_exist_ok=True)
+    atomic_write(out / "model_index.json", json.dumps({**index, "calibration": calibration}, indent=2) + "\n")
+
+
+def _as_row(point: Point) -> dict[str, float]:
+    row = {
+        "intensity": point.request.intensity,
+        "mu_asked": point.request.mu,
+        "sigma_asked": point.request.sigma,
+        "mu_told": point.told.mu,
+        "sigma_told": point.told.sigma,
+        "mu_raw": point.answer.raw_mu,
+        "mu_measured": point.answer.final.mu,
+        "sigma_measured": point.answer.final.sigma,
+    }
+    return {name: round(value, 6) for name, value in row.items()}

@@ -1,0 +1,292 @@
+"""The images of an evaluation: what the model makes, beside the simulators' and the autoencoder's; made once, kept."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from gendeg.configs import EvaluateConfig, SynthConfig
+from gendeg.intensity.measure import measure_intensity
+from gendeg.jobs.samples import (
+    Settings,
+    corrects,
+    decode_samples,
+    denoise_samples,
+    noise_generator,
+    to_signed_tensor,
+)
+from gendeg.jobs.synth_plan import PhotoPlan, Sample, plan_synthesis
+from gendeg.jobs.synthesize import read_clean, record_of
+from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.weights import model_sha256
+from gendeg.physics import degrade
+from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat
+from gendeg.primitives.images import read_rgb, signed_to_u8, u8_to_unit, unit_to_u8, write_image
+from gendeg.primitives.kinds import mix_name
+from gendeg.primitives.progress import bar
+from gendeg.primitives.records import Failure, Record
+from gendeg.primitives.rng import for_sample
+
+U8Image = UInt8[np.ndarray, "h w 3"]
+MODEL, UNCORRECTED, UNCALIBRATED, SIMULATOR, ROUNDTRIP = (
+    "model",
+    "uncorrected",
+    "uncalibrated",
+    "simulator",
+    "roundtrip",
+)
+GRID, DIVERSITY = "grid", "diversity"
+VARIED_AT = 0.5
+"""The intensity at which seeds are compared."""
+HALVINGS = 9  # of the strength interval, when a simulator is brought to a mu
+
+
+@dataclass(frozen=True)
+class Made:
+    """One image of an evaluation; `clean` and `degraded` are its files, relative to the evaluation's folder."""
+
+    arm: str
+    purpose: str
+    photo: str
+    clean: str
+    degraded: str
+    record: Record
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of the plan with everything that is made of it."""
+
+    path: Path
+    stem: str
+    grid: tuple[Sample, ...]
+    varied: tuple[Sample, ...]
+    compared: bool
+
+
+def plan_photos(config: EvaluateConfig, paths: tuple[Path, ...]) -> list[Photo]:
+    """Every photo with its grid of samples, as `synth` would plan them, and the seeds of those that show diversity."""
+    grid = plan_synthesis(_as_synth(config, paths, config.intensities, 1)).photos
+    varied: tuple[PhotoPlan, ...] = ()
+    if config.variants > 1:
+        varied = plan_synthesis(_as_synth(config, paths, (VARIED_AT,), config.variants)).photos
+    photos = []
+    for number, one in enumerate(grid):
+        compared = number * config.compare % len(grid) < config.compare  # spread evenly
+        extra = varied[number].samples if varied and compared else ()
+        stem = one.samples[0].path.name.split(".")[0]
+        photos.append(Photo(one.photo, stem, one.samples, extra, compared))
+    return photos
+
+
+def _as_synth(
+    config: EvaluateConfig, paths: tuple[Path, ...], intensities: tuple[float, ...], variants: int
+) -> SynthConfig:
+    return SynthConfig(
+        paths=paths, out=config.out, types=config.types, intensities=intensities, variants=variants, seed=config.seed,
+        size=config.size, overwrite=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def altered(pipeline: GenDegPipeline, **numbers: object) -> Iterator[GenDegPipeline]:
+    """The pipeline with other numbers in its configuration, for as long as this lasts."""
+    before = {name: pipeline.config[name] for name in numbers}
+    pipeline.register_to_config(**numbers)
+    try:
+        yield pipeline
+    finally:
+        pipeline.register_to_config(**before)
+
+
+class Studio:
+    """Makes, or finds again, every image of an evaluation, photo by photo."""
+
+    def __init__(self, config: EvaluateConfig, pipeline: GenDegPipeline, settings: Settings):
+        self.config, self.pipeline, self.settings = config, pipeline, settings
+        self.digest = model_sha256(pipeline)
+        self.calibrated = bool(pipeline.config.calibration)
+        self.failures: list[Failure] = []
+        with altered(pipeline, calibration={}):
+            self.plain_digest = model_sha256(pipeline)
+
+    def images(self, photos: list[Photo]) -> Iterator[tuple[Made, U8Image, U8Image]]:
+        """(what it is, clean, degraded) of every image; a photo that cannot be read is a failure."""
+        with bar("photos", total=len(photos), wanted=self.config.progress) as progress:
+            for photo in photos:
+                try:
+                    clean, sha256 = read_clean(photo.path, _as_synth(self.config, (), (), 1))
+                except (BadImage, TooLongForFormat) as error:
+                    self.failures.append(_failure(photo, error, self.config.seed))
+                else:
+                    yield from _Sitting(self, photo, clean, sha256).images()
+                progress.update(1)
+
+    def clean_roundtrip(self, photo: Photo) -> Path:
+        return self.config.out / "images" / ROUNDTRIP / f"{photo.stem}.clean.png"
+
+
+class _Sitting:
+    """One photo in the studio: its latent is made when it is first needed, and only then."""
+
+    def __init__(self, studio: Studio, photo: Photo, clean: U8Image, sha256: str):
+        self.studio, self.photo, self.clean, self.sha256 = studio, photo, clean, sha256
+        self.out = studio.config.out
+        self.clean_file = self.out / "images" / "clean" / f"{photo.stem}.png"
+        self._latent: CleanLatent | None = None
+
+    def images(self) -> Iterator[tuple[Made, U8Image, U8Image]]:
+        self._keep_clean()
+        studio = self.studio
+        yield from self._generated(MODEL, self.photo.grid, GRID)
+        if studio.calibrated and self.photo.compared:
+            with altered(studio.pipeline, calibration={}):
+                yield from self._generated(UNCALIBRATED, self.photo.grid, GRID)
+        yield from self._generated(MODEL, self.photo.varied, DIVERSITY)
+        yield from self._reference(self.photo.grid, GRID)
+        yield from self._reference(self.photo.varied, DIVERSITY)
+        self._once(studio.clean_roundtrip(self.photo), lambda: self._roundtrip(self.clean))
+
+    def _keep_clean(self) -> None:
+        """Raises `DifferentRun` when the folder holds another photo of this name."""
+        if not np.array_equal(self._once(self.clean_file, lambda: self.clean), self.clean):
+            raise DifferentRun(self.out, ["clean photos"])
+
+    def _latents(self) -> CleanLatent:
+        if self._latent is None:
+            self._latent = self.studio.pipeline.encode_clean(to_signed_tensor(self.clean))
+        return self._latent
+
+    # --- the model's ---
+
+    def _generated(
+        self, arm: str, samples: tuple[Sample, ...], purpose: str
+    ) -> Iterator[tuple[Made, U8Image, U8Image]]:
+        """Batches as `synth` makes them; a grid's samples are decoded again without structure correction.
+
+        A file that is there stays: the seeds that show diversity begin with the grid's own.
+        """
+        size = self.studio.config.batch_size
+        for first in range(0, len(samples), size):
+            batch = samples[first : first + size]
+            arms = [arm, UNCORRECTED] if arm == MODEL and purpose == GRID else [arm]
+            if not all(self._file(one, sample).exists() for one in arms for sample in self._of(one, batch)):
+                self._make(batch, arms)
+            for one in arms:
+                for sample in self._of(one, batch):
+                    image = read_rgb(self._file(one, sample))
+                    yield self._made(one, purpose, sample, self._record(one, sample, image)), self.clean, image
+
+    def _of(self, arm: str, batch: tuple[Sample, ...]) -> list[Sample]:
+        """Those of a batch that an arm has: without correction only what is corrected is another image."""
+        studio = self.studio
+        return [s for s in batch if arm != UNCORRECTED or corrects(studio.pipeline, s.request.mix, studio.settings)]
+
+    def _make(self, batch: tuple[Sample, ...], arms: list[str]) -> None:
+        studio, requests = self.studio, [sample.request for sample in batch]
+        noise = [noise_generator(sample.seed, self.sha256, sample.request) for sample in batch]
+        latents = denoise_samples(studio.pipeline, self._latents(), requests, noise, studio.settings)
+        for arm in arms:
+            chosen = self._of(arm, batch)
+            images = decode_samples(studio.pipeline, self._latents(), requests, latents, self._settings(arm))
+            for sample, image in zip(batch, images, strict=True):
+                if sample in chosen and not self._file(arm, sample).exists():
+                    self._write(self._file(arm, sample), image)
+
+    def _settings(self, arm: str) -> Settings:
+        return replace(self.studio.settings, structure_correction=False) if arm == UNCORRECTED else self.studio.settings
+
+    def _record(self, arm: str, sample: Sample, image: U8Image) -> Record:
+        studio = self.studio
+        corrected = corrects(studio.pipeline, sample.request.mix, self._settings(arm))
+        digest = studio.plain_digest if arm == UNCALIBRATED else studio.digest
+        return record_of(
+            sample, self.clean, image, replace(studio.settings, structure_correction=corrected),
+            studio.config.model, digest, str(self.photo.path), self.sha256,
+        )  # fmt: skip
+
+    # --- what it is measured against ---
+
+    def _reference(self, samples: tuple[Sample, ...], purpose: str) -> Iterator[tuple[Made, U8Image, U8Image]]:
+        """The simulator's image at the same mu, and for the grid that image through the autoencoder."""
+        for sample in samples:
+            simulated = self._once(self._file(SIMULATOR, sample), lambda s=sample: self._simulate(s))  # type: ignore[misc]
+            record = self._simulated_record(sample, simulated)
+            yield self._made(SIMULATOR, purpose, sample, record), self.clean, simulated
+            if purpose == GRID:
+                image = self._once(self._file(ROUNDTRIP, sample), lambda x=simulated: self._roundtrip(x))  # type: ignore[misc]
+                record = self._simulated_record(sample, image)
+                yield self._made(ROUNDTRIP, purpose, sample, record), self.clean, image
+
+    def _simulate(self, sample: Sample) -> U8Image:
+        mix, name = sample.request.mix, f"{self.sha256}/{mix_name(sample.request.mix)}"
+        clean = u8_to_unit(self.clean)
+
+        def at(strength: float) -> U8Image:
+            return unit_to_u8(degrade(clean, mix, strength, for_sample(sample.seed, name, "simulate")))
+
+        return nearest_in_mu(at, self.clean, sample.request.mu)
+
+    def _roundtrip(self, image: U8Image) -> U8Image:
+        pipeline = self.studio.pipeline
+        encoded = pipeline.encode_clean(to_signed_tensor(image))
+        decoded = pipeline.decode_latents(
+            pipeline.to_generated(encoded.latent.float(), encoded.latent.float()), encoded, False
+        )
+        return signed_to_u8(decoded[0].permute(1, 2, 0).cpu().numpy())
+
+    def _simulated_record(self, sample: Sample, image: U8Image) -> Record:
+        settings = Settings(steps=0, guidance_text=0.0, guidance_image=0.0, structure_correction=False)
+        record = record_of(sample, self.clean, image, settings, "", "", str(self.photo.path), self.sha256)
+        return replace(record, origin="simulated", prompt="")
+
+    # --- files ---
+
+    def _file(self, arm: str, sample: Sample) -> Path:
+        return self.out / "images" / arm / sample.path.name
+
+    def _write(self, file: Path, image: U8Image) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_image(image, file, "png")
+
+    def _once(self, file: Path, make: Callable[[], U8Image]) -> U8Image:
+        """The image in the file, made first where there is none."""
+        if not file.exists():
+            self._write(file, make())
+        return read_rgb(file)
+
+    def _made(self, arm: str, purpose: str, sample: Sample, record: Record) -> Made:
+        clean, degraded = (file.relative_to(self.out).as_posix() for file in (self.clean_file, self._file(arm, sample)))
+        return Made(arm, purpose, self.photo.stem, clean, degraded, record)
+
+
+def nearest_in_mu(at: Callable[[float], U8Image], clean: U8Image, mu: float) -> U8Image:
+    """The image whose mu comes nearest, by halving the interval of strengths; `at` rises (nearly) with its strength."""
+    low, high, best, off = 0.0, 1.0, at(1.0), float("inf")
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        image = at(middle)
+        measured = measure_intensity(clean, image).mu
+        if abs(measured - mu) < off:
+            best, off = image, abs(measured - mu)
+        low, high = (middle, high) if measured < mu else (low, middle)
+    return best
+
+
+def _failure(photo: Photo, error: BadImage | TooLongForFormat, seed: int) -> Failure:
+    return Failure(
+        key=photo.stem, failed=error.reason, message=str(error), degradation="", seed=seed, attempt=0,
+        clean_path=str(photo.path),
+    )  # fmt: skip
+
+
+def made_settings(config: EvaluateConfig, studio: Studio) -> Mapping[str, object]:
+    """What the images depend on beside their names: another evaluation's may not be mixed in."""
+    settings = studio.settings
+    return {
+        "model_sha256": studio.digest, "steps": settings.steps, "guidance_text": settings.guidance_text,
+        "guidance_image": settings.guidance_image, "size": config.size,
+    }  # fmt: skip

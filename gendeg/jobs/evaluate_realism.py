@@ -1,0 +1,125 @@
+"""Generated images beside real degraded photos, and versions of one photo beside each other."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from gendeg.configs import EvaluateConfig
+from gendeg.jobs.evaluate_images import MODEL, SIMULATOR, VARIED_AT
+from gendeg.jobs.evaluate_measures import Row, Summary
+from gendeg.jobs.evaluate_photos import real_photos
+from gendeg.metrics.distance import compare_with_real, feature_distance, laplacian_patches, patch_distance
+from gendeg.metrics.diversity import diversity
+from gendeg.metrics.features import load_features
+from gendeg.metrics.recognition import image_statistics, two_sample_auc
+from gendeg.primitives.errors import BadImage
+from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.progress import track
+from gendeg.primitives.records import Failure
+from gendeg.primitives.rng import for_sample
+
+U8Image = UInt8[np.ndarray, "h w 3"]
+Describe = Callable[[U8Image], np.ndarray]
+MOST_REAL = 60  # photos of one degradation
+FEWEST_REAL = 4
+DRAWS = 100  # at most: each sorts tens of thousands of projections
+
+
+def summarise_realism(summary: Summary, config: EvaluateConfig, failures: list[Failure]) -> dict[str, Any]:
+    """The section `realism`: measure → degradation → distances. Real photos that cannot be read go to `failures`."""
+    assert config.real is not None
+    real = real_photos(config.real, config.split, MOST_REAL)
+    measures: dict[str, tuple[Describe, Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], float]]] = {
+        "sliced_wasserstein": (_patches, patch_distance),
+        "two_sample": (image_statistics, two_sample_auc),
+    }
+    if config.features:
+        measures["kid"] = (
+            load_features(Path(config.features), config.device if config.device != "auto" else "cpu"),
+            feature_distance,
+        )
+    found: dict[str, Any] = {name: {} for name in measures}
+    wanted = [name for name in summary.degradations if name in real]
+    for name in track(wanted, "realism", wanted=config.progress):
+        photos = _read_real(real[name], config.size, failures)
+        pairs = _same_requests(summary, name)
+        if len(photos) < FEWEST_REAL or not pairs:
+            continue
+        generated, simulated = (
+            [read_rgb(config.out / row.made.degraded) for row in rows] for rows in zip(*pairs, strict=True)
+        )
+        for measure, (describe, distance) in measures.items():
+            sets = [[describe(image) for image in images] for images in (photos, generated, simulated)]
+            generator = for_sample(config.seed, f"{measure}/{name}", "realism")
+            compared = compare_with_real(sets[0], sets[1], sets[2], distance, min(config.draws, DRAWS), generator)
+            found[measure][name] = compared.as_row() | {"real_photos": len(photos)}
+    return found
+
+
+def _patches(image: U8Image) -> np.ndarray:
+    """Patches at random places, the same ones whenever the same image comes."""
+    return laplacian_patches(image, np.random.default_rng(int(image.sum())))
+
+
+def _read_real(paths: Sequence[Path], size: int, failures: list[Failure]) -> list[U8Image]:
+    """At the evaluated size, which takes most of a JPEG's own traces away."""
+    images = []
+    for path in paths:
+        try:
+            images.append(resize_short_side(read_rgb(path), size))
+        except BadImage as error:
+            failures.append(
+                Failure(
+                    key="",
+                    failed=error.reason,
+                    message=str(error),
+                    degradation="",
+                    seed=0,
+                    attempt=0,
+                    clean_path=str(path),
+                )
+            )
+    return images
+
+
+def _same_requests(summary: Summary, degradation: str) -> list[tuple[Row, Row]]:
+    """(the model's, the simulator's) of every request of the grid."""
+    simulated = {row.place: row for row in summary.grid(SIMULATOR, degradation)}
+    return [(row, simulated[row.place]) for row in summary.grid(MODEL, degradation) if row.place in simulated]
+
+
+def summarise_diversity(summary: Summary, config: EvaluateConfig) -> dict[str, Any]:
+    """The section `diversity`: degradation → difference between seeds, of the model's images and the simulator's."""
+    found: dict[str, Any] = {}
+    for name in summary.degradations:
+        model, simulator = (_versions(summary, arm, name) for arm in (MODEL, SIMULATOR))
+        photos = [photo for photo in model if photo in simulator]
+        if not photos:
+            continue
+        spread = [[_difference(rows[photo], config.out) for photo in photos] for rows in (model, simulator)]
+        first = [model[photo][0] for photo in photos]
+        found[name] = {
+            "model": summary.mean(f"diversity/{name}/model", first, spread[0]).as_row(),
+            "simulator": summary.mean(f"diversity/{name}/simulator", first, spread[1]).as_row(),
+        }
+        if sum(spread[1]) > 0:
+            found[name]["ratio"] = summary.ratio(f"diversity/{name}/ratio", first, *spread).as_row()
+    return found
+
+
+def _versions(summary: Summary, arm: str, degradation: str) -> dict[str, list[Row]]:
+    """Photo → its images with different seeds, where there are at least two."""
+    by_seed: dict[str, dict[int, Row]] = defaultdict(dict)
+    for row in summary.rows:
+        record = row.made.record
+        if row.made.arm == arm and record.degradation == degradation and record.intensity == VARIED_AT:
+            by_seed[row.made.photo][record.seed] = row
+    return {photo: list(rows.values()) for photo, rows in by_seed.items() if len(rows) > 1}
+
+
+def _difference(rows: Sequence[Row], out: Path) -> float:
+    return diversity([read_rgb(out / row.made.degraded) for row in rows])

@@ -1,0 +1,162 @@
+"""A small classifier trained on pairs names the degradation of every image of an evaluation."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int, UInt8
+from safetensors.torch import load_file, save
+
+from gendeg.configs import EvaluateConfig
+from gendeg.jobs.evaluate_images import MODEL, SIMULATOR
+from gendeg.jobs.evaluate_measures import ALL, Row, Summary
+from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name_image, train_recogniser
+from gendeg.pairs.manifest import Pair, read_manifest
+from gendeg.primitives.errors import NoPairs
+from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.parallel import in_order
+from gendeg.primitives.progress import bar, track
+from gendeg.primitives.rng import for_sample
+
+U8Image = UInt8[np.ndarray, "h w 3"]
+LABELS = [str(kind) for kind in Degradation]
+MOST_PAIRS, HELD_OUT = 2400, 360  # of all, spread evenly over the degradations
+STRONG = 0.5  # the intensity from which a degradation must be plain to see
+NAMED = (MODEL, SIMULATOR)
+
+
+def recognise(rows: Sequence[Row], config: EvaluateConfig) -> dict[str, Any]:
+    """Train (or load again) the classifier, name every image, and return what is known of the classifier itself."""
+    assert config.pairs is not None
+    network, known = _classifier(config)
+    for row in track(rows, "naming", total=len(rows), wanted=config.progress):
+        if row.made.arm in NAMED:
+            clean, degraded = (read_rgb(config.out / name) for name in (row.made.clean, row.made.degraded))
+            probabilities = name_image(network, clean, degraded)
+            best = int(probabilities.argmax())
+            row.metrics |= {"named": LABELS[best], "named_probability": round(float(probabilities[best]), 6)}
+    return known
+
+
+def summarise_recognition(summary: Summary, known: dict[str, Any]) -> dict[str, Any]:
+    """The section `recognition`, over images of one degradation: a mix has no name of its own."""
+    section: dict[str, Any] = {"classifier": known, "labels": LABELS}
+    for arm in NAMED:
+        rows = [row for row in summary.grid(arm) if row.degradation in LABELS]
+        strong = [row for row in rows if row.made.record.intensity >= STRONG]
+        section[arm] = {
+            "accuracy": _accuracy(summary, f"{arm}/named", rows),
+            "accuracy_strong": _accuracy(summary, f"{arm}/named strong", strong),
+            "confusion": _confusion(rows),
+            "confusion_strong": _confusion(strong),
+        }
+    return section
+
+
+def _accuracy(summary: Summary, name: str, rows: list[Row]) -> dict[str, Any]:
+    found = {}
+    for degradation in (*LABELS, ALL):
+        group = [row for row in rows if degradation in (ALL, row.degradation)]
+        if group:
+            right = [float(row.metrics["named"] == row.degradation) for row in group]
+            found[degradation] = summary.mean(f"{name}/{degradation}", group, right).as_row()
+    return found
+
+
+def _confusion(rows: list[Row]) -> list[list[int]]:
+    asked, named = (
+        np.array([LABELS.index(name) for name in names], dtype=np.int64)
+        for names in ([row.degradation for row in rows], [str(row.metrics["named"]) for row in rows])
+    )
+    return confusion_matrix(asked, named, len(LABELS)).tolist()
+
+
+# --- the classifier ---
+
+
+def _classifier(config: EvaluateConfig) -> tuple[Recogniser, dict[str, Any]]:
+    """Kept in the evaluation's folder; trained anew when pairs or settings are others."""
+    assert config.pairs is not None
+    every = [pair for pair in read_manifest(config.pairs) if pair.degradation in LABELS and pair.split != "test"]
+    train = _even([pair for pair in every if pair.split == "train"], MOST_PAIRS, config.seed)
+    held_out = _even([pair for pair in every if pair.split == "validation"], HELD_OUT, config.seed)
+    if not train:
+        raise NoPairs(config.pairs, "pairs of split train")
+    weights, notes = config.out / "classifier.safetensors", config.out / "classifier.json"
+    used = _fingerprint([*train, *held_out], config)
+    network = Recogniser(len(LABELS))
+    if weights.exists() and notes.exists() and read_json_object(notes).get("fingerprint") == used:
+        network.load_state_dict(load_file(weights))
+        return network.eval(), {k: v for k, v in read_json_object(notes).items() if k != "fingerprint"}
+    network = _train(train, config)
+    known: dict[str, Any] = {"trained_on": len(train), "steps": config.classifier_steps, "held_out": len(held_out)}
+    if held_out:
+        pairs, labels = _read(held_out, config, "reading held-out pairs")
+        named = np.array([name_image(network, *pair).argmax() for pair in pairs])
+        known["held_out_accuracy"] = round(float((named == labels).mean()), 6)
+    atomic_write(weights, save(network.state_dict()))
+    atomic_write(notes, json.dumps(known | {"fingerprint": used}, indent=1) + "\n")
+    return network, known
+
+
+def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
+    """At most `most`, equally many of each degradation where there are enough."""
+    order = for_sample(seed, "classifier", "choose").permutation(len(pairs))
+    left = {label: most // len(LABELS) for label in LABELS}
+    chosen = []
+    for number in order:
+        pair = pairs[int(number)]
+        if left[pair.degradation] > 0:
+            left[pair.degradation] -= 1
+            chosen.append(pair)
+    return chosen
+
+
+def _fingerprint(pairs: Sequence[Pair], config: EvaluateConfig) -> str:
+    told = [str(config.size), str(config.classifier_steps), str(config.seed), str(config.pairs)]
+    return hashlib.sha256("\n".join([*told, *(f"{pair.degraded} {pair.mu}" for pair in pairs)]).encode()).hexdigest()
+
+
+def _read(
+    pairs: Sequence[Pair], config: EvaluateConfig, what: str
+) -> tuple[list[tuple[U8Image, U8Image]], Int[np.ndarray, " n"]]:
+    """Both halves at the evaluated size, and the classes."""
+    assert config.pairs is not None
+    folder: Path = config.pairs.parent
+
+    def one(pair: Pair) -> tuple[U8Image, U8Image]:
+        clean, degraded = (read_rgb(folder / name) for name in (pair.clean, pair.degraded))
+        return resize_short_side(clean, config.size), resize_short_side(degraded, config.size)
+
+    read = list(track(in_order(one, pairs, threads=2), what, total=len(pairs), wanted=config.progress))
+    return read, np.array([LABELS.index(pair.degradation) for pair in pairs], dtype=np.int64)
+
+
+def _train(pairs: Sequence[Pair], config: EvaluateConfig) -> Recogniser:
+    """On random squares of seven eighths of the side, mirrored or not; every class equally often."""
+    read, labels = _read(pairs, config, "reading pairs")
+    side = max(config.size * 7 // 8, 1)
+    places = {int(label): np.flatnonzero(labels == label) for label in np.unique(labels)}
+
+    def batch(step: int) -> tuple[np.ndarray, np.ndarray, Int[np.ndarray, " b"]]:
+        progress.update()
+        generator = for_sample(config.seed, step, "classifier")
+        chosen = [int(generator.choice(places[int(c)])) for c in generator.choice(sorted(places), BATCH)]
+        clean, degraded = zip(*(_crop(read[number], side, generator) for number in chosen), strict=True)
+        return np.stack(clean), np.stack(degraded), labels[chosen]
+
+    with bar("training the classifier", total=config.classifier_steps, wanted=config.progress) as progress:
+        return train_recogniser(batch, len(LABELS), config.classifier_steps, config.seed)
+
+
+def _crop(pair: tuple[U8Image, U8Image], side: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The same square of both halves."""
+    top, left = (int(generator.integers(0, n - side + 1)) for n in pair[0].shape[:2])
+    mirror = generator.uniform() < 0.5
+    one, other = (image[top : top + side, left : left + side][:, :: -1 if mirror else 1] for image in pair)
+    return one, other

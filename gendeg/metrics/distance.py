@@ -1,0 +1,155 @@
+"""How far two sets of images are apart: sliced Wasserstein on Laplacian patches, KID on a network's features."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from gendeg.metrics.pyramid import laplacian_pyramid
+from gendeg.metrics.uncertainty import Estimate, estimate_from_draws
+
+U8Image = UInt8[np.ndarray, "h w 3"]
+Points = Float[np.ndarray, "n d"]
+Others = Float[np.ndarray, "m d"]
+PATCH = 7  # pixels
+PER_LEVEL = 24  # patches of each level of each image
+DIRECTIONS = 48
+LEVELS = 4  # finest ones; all images of a comparison must have them (short side 128)
+
+
+# --- sliced Wasserstein ---
+
+
+def laplacian_patches(image: U8Image, generator: np.random.Generator) -> Float[np.ndarray, "levels patches d"]:
+    """Random 7 × 7 patches of each level of the pyramid, finest first, unit range (Karras et al., ICLR 2018, 5).
+
+    As many levels as the image has, at most `LEVELS`; images of one short side have equally many.
+    """
+    pyramid = laplacian_pyramid(image)[:LEVELS]
+    return np.stack([_patches(level, generator) for level in pyramid])
+
+
+def _patches(level: Float[np.ndarray, "y x 3"], generator: np.random.Generator) -> Float[np.ndarray, "patches d"]:
+    if min(level.shape[:2]) < PATCH:
+        raise ValueError(f"an image of at least {PATCH} pixels a side is needed, this level has {level.shape[:2]}")
+    tops, lefts = (generator.integers(0, n - PATCH + 1, PER_LEVEL) for n in level.shape[:2])
+    return np.stack([level[y : y + PATCH, x : x + PATCH].ravel() for y, x in zip(tops, lefts, strict=True)])
+
+
+def sliced_wasserstein(first: Points, second: Others, directions: Float[np.ndarray, "d k"]) -> float:
+    """Mean over directions of the Wasserstein-1 distance of the projected sets (Rabin et al., SSVM 2011).
+
+    Sets of unequal size are compared at the quantiles of the larger one.
+    """
+    count = max(len(first), len(second))
+    one, other = (_quantiles(np.sort(points @ directions, axis=0), count) for points in (first, second))
+    return float(np.abs(one - other).mean())
+
+
+def _quantiles(ordered: Float[np.ndarray, "n k"], count: int) -> Float[np.ndarray, "count k"]:
+    return ordered[((np.arange(count) + 0.5) / count * len(ordered)).astype(int)]
+
+
+def random_directions(dimensions: int, generator: np.random.Generator) -> Float[np.ndarray, "d k"]:
+    """Unit vectors, even on the sphere."""
+    vectors = generator.normal(size=(dimensions, DIRECTIONS))
+    return vectors / np.linalg.norm(vectors, axis=0)
+
+
+def patch_distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
+    """Mean over levels of the sliced Wasserstein distance of two sets of images' `laplacian_patches`.
+
+    Each level is in units of the mean of both sets' standard deviations, so that a level of faint bands counts as much
+    as one of strong ones. Unlike the original, sets are not normalised apart: how bright and contrasty an image is
+    belongs to haze and darkness.
+    """
+    one, other = (np.concatenate(list(images), axis=1) for images in (first, second))
+    directions = random_directions(one.shape[2], np.random.default_rng(0))
+    levels = []
+    for a, b in zip(one, other, strict=True):
+        scale = 0.5 * (float(a.std()) + float(b.std())) or 1.0
+        levels.append(sliced_wasserstein(a / scale, b / scale, directions))
+    return float(np.mean(levels))
+
+
+# --- KID ---
+
+
+def kernel_distance(first: Points, second: Others) -> float:
+    """KID: unbiased squared maximum mean discrepancy with the kernel (x·y / d + 1)³ (Bińkowski et al., ICLR 2018).
+
+    0 on average for two draws of one distribution, and so sometimes below. Each set needs at least two points.
+    """
+    n, m = len(first), len(second)
+    if min(n, m) < 2:
+        raise ValueError("KID needs at least two images in each set")
+    within_a, within_b, across = _kernel(first, first), _kernel(second, second), _kernel(first, second)
+    inside = (within_a.sum() - np.trace(within_a)) / (n * (n - 1)) + (within_b.sum() - np.trace(within_b)) / (
+        m * (m - 1)
+    )
+    return float(inside - 2 * across.mean())
+
+
+def _kernel(first: Points, second: Others) -> Float[np.ndarray, "n m"]:
+    return (first @ second.T / first.shape[1] + 1) ** 3
+
+
+def feature_distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float:
+    """KID of two sets of images by their feature vectors."""
+    return kernel_distance(np.stack(list(first)), np.stack(list(second)))
+
+
+# --- against real photos ---
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Distances to real photos, sets of equal size; `gain` is simulator − model: above 0 the model is closer."""
+
+    model: Estimate
+    simulator: Estimate
+    real: Estimate
+    gain: Estimate
+
+    @property
+    def closer(self) -> str:
+        """Who is closer, where the whole interval of the gain says so."""
+        if self.gain.low > 0:
+            return "model"
+        return "simulator" if self.gain.high < 0 else "undecided"
+
+    def as_row(self) -> dict[str, Any]:
+        names = ("model", "simulator", "real", "gain")
+        return {name: getattr(self, name).as_row() for name in names} | {"closer": self.closer}
+
+
+def compare_with_real(
+    real: Sequence[np.ndarray],
+    model: Sequence[np.ndarray],
+    simulator: Sequence[np.ndarray],
+    distance: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], float],
+    draws: int,
+    generator: np.random.Generator,
+) -> Comparison:
+    """Descriptors of images → distances of the model, the simulator and other real photos to real photos.
+
+    In each draw the real photos are halved at random; one half is what all are compared with, the other is the scale,
+    and as many of the model's images, and the simulator's of the same requests, are drawn. Equal sizes make the three
+    comparable. Values are means over the draws, intervals their 95 % percentiles: wider than those of whole
+    sets. `model[i]` and `simulator[i]` answer the same request. Raises `ValueError` for fewer than four real photos.
+    """
+    if len(real) < 4 or not len(model) == len(simulator) > 0:
+        raise ValueError("at least four real photos are needed, and a simulator's image for each of the model's")
+    size = len(real) // 2
+    rows = []
+    for _ in range(draws):
+        order = generator.permutation(len(real))
+        target, others = ([real[int(i)] for i in part] for part in (order[:size], order[size : 2 * size]))
+        chosen = [int(i) for i in generator.choice(len(model), size, replace=len(model) < size)]
+        sets = ([model[i] for i in chosen], [simulator[i] for i in chosen], others)
+        rows.append([distance(images, target) for images in sets])
+    drawn = np.array(rows)
+    columns = [drawn[:, 0], drawn[:, 1], drawn[:, 2], drawn[:, 1] - drawn[:, 0]]
+    return Comparison(*(estimate_from_draws(float(column.mean()), column, len(model)) for column in columns))

@@ -1,0 +1,217 @@
+"""A whole evaluation of a tiny model: files, sums that must hold, and going on where it stopped."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gendeg.configs import EvaluateConfig, SimulateConfig, SynthConfig
+from gendeg.intensity.measure import measure_intensity
+from gendeg.jobs.evaluate import SCHEMA, evaluate
+from gendeg.jobs.evaluate_headline import headline, tabulate_headline
+from gendeg.jobs.evaluate_images import nearest_in_mu
+from gendeg.jobs.evaluate_photos import clean_photos, real_photos, spread
+from gendeg.jobs.simulate import simulate
+from gendeg.jobs.synthesize import synthesize
+from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, MissingPath
+from gendeg.primitives.files import read_jsonl
+from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.records import Record
+from tests.tiny import photo, tiny_pipeline
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos, real photos, pairs and a tiny calibrated model."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    for number in range(3):
+        _write(folder / "clean" / f"p{number}.png", photo(40, 52, seed=number))
+    for number in range(5):
+        _write(folder / "real" / "haze" / f"r{number}.png", (photo(60, 70, seed=20 + number) // 2 + 110))
+    simulate(
+        SimulateConfig(clean=(folder / "clean",), out=folder / "pairs", per_image=6, size=32, workers=1, progress=False)
+    )
+    pipeline = tiny_pipeline()
+    curves = {"mu": [[0.05, 0.04], [0.3, 0.4]], "sigma": [[0.05, 1.5], [0.3, 0.8]]}
+    pipeline.register_to_config(calibration={"haze": curves}, strength_gain=1.5)
+    pipeline.save_pretrained(folder / "model")
+    return folder
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(image, path, "png")
+
+
+def config(place: Path, **changes: object) -> EvaluateConfig:
+    settings: dict = {
+        "clean": place / "clean", "out": place / "out", "model": str(place / "model"), "types": "haze,rain",
+        "intensities": (0.2, 0.6), "compare": 1, "size": 36, "variants": 2, "steps": 2, "draws": 20,
+        "pairs": place / "pairs" / "manifest.jsonl", "real": place / "real", "classifier_steps": 3, "progress": False,
+        "device": "cpu",
+    }  # fmt: skip
+    return EvaluateConfig(**settings | changes)
+
+
+def grid_of(arm: str, place: Path) -> list[dict]:
+    rows = read_jsonl(place / "out" / "samples.jsonl")
+    return [row for row in rows if (row["arm"], row["purpose"]) == (arm, "grid")]
+
+
+@pytest.fixture(scope="module")
+def results(place: Path) -> dict:
+    return evaluate(config(place))
+
+
+def test_every_image_has_a_line_and_every_line_its_images(place, results):
+    rows = read_jsonl(place / "out" / "samples.jsonl")
+    grid = [row for row in rows if row["purpose"] == "grid"]
+    count = {
+        arm: sum(row["arm"] == arm for row in grid) for arm in ("model", "uncorrected", "uncalibrated", "simulator")
+    }
+    # 3 photos × 2 degradations × 2 intensities; rain is not corrected; one photo without the map
+    assert count == {"model": 12, "uncorrected": 6, "uncalibrated": 4, "simulator": 12}
+    assert sum(row["purpose"] == "diversity" for row in rows) == 2 * 2 * 2  # seeds, degradations, arms
+    for row in rows:
+        record = Record.from_row(row["record"])
+        clean, degraded = (read_rgb(place / "out" / row[half]) for half in ("clean", "degraded"))
+        assert measure_intensity(clean, degraded) == pytest.approx((record.mu, record.sigma), abs=1e-6)
+        assert record.origin == ("simulated" if row["arm"] in ("simulator", "roundtrip") else "generated")
+        assert min(clean.shape[:2]) == 36
+
+
+def test_the_model_s_images_are_those_that_synth_makes(place, results, tmp_path):
+    made = synthesize(
+        SynthConfig(
+            paths=(place / "clean",),
+            out=tmp_path,
+            types="haze,rain",
+            intensities=(0.2, 0.6),
+            size=36,
+            steps=2,
+            model=str(place / "model"),
+            device="cpu",
+            progress=False,
+        )
+    )
+    by_key = {row.key: row for row in made}
+    rows = [
+        row for row in read_jsonl(place / "out" / "samples.jsonl") if (row["arm"], row["purpose"]) == ("model", "grid")
+    ]
+    assert len(rows) == len(by_key) == 12
+    for row in rows:
+        image = read_rgb(tmp_path / Path(row["degraded"]).name)
+        assert np.array_equal(image, read_rgb(place / "out" / row["degraded"]))
+        assert {**row["record"], "clean_path": ""} == {**by_key[row["record"]["key"]].as_row(), "clean_path": ""}
+
+
+def test_the_numbers_are_those_of_the_lines(place, results):
+    rows = read_jsonl(place / "out" / "samples.jsonl")
+    rain = [
+        row
+        for row in rows
+        if (row["arm"], row["purpose"]) == ("model", "grid") and row["record"]["degradation"] == "rain"
+    ]
+    off = [abs(row["record"]["mu"] - row["record"]["mu_requested"]) for row in rain]
+    section = results["calibration"]["model"]["rain"]
+    assert section["mu_mae"]["value"] == pytest.approx(np.mean(off), abs=1e-6)
+    assert section["mu_mae"]["low"] <= section["mu_mae"]["value"] <= section["mu_mae"]["high"]
+    assert section["refused"]["value"] == pytest.approx(np.mean([bool(row["verdict"]) for row in rain]), abs=1e-6)
+    assert sum(section["reasons"].values()) == sum(bool(row["verdict"]) for row in rain)
+    assert [point["intensity"] for point in section["by_intensity"]] == [0.2, 0.6]
+    structure = results["structure"]["model"]["rain"]
+    assert structure["psnr"]["value"] == pytest.approx(np.mean([row["metrics"]["psnr"] for row in rain]), abs=1e-4)
+    for row in grid_of("simulator", place):  # brought to the asked mu: that is what makes them comparable
+        assert row["record"]["mu"] == pytest.approx(row["record"]["mu_requested"], abs=0.02)
+    confusion = np.array(results["recognition"]["model"]["confusion"])
+    assert confusion.sum() == 12 and confusion[0].sum() == confusion[1].sum() == 6
+    assert results["realism"]["sliced_wasserstein"]["haze"]["real_photos"] == 5
+    assert "rain" not in results["realism"]["sliced_wasserstein"]  # no real photos of it
+    assert set(results["diversity"]) == {"haze", "rain"}
+
+
+def test_the_results_file_is_what_was_returned_and_its_headline_is_printable(place, results):
+    stored = json.loads((place / "out" / "results.json").read_text())
+    assert stored == results and stored["schema"] == SCHEMA and stored["model"]["calibrated"]
+    table = tabulate_headline(results["headline"])
+    assert "mu_mae             rain" in table and "recognition_strong" in table
+    rows = {(row["id"], row["degradation"]): row for row in headline(results)}
+    assert rows["mu_mae", "all"]["met"] == (rows["mu_mae", "all"]["value"] <= 0.01)
+    assert "wanted" not in rows["sigma_mae", "all"]
+    assert "wanted" not in rows["mu_spearman", "rain"]  # two intensities: ties alone keep it below the bound
+
+
+def test_the_same_command_again_makes_nothing_and_says_the_same(place, results):
+    stamps = {path: path.stat().st_mtime_ns for path in (place / "out" / "images").rglob("*.png")}
+    gone = next(path for path in stamps if path.parent.name == "model")
+    before = gone.read_bytes()
+    gone.unlink()
+    again = evaluate(config(place))
+    ignored = ("seconds", "created")
+    assert {k: v for k, v in again.items() if k not in ignored} == {
+        k: v for k, v in results.items() if k not in ignored
+    }
+    assert gone.read_bytes() == before
+    others = [path for path in stamps if path.name.split(".")[:2] != gone.name.split(".")[:2]]
+    assert others and all(path.stat().st_mtime_ns == stamps[path] for path in others)
+
+
+@pytest.mark.parametrize("changes", [{"steps": 3}, {"size": 40}])
+def test_images_of_other_settings_are_not_mixed_in(place, results, changes):
+    with pytest.raises(DifferentRun):
+        evaluate(config(place, **changes))
+
+
+def test_a_photo_that_cannot_be_read_is_a_failure(place, tmp_path):
+    (tmp_path / "clean").mkdir()
+    (tmp_path / "clean" / "bad.png").write_bytes(b"no image")
+    write_image(photo(40, 52), tmp_path / "clean" / "good.png", "png")
+    found = evaluate(
+        config(
+            place,
+            clean=tmp_path / "clean",
+            out=tmp_path / "out",
+            types="haze",
+            intensities=(0.5,),
+            variants=1,
+            pairs=None,
+            real=None,
+        )
+    )
+    assert [one["failed"] for one in found["failures"]] == ["not_an_image"]
+    assert found["calibration"]["model"]["haze"]["mu_mae"]["n"] == 1
+    assert not {"recognition", "realism", "diversity"} & set(found)
+
+
+def test_a_simulator_is_brought_to_a_mu():
+    clean = np.full((8, 8, 3), 50, np.uint8)
+    image = nearest_in_mu(lambda s: clean + np.uint8(round(200 * s)), clean, 0.3)
+    assert measure_intensity(clean, image).mu == pytest.approx(0.3, abs=1 / 255)
+
+
+def test_tables_of_photos(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        write_image(photo(8, 8), tmp_path / f"{name}.png", "png")
+    table = tmp_path / "index.csv"
+    table.write_text(
+        "path,kind,degradation,split\na.png,clean,,test\nb.png,clean,,train\nc.png,real,motion-blur,\nd.png,real,rain,train\n"
+    )
+    assert clean_photos(table, "test", 0) == (tmp_path / "a.png",)
+    assert real_photos(table, "test", 0) == {"motion_blur": [tmp_path / "c.png"]}
+    table.write_text("path,degradation\nc.png,fog\n")
+    with pytest.raises(BadManifest, match="line 2: no degradation is called 'fog'"):
+        real_photos(table, "test", 0)
+    with pytest.raises(BadOption, match="named after a degradation"):
+        real_photos(tmp_path, "test", 0)
+    with pytest.raises(MissingPath):
+        clean_photos(tmp_path / "none.csv", "test", 0)
+    table.write_text("name\na.png\n")
+    with pytest.raises(BadManifest, match="column 'path'"):
+        clean_photos(table, "test", 0)
+
+
+def test_photos_are_spread_over_the_whole_list():
+    paths = [Path(str(i)) for i in range(10)]
+    assert [int(str(path)) for path in spread(paths, 4)] == [0, 3, 6, 9]
+    assert spread(paths, 0) == paths == spread(paths, 20)

@@ -1,0 +1,53 @@
+"""A calibrated model is told through its map by `synth` and by `build`, and asked for what was asked."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from gendeg.jobs.requests import request_intensity
+from gendeg.jobs.sampler import Sampler
+from gendeg.jobs.samples import Settings, make_samples, to_signed_tensor
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.primitives.kinds import parse_mix
+from gendeg.shards.plan import PlannedSample
+from tests.tiny import generators, photo, tiny_pipeline
+
+CURVES = {"haze": {"mu": [[0.1, 0.05], [0.2, 0.25]], "sigma": [[0.1, 2.0], [0.2, 1.0]]}}
+ASKED, TOLD = (0.15, 0.04), (0.15, 0.06)  # on the map: mu by its line, sigma half as much again
+SETTINGS = Settings(steps=2, guidance_text=1.0, guidance_image=1.0, structure_correction=True)
+SCENE = photo(16, 24)
+
+
+def mapped() -> GenDegPipeline:
+    pipeline = tiny_pipeline()
+    pipeline.register_to_config(calibration=CURVES)
+    return pipeline
+
+
+def synthesized(pipeline: GenDegPipeline, kind: str, mu: float, sigma: float) -> np.ndarray:
+    request = replace(request_intensity(parse_mix(kind), 0.5), mu=mu, sigma=sigma)
+    clean = pipeline.encode_clean(to_signed_tensor(SCENE))
+    return make_samples(pipeline, clean, [request], generators(1), SETTINGS)[0]
+
+
+def built(pipeline: GenDegPipeline, kind: str, mu: float, sigma: float) -> np.ndarray:
+    row = PlannedSample(
+        key="a", shard=0, batch=0, split="train", degradation=kind, origin="generated", input=0, clean_path=b"a.png",
+        clean_offset=-1, clean_length=-1, clean_sha256="0", keep=False, degraded_path=b"", caption="a photo",
+        prompt="a photo, in hazy conditions", intensity=0.5, mu=mu, sigma=sigma, source="simulated", seed=0, width=24,
+        height=16,
+    )  # fmt: skip
+    image = Sampler(pipeline, SETTINGS).run([row], [SCENE], 0)[0]
+    assert image is not None
+    return image
+
+
+def test_both_tell_the_model_by_its_map():
+    for make in (synthesized, built):
+        assert np.array_equal(make(mapped(), "haze", *ASKED), make(tiny_pipeline(), "haze", *TOLD))
+        assert not np.array_equal(make(mapped(), "haze", *ASKED), make(tiny_pipeline(), "haze", *ASKED))
+
+
+def test_what_is_not_on_the_map_is_told_as_asked():
+    for make in (synthesized, built):
+        assert np.array_equal(make(mapped(), "rain", *ASKED), make(tiny_pipeline(), "rain", *ASKED))

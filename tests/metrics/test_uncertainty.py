@@ -1,0 +1,54 @@
+"""The bootstrap: known means, honest widths, photos drawn whole."""
+
+import numpy as np
+import pytest
+
+from gendeg.metrics.uncertainty import bootstrap, bootstrap_mean, bootstrap_ratio
+
+
+def interval(values: np.ndarray, clusters: list, draws: int = 1000):
+    return bootstrap(clusters, lambda rows: float(values[rows].mean()), draws, np.random.default_rng(0))
+
+
+def test_the_interval_of_a_mean_is_that_of_the_central_limit():
+    values = np.random.default_rng(1).normal(3.0, 2.0, 400)
+    found = interval(values, list(range(400)))
+    assert found.value == pytest.approx(values.mean()) and found.n == 400
+    half = 1.96 * values.std() / 20
+    assert found.low == pytest.approx(values.mean() - half, abs=0.04)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.04)
+
+
+def test_samples_of_one_photo_are_no_independent_evidence():
+    by_photo = np.random.default_rng(2).normal(size=20)
+    values = np.repeat(by_photo, 50)
+    together = interval(values, [i // 50 for i in range(1000)])
+    apart = interval(values, list(range(1000)))
+    assert together.high - together.low > 5 * (apart.high - apart.low)
+
+
+def test_one_photo_gives_a_point_and_none_is_refused():
+    found = interval(np.array([1.0, 3.0]), ["a", "a"])
+    assert (found.value, found.low, found.high) == (2.0, 2.0, 2.0)
+    with pytest.raises(ValueError, match="no samples"):
+        interval(np.array([]), [])
+
+
+def test_draws_that_say_nothing_are_left_out():
+    values = np.array([0.0, 1.0])
+    found = bootstrap([0, 1], lambda rows: float("nan") if np.ptp(rows) == 0 else 5.0, 50, np.random.default_rng(0))
+    assert (found.value, found.low, found.high) == (5.0, 5.0, 5.0)
+    assert found.as_row() == {"value": 5.0, "low": 5.0, "high": 5.0, "n": len(values)}
+
+
+def test_all_draws_at_once_are_the_same_draws():
+    values, clusters = np.random.default_rng(4).normal(size=60), [i % 12 for i in range(60)]
+    slow = bootstrap(clusters, lambda rows: float(values[rows].mean()), 2000, np.random.default_rng(0))
+    fast = bootstrap_mean(clusters, values, 2000, np.random.default_rng(0))
+    assert (fast.value, fast.low, fast.high) == pytest.approx((slow.value, slow.low, slow.high))
+
+
+def test_a_ratio_of_paired_samples_that_is_always_two_has_no_width():
+    bottom = np.random.default_rng(5).uniform(1, 3, 30)
+    found = bootstrap_ratio(list(range(30)), 2 * bottom, bottom, 200, np.random.default_rng(0))
+    assert (found.value, found.low, found.high) == pytest.approx((2, 2, 2))
