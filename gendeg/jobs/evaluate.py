@@ -22,6 +22,7 @@ from gendeg.jobs.evaluate_measures import (
 from gendeg.jobs.evaluate_photos import clean_photos
 from gendeg.jobs.evaluate_realism import summarise_diversity, summarise_realism
 from gendeg.jobs.evaluate_recognition import recognise, summarise_recognition
+from gendeg.jobs.evaluation_files import RESULTS, SAMPLES
 from gendeg.jobs.samples import choose_device, settings_of
 from gendeg.metrics.alignment import psnr
 from gendeg.model.weights import load_pipeline
@@ -62,8 +63,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     results["headline"] = headline(results)
     results["failures"] = [failure.as_row() for failure in studio.failures]
     results["seconds"] = round(time.monotonic() - begun, 1)
-    write_jsonl(config.out / "samples.jsonl", (row.as_row() for row in rows))
-    atomic_write(config.out / "results.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_jsonl(config.out / SAMPLES, (row.as_row() for row in rows))
+    atomic_write(config.out / RESULTS, json.dumps(results, indent=1, allow_nan=False) + "\n")
     return results
 
 

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from gendeg.configs import EvaluateConfig, SynthConfig
 from gendeg.intensity.measure import measure_intensity
+from gendeg.jobs.evaluation_files import Made
 from gendeg.jobs.samples import (
     Settings,
     corrects,
@@ -42,18 +43,6 @@ GRID, DIVERSITY = "grid", "diversity"
 VARIED_AT = 0.5
 """The intensity at which seeds are compared."""
 HALVINGS = 9  # of the strength interval, when a simulator is brought to a mu
-
-
-@dataclass(frozen=True)
-class Made:
-    """One image of an evaluation; `clean` and `degraded` are its files, relative to the evaluation's folder."""
-
-    arm: str
-    purpose: str
-    photo: str
-    clean: str
-    degraded: str
-    record: Record
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from gendeg import __version__
 from gendeg.configs import ReportConfig
+from gendeg.jobs.evaluation_files import RESULTS, SAMPLES
 from gendeg.jobs.report_measures import (
     ARMS,
     calibration_section,
@@ -25,7 +26,6 @@ from gendeg.primitives.progress import track
 from gendeg.report.html import Block, Cell, Facts, Page, Section, Sheet, Table, plain
 
 SCHEMA = "gendeg-evaluation-1"
-RESULTS, SAMPLES = "results.json", "samples.jsonl"
 EXTREMES = 10  # of the best and of the worst
 REFUSED_SHOWN = 24
 OTHERS = 3  # of the other arms a third as many pictures as of the model

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from gendeg.jobs.evaluation_files import Made
 from gendeg.primitives.errors import BadImage, BadManifest, GendegError
 from gendeg.primitives.files import read_numbered_jsonl
 from gendeg.primitives.images import read_rgb
@@ -25,15 +26,9 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Made):
     """One line of samples.jsonl. `metrics` holds what was measured; what was not is absent."""
 
-    arm: str
-    purpose: str
-    photo: str
-    clean: str
-    degraded: str
-    record: Record
     verdict: str = ""
     message: str = ""
     metrics: Mapping[str, Any] | None = None
