@@ -6,11 +6,14 @@ import os
 import shutil
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+
+from tqdm import tqdm
 
 from gendeg.configs import BuildConfig
 from gendeg.intensity.priors import Prior, save_prior
@@ -103,6 +106,7 @@ def fork(work: Callable[[], object], **environment: str) -> int:
     if child:
         return child
     code = 1
+    tqdm.set_lock(threading.RLock())  # its own lock is one for all forks, and stays taken when its holder is killed
     try:
         os.environ.update(environment)
         work()
