@@ -16,6 +16,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.measure import measure_intensity
+from gendeg.metrics.alignment import psnr
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.kinds import parse_mix
@@ -32,10 +33,6 @@ def gradients(clean: U8Image, degraded: U8Image) -> np.ndarray:
     steps = np.concatenate([np.diff(change, axis=0).ravel(), np.diff(change, axis=1).ravel()])
     counts, _ = np.histogram(np.clip(steps, -64, 64), EDGES)
     return counts / counts.sum()
-
-
-def psnr(a: U8Image, b: U8Image) -> float:
-    return float(10 * np.log10(255**2 / max(np.square(a.astype(float) - b).mean(), 1e-9)))
 
 
 def compare(placed: PlacedPair, clean: U8Image, degraded: U8Image, made: U8Image) -> list[float]:

@@ -13,7 +13,6 @@ from sklearn.isotonic import IsotonicRegression
 from gendeg.configs import CalibrateConfig, SynthConfig
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.jobs.evaluate_images import altered
 from gendeg.jobs.evaluate_photos import clean_photos
 from gendeg.jobs.requests import Request
 from gendeg.jobs.samples import (
@@ -90,7 +89,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     pipeline = load_pipeline(config.model, choose_device(config.device))
     settings = settings_of(pipeline, config)
     photos = _photos(pipeline, paths, config)
-    with altered(pipeline, calibration={}):
+    with pipeline.altered(calibration={}):
         rounds = _rounds(pipeline, photos, settings, config)
     chosen = {name: _best(points) for name, points in rounds.items()}
     response = {name: curves_of(points) for name, points in chosen.items()}
@@ -183,7 +182,7 @@ def _sample(
     """Images as the model makes them from what it is told, not scaled."""
     requests = [replace(one, mu=tell.mu, sigma=tell.sigma) for one, tell in zip(asked, told, strict=True)]
     noise = [noise_generator(seed, photo.sha256, request) for request in requests]
-    with altered(pipeline, strength_gain=1.0):
+    with pipeline.altered(strength_gain=1.0):
         return make_samples(pipeline, photo.latent, requests, noise, settings)
 
 

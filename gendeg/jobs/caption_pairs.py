@@ -117,14 +117,16 @@ def caption_photos(config: CaptionConfig, out: Path) -> Captions:
 def make_captions(items: Sequence[Item], config: CaptionConfig) -> Captions:
     """A caption for every item: its own, or the cache's, or the model's; equal photos are described once."""
     fallback = words().fallback_caption
-    wanted = (item[:2] for item in items if config.overwrite or item.caption.strip() in ("", fallback))
-    looks = _look(list(dict.fromkeys(wanted)), config)
+
+    def wants(item: Item) -> bool:
+        return config.overwrite or item.caption.strip() in ("", fallback)
+
+    looks = _look(list(dict.fromkeys(item[:2] for item in items if wants(item))), config)
     described = _describe(looks, config)
     texts, counts = [], Counter[str]()
     for item in items:
         has = item.caption.strip()
-        wants = config.overwrite or has in ("", fallback)
-        caption, what = _answer(looks.get(item[:2]), described) if wants else (has, KEPT)
+        caption, what = _answer(looks.get(item[:2]), described) if wants(item) else (has, KEPT)
         texts.append(caption or has or fallback)
         counts[what] += 1
     bad = [look for look in looks.values() if isinstance(look, BadImage)] + list(described.bad.values())

@@ -1,7 +1,5 @@
 """gendeg convert: the authors' checkpoint → a model folder."""
 
-import os
-import shutil
 from pathlib import Path
 
 from transformers import CLIPTokenizer
@@ -13,8 +11,9 @@ from gendeg.model.ldm import PUBLISHED, convert_checkpoint, convert_structure, r
 from gendeg.model.loading import quiet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import PAPER
+from gendeg.model.saving import write_folder
 from gendeg.model.weights import VOCABULARIES, load_pipeline
-from gendeg.primitives.errors import BadModel, BadOption, HubUnreachable, OutputExists, OutputNotWritable
+from gendeg.primitives.errors import BadModel, BadOption, HubUnreachable, OutputExists
 from gendeg.training.captions import corpus
 
 
@@ -39,7 +38,8 @@ def convert(config: ConvertConfig) -> list[Agreement]:
         structure=None if config.structure is None else convert_structure(config.structure, sizes),
         **PAPER,
     )
-    _save(pipeline, config.out)
+    quiet()
+    write_folder(config.out, pipeline.save_pretrained)
     return [] if known is None else agreement(load_pipeline(str(config.out)), known)
 
 
@@ -67,19 +67,3 @@ def load_tokenizer(base: str, vocabulary: int) -> CLIPTokenizer:
     if len(tokenizer) != vocabulary:
         raise BadModel(Path(base), f"its tokenizer knows {len(tokenizer)} tokens, the text encoder {vocabulary}")
     return tokenizer
-
-
-def _save(pipeline: GenDegPipeline, out: Path) -> None:
-    """Beside the place first, so that an interrupted run leaves no half model under the name."""
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        quiet()
-        pipeline.save_pretrained(partial, safe_serialization=True)
-        if out.exists():
-            shutil.rmtree(out)
-        os.replace(partial, out)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise OutputNotWritable(out, error.strerror or str(error)) from error

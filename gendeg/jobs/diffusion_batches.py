@@ -91,18 +91,11 @@ def make_batch(
         conditions.append(make_condition(*told))
         seen.append(view)
         noise.append(torch.randn(shape, generator=torch_generator(config.seed, number, "noise")))
-    tokens = pipeline.tokenizer(
-        [c.prompt for c in conditions],
-        padding="max_length",
-        truncation=True,
-        max_length=pipeline.text_encoder.config.max_position_embeddings,
-        return_tensors="pt",
-    )
     return Batch(
         clean=torch.stack([view.clean for view in seen]),
         degraded=torch.stack([view.degraded for view in seen]),
         keep_image=torch.tensor([c.keep_image for c in conditions]),
-        tokens=tokens.input_ids,
+        tokens=pipeline.tokenize([c.prompt for c in conditions]),
         mu=torch.tensor([c.mu for c in conditions]),
         sigma=torch.tensor([c.sigma for c in conditions]),
         noise=torch.stack(noise),

@@ -24,21 +24,20 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
     model itself, without `strength_gain`.
     """
     pipeline.set_progress_bar_config(disable=True)
-    pairs, gain = held_out_pairs(config.pairs), pipeline.config.strength_gain
-    pipeline.register_to_config(strength_gain=1.0)
+    pairs = held_out_pairs(config.pairs)
     rows: list[list[Cell]] = []
     errors: dict[str, list[float]] = {}
     for index, degradation in enumerate(sorted({placed.pair.degradation for placed in pairs})):
         group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
         asked = [group[int(q * (len(group) - 1))].pair for q in QUANTILES]
         for place in range(min(config.sheet_photos, len(group))):
-            clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
+            with pipeline.altered(strength_gain=1.0):
+                clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
             measured = [measure_intensity(clean, image) for image in made]
             found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]
             errors.setdefault(degradation, []).extend(found)
             cells = [Cell(image, _label(pair, m)) for image, pair, m in zip(made, asked, measured, strict=True)]
             rows.append([Cell(clean, "clean"), *cells])
-    pipeline.register_to_config(strength_gain=gain)
     result = {"mu_error": float(np.mean([error for some in errors.values() for error in some]))}
     result |= {name: float(np.mean(some)) for name, some in errors.items()}
     LossLog(config.out / "calibration.csv", step - 1, main=True).add(step=step, **result)

@@ -1,7 +1,6 @@
 """The images of an evaluation: what the model makes, beside the simulators' and the autoencoder's; made once, kept."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,17 +79,6 @@ def _as_synth(
     )  # fmt: skip
 
 
-@contextmanager
-def altered(pipeline: GenDegPipeline, **numbers: object) -> Iterator[GenDegPipeline]:
-    """The pipeline with other numbers in its configuration, for as long as this lasts."""
-    before = {name: pipeline.config[name] for name in numbers}
-    pipeline.register_to_config(**numbers)
-    try:
-        yield pipeline
-    finally:
-        pipeline.register_to_config(**before)
-
-
 class Studio:
     """Makes, or finds again, every image of an evaluation, photo by photo."""
 
@@ -99,7 +87,7 @@ class Studio:
         self.digest = model_sha256(pipeline)
         self.calibrated = bool(pipeline.config.calibration)
         self.failures: list[Failure] = []
-        with altered(pipeline, calibration={}):
+        with pipeline.altered(calibration={}):
             self.plain_digest = model_sha256(pipeline)
 
     def images(self, photos: list[Photo]) -> Iterator[tuple[Made, U8Image, U8Image]]:
@@ -132,7 +120,7 @@ class _Sitting:
         studio = self.studio
         yield from self._generated(MODEL, self.photo.grid, GRID)
         if studio.calibrated and self.photo.compared:
-            with altered(studio.pipeline, calibration={}):
+            with studio.pipeline.altered(calibration={}):
                 yield from self._generated(UNCALIBRATED, self.photo.grid, GRID)
         yield from self._generated(MODEL, self.photo.varied, DIVERSITY)
         yield from self._reference(self.photo.grid, GRID)
@@ -254,7 +242,7 @@ class _Sitting:
 
 def nearest_in_mu(at: Callable[[float], U8Image], clean: U8Image, mu: float) -> U8Image:
     """The image whose mu comes nearest, by halving the interval of strengths; `at` rises (nearly) with its strength."""
-    low, high, best, off = 0.0, 1.0, at(1.0), float("inf")
+    low, high, best, off = 0.0, 1.0, clean, float("inf")
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         image = at(middle)

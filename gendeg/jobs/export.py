@@ -7,6 +7,7 @@ import torch
 
 from gendeg.configs import ExportConfig
 from gendeg.model.nafnet import NAFNet
+from gendeg.model.saving import write_folder
 from gendeg.model.weights import bundled_folder, load_pipeline
 from gendeg.primitives.files import atomic_write, data_root
 
@@ -23,10 +24,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         tile=config.tile,
         strength_gain=config.strength_gain,
     )
-    shutil.rmtree(config.out, ignore_errors=True)
-    pipeline.save_pretrained(config.out, safe_serialization=True)
-    for weights in config.out.rglob("*.safetensors"):
-        weights.chmod(0o644)
+    write_folder(config.out, pipeline.save_pretrained)
     atomic_write(config.out / "README.md", card)
 
 

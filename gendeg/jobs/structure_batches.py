@@ -9,14 +9,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.configs import StructureConfig
-from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import measure_intensity
 from gendeg.model.latents import Autoencoder, decode, encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_autoencoder, load_pipeline
-from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import for_sample, torch_generator
-from gendeg.prompts import make_prompt
+from gendeg.training.conditions import Condition, Dropout, make_condition
 from gendeg.training.examples import PlacedPair, crop_pair, shuffled, to_tensor
 from gendeg.training.losses import generated_of, noised
 
@@ -30,9 +28,7 @@ class Crops:
     numbers: list[int]
     clean: Float[Tensor, "b 3 h w"]
     degraded: Float[Tensor, "b 3 h w"]
-    prompts: list[str]
-    mu: list[float]
-    sigma: list[float]
+    conditions: list[Condition]
 
 
 @dataclass(frozen=True)
@@ -64,16 +60,16 @@ def make_triples(numbers: list[int], pairs: list[PlacedPair], decoder: Decoder, 
 
 
 def _crops(numbers: list[int], pairs: list[PlacedPair], config: StructureConfig) -> Crops:
-    clean, degraded, prompts, measured = [], [], [], []
+    clean, degraded, conditions, nothing_dropped = [], [], [], Dropout(0.0, 0.0, 0.0)
     for number in numbers:
         placed = pairs[shuffled(len(pairs), number, config.seed)]
+        pair = placed.pair
         before, after = crop_pair(*placed.read(), config.size, for_sample(config.seed, number, "crop"))
         clean.append(before)
         degraded.append(after)
-        prompts.append(make_prompt(placed.pair.caption, parse_mix(placed.pair.degradation)))
-        measured.append(measure_intensity(before, after))
-    mu, sigma = [min(m.mu, MU_BINS.high) for m in measured], [min(m.sigma, SIGMA_BINS.high) for m in measured]
-    return Crops(numbers, to_tensor(clean), to_tensor(degraded), prompts, mu, sigma)
+        told = (pair.degradation, pair.caption, measure_intensity(before, after), nothing_dropped)
+        conditions.append(make_condition(*told, caption_mix=0.0, seed=config.seed, number=number))
+    return Crops(numbers, to_tensor(clean), to_tensor(degraded), conditions)
 
 
 def _jittered(
@@ -102,7 +98,8 @@ def _denoised(
     timestep = torch.cat([torch.randint(latest, (1,), generator=g) for g in generators]).to(latent.device)
     noise = torch.stack([torch.randn(latent.shape[1:], generator=g) for g in generators]).to(generated)
     kept = scheduler.alphas_cumprod.to(latent.device)[timestep]
-    noisy, read = noised(generated, noise, kept), pipeline.encode_prompt(crops.prompts, crops.mu, crops.sigma)
+    told, noisy = crops.conditions, noised(generated, noise, kept)
+    read = pipeline.encode_prompt([c.prompt for c in told], [c.mu for c in told], [c.sigma for c in told])
     labels = {} if read.vector is None else {"class_labels": read.vector}
     both = torch.cat([noisy, clean.float()], dim=1)
     said = pipeline.unet(both, timestep, encoder_hidden_states=read.context, **labels).sample.float()

@@ -1,8 +1,6 @@
 """Train the UNet, the conditioner and (of small models) the text encoder on pairs (GenDeg, CVPR 2025, section 4)."""
 
-import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -19,6 +17,7 @@ from gendeg.model.latents import check_side, factor
 from gendeg.model.loading import quiet
 from gendeg.model.lora import fuse_lora, save_lora
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import atomic_write
 from gendeg.report.model_card import model_card
@@ -104,7 +103,7 @@ def _validate(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -> d
     measured = draw_samples(pipeline, config, step)
     if measured["mu_error"] < min(earlier, default=float("inf")):
         save = (lambda folder: _save_lora(pipeline, folder, config)) if config.lora_rank else pipeline.save_pretrained
-        _replace(config.out / "best", save)
+        write_folder(config.out / "best", save)
     return {f"calibration/{name}": value for name, value in measured.items()}
 
 
@@ -113,9 +112,9 @@ def _save(pipeline: GenDegPipeline, trained: Denoiser, config: DiffusionConfig, 
         unet=trained.unet, text_encoder=trained.text_encoder, conditioner=trained.conditioner
     )  # fmt: skip
     if config.lora_rank:
-        _replace(config.out / "lora", lambda folder: _save_lora(done, folder, config))
+        write_folder(config.out / "lora", lambda folder: _save_lora(done, folder, config))
         fuse_lora(done.unet)
-    _replace(config.out / "model", done.save_pretrained)
+    write_folder(config.out / "model", done.save_pretrained)
     counts = Counter((placed.pair.degradation, placed.pair.source) for placed in pairs)
     rows = read_log(config.out / "calibration.csv")
     error = float(rows[-1]["mu_error"]) if rows else None
@@ -125,14 +124,3 @@ def _save(pipeline: GenDegPipeline, trained: Denoiser, config: DiffusionConfig, 
 
 def _save_lora(pipeline: GenDegPipeline, folder: Path, config: DiffusionConfig) -> None:
     save_lora(pipeline, folder, config.init or config.base, "init" if config.init else "base")
-
-
-def _replace(folder: Path, write: Callable[[Path], object]) -> None:
-    """Write a folder under another name first, so that under its own it is always whole."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    write(partial)
-    for weights in partial.rglob("*.safetensors"):
-        weights.chmod(0o644)  # they are written for their owner only
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)

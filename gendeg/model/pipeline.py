@@ -1,7 +1,8 @@
 """GenDegPipeline: clean images + prompts + (mu, sigma) → degraded images (GenDeg, CVPR 2025, section 3)."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from diffusers.utils.torch_utils import randn_tensor
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -96,6 +97,16 @@ class GenDegPipeline(DiffusionPipeline):
         kept = {name: self.config[name] for name in inspect.signature(type(self)).parameters if name in self.config}
         return GenDegPipeline(**{**kept, **self.components, **changed})
 
+    @contextmanager
+    def altered(self, **numbers: object) -> Iterator[None]:
+        """Other numbers in the configuration, for as long as this lasts."""
+        before = {name: self.config[name] for name in numbers}
+        self.register_to_config(**numbers)
+        try:
+            yield
+        finally:
+            self.register_to_config(**before)
+
     @property
     def multiple(self) -> int:
         """Image sides are padded to this many pixels: one latent times the UNet's own halvings."""
@@ -125,15 +136,18 @@ class GenDegPipeline(DiffusionPipeline):
     @torch.no_grad()
     def encode_text(self, prompts: list[str]) -> tuple[Float[Tensor, "b tokens dim"], Float[Tensor, "b dim"]]:
         """The text encoder's last hidden state and pooled output, which samples with one prompt can share."""
-        tokens = self.tokenizer(
+        text = self.text_encoder(self.tokenize(prompts).to(self.device))
+        return text.last_hidden_state, text.pooler_output
+
+    def tokenize(self, prompts: list[str]) -> Int[Tensor, "b tokens"]:
+        """Token numbers, each prompt filled up or cut to the text encoder's length."""
+        return self.tokenizer(
             prompts,
             padding="max_length",
             truncation=True,
             max_length=self.text_encoder.config.max_position_embeddings,
             return_tensors="pt",
-        )
-        text = self.text_encoder(tokens.input_ids.to(self.device))
-        return text.last_hidden_state, text.pooler_output
+        ).input_ids
 
     @torch.no_grad()
     def condition(

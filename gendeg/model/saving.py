@@ -1,0 +1,28 @@
+"""Writing model folders, whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from gendeg.primitives.errors import OutputNotWritable
+
+
+def write_folder(folder: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a folder beside the place, then put it there: an interruption leaves no half model.
+
+    What was there is replaced. Raises `OutputNotWritable`.
+    """
+    partial = folder.with_name(f".{folder.name}.partial")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        write(partial)
+        for weights in partial.rglob("*.safetensors"):
+            weights.chmod(0o644)  # they are written for their owner only
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(partial, folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise OutputNotWritable(folder, error.strerror or str(error)) from error
