@@ -1,4 +1,4 @@
-"""How long one image takes, stage by stage: load, encode, denoise, decode, correct. `make bench` runs it."""
+"""How long one image takes, stage by stage: load, encode, denoise, decode, correct, write. `make bench` runs it."""
 
 import argparse
 import os
@@ -18,12 +18,13 @@ from gendeg.model.guidance import branches
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import BUNDLED, load_pipeline
 from gendeg.primitives.errors import GendegError
-from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_signed
+from gendeg.primitives.images import encode_image, read_rgb, resize_short_side, signed_to_u8, u8_to_signed
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.rng import torch_generator
 from gendeg.prompts import make_prompt
 
 Result = TypeVar("Result")
+BOTH = "decode and correct"
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ def degrade_once(pipeline: GenDegPipeline, image: torch.Tensor, steps: int, watc
     full = watch.time("prompt", lambda: pipeline.encode_prompt(prompts, [0.15], [0.1]))
     null = pipeline.encode_prompt([""], [float("nan")], [float("nan")])
     latents = watch.time("denoise", lambda: pipeline.denoise(clean, full, null, chosen, generators, steps))
-    watch.time("decode", lambda: pipeline.decode_latents(latents, clean, structure_correction=False))
+    made = watch.time("decode", lambda: pipeline.decode_latents(latents, clean, structure_correction=False))
     if pipeline.structure is not None:
-        watch.time("decode and correct", lambda: pipeline.decode_latents(latents, clean, structure_correction=True))
+        made = watch.time(BOTH, lambda: pipeline.decode_latents(latents, clean, structure_correction=True))
+    watch.time("write", lambda: encode_image(signed_to_u8(made[0].permute(1, 2, 0).cpu().numpy()), "png"))
 
 
 def main() -> None:
@@ -73,6 +75,9 @@ def main() -> None:
     passes = len(branches(pipeline.config.guidance_text, pipeline.config.guidance_image))
     print(f"model {options.model}, {photo.shape[1]} x {photo.shape[0]}, {steps} steps of {passes} UNet passes")
     print(f"device {options.device}, {torch.get_num_threads()} threads of {os.cpu_count()}, {platform.machine()}")
+    if BOTH in watch.seconds:
+        both = watch.seconds.pop(BOTH)
+        watch.seconds["correct"] = [max(a - b, 0.0) for a, b in zip(both, watch.seconds["decode"], strict=True)]
     for stage, seconds in watch.seconds.items():
         print(f"  {stage:<20} {statistics.median(seconds):8.3f} s   (median of {len(seconds)})")
     print(f"  peak memory          {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:8.2f} GiB")

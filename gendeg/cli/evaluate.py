@@ -8,7 +8,7 @@ import typer
 
 from gendeg.cli.errors import SOME_FAILED
 from gendeg.cli.parse import unit_numbers
-from gendeg.configs import CalibrateConfig, EvaluateConfig
+from gendeg.configs import CalibrateConfig, EvaluateConfig, ReportConfig
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import parse_mixes
 
@@ -39,7 +39,7 @@ Batch = Annotated[int, typer.Option(min=1, help="Images of one photo made at a t
 
 def evaluate(
     clean: Clean,
-    out: Annotated[Path, typer.Option(help="Folder for results.json, samples.jsonl and images/.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, results.json, samples.jsonl and images/.")],
     model: Model = "bundled",
     pairs: Annotated[Path | None, typer.Option(help="Pair manifest that a classifier is trained on.")] = None,
     real: Annotated[
@@ -88,12 +88,15 @@ def evaluate(
     )  # fmt: skip
     from gendeg.jobs.evaluate import evaluate as run
     from gendeg.jobs.evaluate_headline import tabulate_headline
+    from gendeg.jobs.report import report
 
     results = run(config)
     print(tabulate_headline(results["headline"]))
     for failure in results["failures"]:
         print(f"gendeg: {failure['message']}", file=sys.stderr)
-    print(f"numbers in {out / 'results.json'}, images in {out / 'images'}", file=sys.stderr)
+    page = ReportConfig(out, out / "report.html", overwrite=True)
+    report(page)
+    print(f"open {page.out}; numbers in {out / 'results.json'}, images in {out / 'images'}", file=sys.stderr)
     return SOME_FAILED if results["failures"] else 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gendeg.physics.low_light import correlate, desaturate, expose, low_light, quantise, sensor_noise
+from gendeg.physics.low_light import FULL_DARKNESS, correlate, desaturate, expose, low_light, quantise, sensor_noise
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -81,7 +81,7 @@ def test_desaturation_keeps_luminance_and_ends_in_grey():
 def test_the_share_of_brightness_lost_is_the_one_asked_for():
     clean = texture()
     for seed in range(6):
-        assert low_light(clean, 0.5, rng(seed)).mean() == pytest.approx((1 - 0.9 * 0.5**0.9) * 0.5, abs=0.03)
+        assert low_light(clean, 0.5, rng(seed)).mean() == pytest.approx((1 - FULL_DARKNESS * 0.5**0.9) * 0.5, abs=0.03)
 
 
 @pytest.mark.parametrize("seed", range(4))
