@@ -115,7 +115,7 @@ class PromptRestorer(Restorer):
         self.downs = nn.ModuleList(_down(c) for c in widths[:-1])
         self.prompts, self.ups, self.joins, self.decoders = (nn.ModuleList() for _ in range(4))
         for level in reversed(range(levels)):
-            below, reduced = widths[level + 1], widths[min(level + 1, levels - 1)]
+            below, reduced = widths[level + 1], widths[max(1, min(level + 1, levels - 1))]
             sizes = prompt_widths[level], prompt_length, prompt_sides[level]
             self.prompts.append(Prompt(below, *sizes, heads=heads[level], out=reduced))
             self.ups.append(_up(reduced))

@@ -42,6 +42,7 @@ class SwinRestorer(Restorer):
                 out_features=[f"stage{n + 1}" for n in range(len(depths))],
             )
         )  # fmt: skip
+        self.swin.swin.layernorm = nn.Identity()  # of the last stage, whose map has a norm of its own
         stages = [width * 2**level for level in range(len(depths))]
         self.widths = [stem, *stages]
         steps = patch.bit_length() - 1  # doublings from the first stage to full resolution
