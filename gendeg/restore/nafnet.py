@@ -71,9 +71,10 @@ class Colour(nn.Module):
 
     def __init__(self, widths: Sequence[int], hidden: int = 64):
         super().__init__()
-        self.say = nn.Sequential(nn.Linear(2 * sum(widths), hidden), nn.GELU(), nn.Linear(hidden, 6))
-        nn.init.zeros_(self.say[2].weight)
-        nn.init.zeros_(self.say[2].bias)
+        last = nn.Linear(hidden, 6)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.say = nn.Sequential(nn.Linear(2 * sum(widths), hidden), nn.GELU(), last)
 
     def forward(self, x: Float[Tensor, "b 3 h w"], maps: Sequence[Tensor]) -> Float[Tensor, "b 3 h w"]:
         moments = [torch.var_mean(one.float(), dim=(2, 3), correction=0) for one in maps]
