@@ -1,0 +1,96 @@
+"""NAFNet as a restorer (Chen et al., "Simple Baselines for Image Restoration", ECCV 2022, Figure 3)."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from diffusers.configuration_utils import register_to_config
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gendeg.model.nafnet import NAFBlock
+from gendeg.restore.network import Features, Restorer
+
+
+class NAFRestorer(Restorer):
+    """U-shaped stack of NAF blocks; its output is added to the degraded image.
+
+    Parameter names are those of the published network. The last convolution starts at zero (our choice): a fresh
+    restorer changes nothing. Defaults are the published sizes for SIDD.
+    With `recolour`, a gain and an offset of each colour are added.
+    """
+
+    ONLY_DECODES: ClassVar[tuple[str, ...]] = ("ups", "decoders", "ending", "colour")
+
+    @register_to_config
+    def __init__(
+        self,
+        width: int = 64,
+        encoder_blocks: Sequence[int] = (2, 2, 4, 8),
+        middle_blocks: int = 12,
+        decoder_blocks: Sequence[int] = (2, 2, 2, 2),
+        recolour: bool = False,
+    ):
+        super().__init__()
+        widths = [width * 2**level for level in range(len(encoder_blocks) + 1)]
+        self.widths = widths
+        self.factor = 2 ** len(encoder_blocks)
+        self.intro = nn.Conv2d(3, width, 3, padding=1)
+        self.encoders = nn.ModuleList(_stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
+        self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
+        self.middle_blks = _stack(widths[-1], middle_blocks)
+        self.ups = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(widths[1:])
+        )
+        self.decoders = nn.ModuleList(_stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
+        self.ending = zero_conv(width)
+        self.colour = Colour([3, *widths[-2:]]) if recolour else None
+
+    def encode(self, x: Float[Tensor, "b 3 h w"]) -> Features:
+        x, features = self.intro(x), []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            x = encoder(x)
+            features.append(x)
+            x = down(x)
+        return [*features, self.middle_blks(x)]
+
+    def decode(self, features: Features, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        *skips, inner = features
+        for decoder, up, skip in zip(self.decoders, self.ups, reversed(skips), strict=True):
+            inner = decoder(up(inner) + skip)
+        restored = x + self.ending(inner)
+        return restored if self.colour is None else restored + self.colour(x, [x, *features[-2:]])
+
+
+class Colour(nn.Module):
+    """What a gain and an offset of each colour channel change in an image: all of haze or darkness that is global.
+
+    Told by means and deviations of maps over the whole image. Our addition: short runs find it long before the blocks
+    do. It starts at no change.
+    """
+
+    def __init__(self, widths: Sequence[int], hidden: int = 64):
+        super().__init__()
+        last = nn.Linear(hidden, 6)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.say = nn.Sequential(nn.Linear(2 * sum(widths), hidden), nn.GELU(), last)
+
+    def forward(self, x: Float[Tensor, "b 3 h w"], maps: Sequence[Tensor]) -> Float[Tensor, "b 3 h w"]:
+        moments = [torch.var_mean(one.float(), dim=(2, 3), correction=0) for one in maps]
+        told = torch.cat([part for variance, mean in moments for part in (mean, (variance + 1e-6).sqrt())], dim=1)
+        gain, offset = self.say(told)[..., None, None].chunk(2, dim=1)
+        return gain * x + offset
+
+
+def zero_conv(channels: int, out: int = 3) -> nn.Conv2d:
+    """A 3 x 3 convolution that starts at zero."""
+    conv = nn.Conv2d(channels, out, 3, padding=1)
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv
+
+
+def _stack(channels: int, blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(NAFBlock(channels) for _ in range(blocks)))
