@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 
-from gendeg.configs import TaskConfig
+from gendeg.configs import RestoreTrainConfig, TaskConfig
 from gendeg.jobs.transfer_photos import CLEAN, DEGRADED, RealPhotos, make_crops, read_view
 from gendeg.metrics.uncertainty import Estimate, bootstrap
 from gendeg.model.loading import quiet
 from gendeg.primitives.images import signed_to_u8, write_image
-from gendeg.primitives.rng import for_sample, torch_generator
+from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.restore.distill import Classifier
 from gendeg.restore.loading import load_restorer, save_restorer
@@ -35,7 +35,7 @@ SHOWN = 8  # photos on the second teacher's sheet
 DRAWS = 500
 
 
-def fresh_restorer(config: TaskConfig) -> Restorer:
+def fresh_restorer(config: TaskConfig | RestoreTrainConfig) -> Restorer:
     """With the weights that this seed gives, the same for every arm of it."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -119,7 +119,7 @@ def train_descatterer(config: TaskConfig, photos: RealPhotos) -> dict[str, Any]:
     run = Run(config, network)
     device = run.accelerator.device
     batches = run.batches(lambda numbers: make_crops(numbers, photos, config))
-    for step in run.steps("scattering", lambda step: _draw(network, photos, config, step)):
+    for _ in run.steps("scattering", lambda step: _draw(network, photos, config, step)):
         for _ in range(config.accumulate):
             crops = next(batches)
             images = crops.images.to(device)
@@ -127,3 +127,35 @@ def train_descatterer(config: TaskConfig, photos: RealPhotos) -> dict[str, Any]:
                 run.descend(F.l1_loss(run.model(scatter(images, crops.kernels)), images))
     run.finish(lambda trained: save_restorer(trained, config.out / MODEL))
     return measure_descatterer(load_restorer(config.out / MODEL).to(device), photos, config)
+
+
+@torch.no_grad()
+def measure_descatterer(network: Restorer, photos: RealPhotos, config: TaskConfig) -> dict[str, Any]:
+    """Mean PSNR in dB over whole held-out photos of both classes: scattered, and restored."""
+    before, after = [], []
+    for path in (*photos.clean.held_out, *photos.degraded.held_out):
+        image, scattered, restored = _one(network, path, config)
+        before.append(float(psnr(scattered, image)))
+        after.append(float(psnr(restored, image)))
+    return {"psnr_scattered": round(float(np.mean(before)), 6), "psnr": round(float(np.mean(after)), 6)}
+
+
+def _one(network: Restorer, path: Path, config: TaskConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(photo, scattered, restored), signed [1 3 h w]; how it is scattered follows from its name."""
+    image = to_tensor([read_view(path, config.short_side)])
+    drawn = draw_scattering(config.scatter, for_sample(config.seed, path.name, "held-out scattering"))
+    scattered = scatter(image, scattering_kernels([drawn], config.scatter))
+    return image, scattered, network(scattered.to(network.device)).cpu()
+
+
+def _draw(network: Restorer, photos: RealPhotos, config: TaskConfig, step: int) -> dict[str, float]:
+    held_out = [*photos.degraded.held_out[: SHOWN // 2], *photos.clean.held_out[: SHOWN // 2]]
+    rows = []
+    for path in held_out:
+        image, scattered, restored = _one(network, path, config)
+        after, before = (float(psnr(one, image)) for one in (restored, scattered))
+        labels = "photo", f"scattered {before:.1f} dB", f"restored {after:.1f} dB"
+        arrays = [signed_to_u8(one[0].permute(1, 2, 0).numpy()) for one in (image, scattered, restored.clamp(-1, 1))]
+        rows.append([Cell(array, label) for array, label in zip(arrays, labels, strict=True)])
+    write_image(draw_sheet(rows), config.out / f"sheet-{step:08d}.png", "png")
+    return {}

@@ -92,7 +92,9 @@ def make_crops(numbers: Sequence[int], photos: RealPhotos, config: TaskConfig) -
     return Crops(to_tensor(images), labels, scattering_kernels(drawn, config.scatter))
 
 
-@lru_cache(maxsize=REMEMBERED)  # decoding costs more than a small network's step; read only, so safe to share by threads
+@lru_cache(
+    maxsize=REMEMBERED
+)  # decoding costs more than a small network's step; read only, so safe to share by threads
 def read_view(path: Path, short_side: int) -> UInt8[np.ndarray, "h w 3"]:
     """A photo brought to that short side in pixels, if any. Raises `BadImage`."""
     image = read_rgb(path)

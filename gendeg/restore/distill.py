@@ -50,10 +50,11 @@ class Student(nn.Module):
 
     def forward(self, images: Sequence[Float[Tensor, "b 3 h w"]]) -> list[Maps]:
         """What each teacher sees → what this student says that the teacher's features are."""
-        return [
-            [adapter(features) for adapter, features in zip(adapters, self.restorer.encode(seen), strict=True)]  # type: ignore[arg-type]
-            for adapters, seen in zip(self.adapters, images, strict=True)
-        ]
+        return [_adapted(part, self.restorer.encode(seen)) for part, seen in zip(self.adapters, images, strict=True)]
+
+
+def _adapted(adapters: nn.Module, features: Maps) -> Maps:
+    return [adapter(one) for adapter, one in zip(adapters.children(), features, strict=True)]
 
 
 def feature_loss(said: Sequence[Maps], told: Sequence[Maps]) -> Float[Tensor, ""]:
