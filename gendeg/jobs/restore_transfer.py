@@ -52,7 +52,7 @@ class Task:
         if arm == EVERY:
             return list(self.pairs)
         order = for_sample(seed, len(self.pairs), "minority").permutation(len(self.pairs))
-        return [self.pairs[i] for i in order[: max(1, round(self.config.share * len(self.pairs)))]]
+        return [self.pairs[i] for i in sorted(order[: max(1, round(self.config.share * len(self.pairs)))])]
 
 
 def transfer(config: TransferConfig) -> dict[str, Any]:
