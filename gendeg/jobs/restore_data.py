@@ -1,5 +1,6 @@
 """What restorers learn from and are measured on: pairs of manifests and of datasets that `gendeg build` made."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from gendeg.training.examples import PlacedPair
 
 MANIFEST = "manifest.jsonl"
 SIMULATED = "simulated"
+VIEW = re.compile(r"-v\d+\.png$")
+"""How `gendeg pairs simulate` ends the names of the views of one photo."""
 
 
 class Example(Protocol):
@@ -47,7 +50,9 @@ class ListedPair(PlacedPair):
 
     @property
     def photo(self) -> str:
-        return str(self.folder / self.pair.clean)
+        """Simulated pairs are views of a photo, each in a file of its own: one photo all the same."""
+        name = VIEW.sub("", self.pair.clean) if self.pair.source == SIMULATED else self.pair.clean
+        return str(self.folder / name)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from gendeg.jobs.restore_data import Example
 from gendeg.metrics.alignment import GREY, psnr, ssim
 from gendeg.metrics.removal import degradation_mask, removal_errors
 from gendeg.metrics.uncertainty import bootstrap_mean
+from gendeg.primitives.errors import SizesDiffer
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import track
@@ -67,14 +68,20 @@ def evaluate_restorer(
     overlap: int = 64,
     progress: bool | None = None,
 ) -> list[ScoreRow]:
-    """One row an example, in their order. Raises `BadImage`."""
+    """One row an example, in their order. Raises `BadImage`, `SizesDiffer`."""
     restorer.eval()
-    rows = []
-    for example in track(examples, "restoring", total=len(examples), wanted=progress):
-        clean, degraded = example.read()
-        restored = restore_photo(restorer, degraded, tile, overlap)
-        rows.append(score(example, clean, degraded, restored, lpips))
-    return rows
+    shown = track(examples, "restoring", total=len(examples), wanted=progress)
+    return [restore_and_score(restorer, example, lpips, tile, overlap) for example in shown]
+
+
+def restore_and_score(
+    restorer: Restorer, example: Example, lpips: Distance | None = None, tile: int = 512, overlap: int = 64
+) -> ScoreRow:
+    """The row of one example. Raises `BadImage`, `SizesDiffer`."""
+    clean, degraded = example.read()
+    if clean.shape != degraded.shape:
+        raise SizesDiffer(example.pair.degraded, clean.shape[1::-1], degraded.shape[1::-1])
+    return score(example, clean, degraded, restore_photo(restorer, degraded, tile, overlap), lpips)
 
 
 def score(

@@ -81,7 +81,7 @@ def _crops(numbers: Sequence[int], examples: Sequence[Example], config: RestoreT
 def _draw_restored(
     network: Restorer, held_out: Sequence[Example], shown: Batch, config: RestoreTrainConfig, step: int
 ) -> dict[str, float]:
-    """Held-out crops: degraded, restored, clean; mean PSNR before and after, and after by degradation, to `psnr.csv`."""
+    """Crops of held-out pairs: degraded, restored, clean; their PSNR, in all and by degradation, to `psnr.csv`."""
     clean, degraded = shown
     parts = [network(part.to(network.device)).float().clamp(-1, 1).cpu() for part in degraded.split(config.batch_size)]
     restored = torch.cat(parts)

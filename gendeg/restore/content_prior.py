@@ -32,8 +32,8 @@ HEAD = 64  # channels between the features and the latent
 class PriorRestorer(Restorer):
     """The encoder of another restorer, a head at the latent's resolution, and the whole autoencoder, frozen.
 
-    `encoder` and `prior` are the configurations of the two with their `_class_name`; all weights lie in one file, so that
-    it loads by itself. With `detail_path`, a light residual is made of the finest features and added to the image.
+    `encoder` and `prior` are the configurations of the two with their `_class_name`; all weights lie in one file, so
+    that it loads by itself. With `detail_path`, a light residual is made of the finest features and added to the image.
     """
 
     @register_to_config

@@ -14,7 +14,10 @@ Features = list[Tensor]
 
 
 class Restorer(ModelMixin, ConfigMixin):
-    """Base of the networks; a subclass says its `factor`, its `widths`, and how it encodes and decodes images that divide by it."""
+    """Base of the networks; a subclass says its `factor`, its `widths`, and how it encodes and decodes.
+
+    No part may have the name of a number in the configuration: diffusers would answer with the number.
+    """
 
     config_name = "config.json"
     ONLY_DECODES: ClassVar[tuple[str, ...]] = ()

@@ -100,7 +100,7 @@ class PromptRestorer(Restorer):
         width: int = 48,
         blocks: Sequence[int] = (4, 6, 6, 8),
         heads: Sequence[int] = (1, 2, 4, 8),
-        refinement: int = 4,
+        refine: int = 4,
         prompt_widths: Sequence[int] = (64, 128, 320),
         prompt_sides: Sequence[int] = (64, 32, 16),
         prompt_length: int = 5,
@@ -115,14 +115,14 @@ class PromptRestorer(Restorer):
         self.downs = nn.ModuleList(_down(c) for c in widths[:-1])
         self.prompts, self.ups, self.joins, self.decoders = (nn.ModuleList() for _ in range(4))
         for level in reversed(range(levels)):
-            below, reduced = widths[level + 1], widths[min(level + 1, levels - 1)]
+            below, reduced = widths[level + 1], widths[max(1, min(level + 1, levels - 1))]
             sizes = prompt_widths[level], prompt_length, prompt_sides[level]
             self.prompts.append(Prompt(below, *sizes, heads=heads[level], out=reduced))
             self.ups.append(_up(reduced))
             joined, after = reduced // 2 + widths[level], widths[max(level, 1)]  # the finest keeps both: 2 x width
             self.joins.append(nn.Conv2d(joined, after, 1, bias=False) if level else nn.Identity())
             self.decoders.append(_stack(after, blocks[level], heads[level]))
-        self.refinement = _stack(2 * width, refinement, heads[0])
+        self.refinement = _stack(2 * width, refine, heads[0])
         self.ending = zero_conv(2 * width)
 
     def encode(self, x: Float[Tensor, "b 3 h w"]) -> Features:

@@ -1,4 +1,4 @@
-"""The Swin restorer of GenDeg (CVPR 2025, Figure 4): a Swin encoder (Liu et al., ICCV 2021), a convolutional decoder."""
+"""GenDeg's Swin restorer (CVPR 2025, Figure 4): a Swin encoder (Liu et al., ICCV 2021), a convolutional decoder."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -34,7 +34,7 @@ class SwinRestorer(Restorer):
     ):
         super().__init__()
         self.factor = patch * 2 ** (len(depths) - 1)
-        self.stem = nn.Conv2d(3, stem, 3, padding=1)
+        self.intro = nn.Conv2d(3, stem, 3, padding=1)
         self.swin = SwinBackbone(
             SwinConfig(
                 image_size=8 * self.factor, patch_size=patch, embed_dim=width, depths=list(depths),
@@ -42,6 +42,7 @@ class SwinRestorer(Restorer):
                 out_features=[f"stage{n + 1}" for n in range(len(depths))],
             )
         )  # fmt: skip
+        self.swin.swin.layernorm = nn.Identity()  # of the last stage, whose map has a norm of its own
         stages = [width * 2**level for level in range(len(depths))]
         self.widths = [stem, *stages]
         steps = patch.bit_length() - 1  # doublings from the first stage to full resolution
@@ -53,7 +54,7 @@ class SwinRestorer(Restorer):
         self.ending = nn.Sequential(nn.Conv2d(ins[-1], stem, 3, padding=1), nn.ReLU(), zero_conv(stem))
 
     def encode(self, x: Float[Tensor, "b 3 h w"]) -> Features:
-        return [self.stem(x), *self.swin(x).feature_maps]
+        return [self.intro(x), *self.swin(x).feature_maps]
 
     def decode(self, features: Features, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         *skips, inner = features

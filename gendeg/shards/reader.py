@@ -53,7 +53,7 @@ class GenDS(Dataset[LoadedPair]):
         return self._images(self._row(index))
 
     def _row(self, index: int) -> dict[str, Any]:
-        return self.rows.slice(index % len(self), 1).to_pylist()[0]  # type: ignore[no-any-return]
+        return self.rows.slice(index % len(self), 1).to_pylist()[0]
 
     def _images(self, row: dict[str, Any]) -> tuple[U8Image, U8Image]:
         """Both halves, straight from their places in the tar."""
