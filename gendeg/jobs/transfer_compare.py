@@ -21,8 +21,8 @@ from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.restore.loading import load_restorer
 from gendeg.restore.whole import restore_photo
 
-TRANSFERRED, SCRATCH, EVERY = "transferred", "scratch", "all"
-ARMS = (TRANSFERRED, SCRATCH, EVERY)
+TRANSFERRED, SCRATCH, ALL_PAIRS = "transferred", "scratch", "all"
+ARMS = (TRANSFERRED, SCRATCH, ALL_PAIRS)
 MEASURES = ("psnr", "ssim", "e_r", "e_b")
 SHOWN = 6  # real photos on the sheet
 
