@@ -9,7 +9,20 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, restore, restore_transfer, synth, train
+from gendeg.cli import (
+    build,
+    bundle,
+    convert,
+    evaluate,
+    pairs,
+    priors,
+    records,
+    report,
+    restore,
+    restore_transfer,
+    synth,
+    train,
+)
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(

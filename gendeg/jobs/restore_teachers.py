@@ -26,7 +26,6 @@ from gendeg.restore.loading import load_restorer, save_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.presets import make_restorer
 from gendeg.restore.scatter import draw_scattering, scatter, scattering_kernels
-from gendeg.training.examples import to_tensor
 from gendeg.training.losses import psnr
 from gendeg.training.run import Run
 

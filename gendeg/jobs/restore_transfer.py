@@ -21,7 +21,7 @@ from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
 from gendeg.jobs.restore_train import train_restorer
 from gendeg.jobs.stages import run_once, write_json
-from gendeg.jobs.transfer_compare import ARMS, ALL_PAIRS, TRANSFERRED, compare_arms, draw_real_photos
+from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.files import ensure_writable

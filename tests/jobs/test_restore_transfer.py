@@ -12,36 +12,37 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from gendeg.configs import TransferConfig
+from gendeg.configs import TaskConfig, TransferConfig
+from gendeg.jobs.restore_teachers import fresh_restorer
 from gendeg.jobs.restore_transfer import Task, distill, fine_tune, open_task, train_teachers, transfer
 from gendeg.jobs.transfer_compare import ALL_PAIRS, SCRATCH, TRANSFERRED, tabulate
 from gendeg.primitives.errors import BadOption, DifferentRun, MissingPath, NoPairs
 from gendeg.primitives.images import write_image
-from gendeg.restore.loading import load_restorer
+from gendeg.restore.nafnet import NAFRestorer
 from tests.few_pairs import write_pairs
 
 
 def write_photos(folder: Path, degraded: bool, count: int = 5) -> Path:
-    """Flat grey photos, or the same with black and white stripes."""
+    """Flat photos of several greys, or striped ones."""
     folder.mkdir(parents=True)
     for number in range(count):
-        image = np.full((24, 32, 3), 80 + 20 * number, np.uint8)
+        image = np.full((24, 32, 3), 90 + 70 * number // count, np.uint8)
         if degraded:
-            image[:, ::2] = 255 * (number % 2)
+            image[:, ::4], image[:, 1::4] = 255, 0
         write_image(image, folder / f"{number}.png", "png")
     return folder
 
 
-@pytest.fixture
-def given(tmp_path: Path) -> dict[str, Any]:
-    write_photos(tmp_path / "real" / "haze", degraded=True)
+def settings(folder: Path) -> dict[str, Any]:
+    """Photos and pairs on disk, and a run of four steps a stage."""
+    write_photos(folder / "real" / "haze", degraded=True)
     return {
-        "pairs": (write_pairs(tmp_path / "pairs"),),
-        "test": (write_pairs(tmp_path / "test", count=4),),
-        "real": tmp_path / "real",
-        "clean": write_photos(tmp_path / "clean", degraded=False),
+        "pairs": (write_pairs(folder / "pairs"),),
+        "test": (write_pairs(folder / "test", count=4),),
+        "real": folder / "real",
+        "clean": write_photos(folder / "clean", degraded=False),
         "type": "haze",
-        "out": tmp_path / "run",
+        "out": folder / "run",
         "share": 0.5,
         "size": 16,
         "short_side": 0,
@@ -56,8 +57,20 @@ def given(tmp_path: Path) -> dict[str, Any]:
     }
 
 
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, Any]:
+    return settings(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A run that is done: its settings, and what it told. Never changed: tests go on with copies."""
+    config = settings(tmp_path_factory.mktemp("whole"))
+    return config, transfer(TransferConfig(**config))
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "model.safetensors")
+    return load_file(folder / "diffusion_pytorch_model.safetensors")
 
 
 def equal(first: Path, second: Path) -> bool:
@@ -72,7 +85,7 @@ def logged(folder: Path) -> list[dict[str, str]]:
 
 def test_teachers_of_tasks_that_cannot_be_failed(given: dict[str, Any]) -> None:
     """Flat against striped is told without error; what was not scattered is restored by doing nothing."""
-    told = train_teachers(open_task(TransferConfig(**given | {"teacher_steps": 60, "scatter": 0.0})))
+    told = train_teachers(open_task(TransferConfig(**given | {"teacher_steps": 50, "scatter": 0.0})))
     assert told["classifier"]["accuracy"]["value"] == 1.0
     assert told["classifier"]["by_class"] == {"clean": 1.0, "degraded": 1.0}
     assert told["scattering"] == {"psnr_scattered": 100.0, "psnr": pytest.approx(100.0, abs=1e-3)}
@@ -80,19 +93,24 @@ def test_teachers_of_tasks_that_cannot_be_failed(given: dict[str, Any]) -> None:
     assert max(losses) < 1e-6
 
 
-def test_arms_differ_in_what_they_are_compared_by(given: dict[str, Any]) -> None:
-    told = transfer(TransferConfig(**given, compare=True))
-    arms = {name: given["out"] / "seed-0" / name for name in (TRANSFERRED, SCRATCH, ALL_PAIRS)}
+def test_arms_differ_in_what_they_are_compared_by_and_change_nothing_done_before(
+    whole: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path
+) -> None:
+    config = whole[0] | {"out": shutil.copytree(whole[0]["out"], tmp_path / "run"), "seeds": 2}
+    arms = {name: config["out"] / "seed-0" / name for name in (TRANSFERRED, SCRATCH, ALL_PAIRS)}
+    stamps = {path: path.stat().st_mtime_ns for path in arms[TRANSFERRED].rglob("*") if path.is_file()}
+    told = transfer(TransferConfig(**config, compare=True))
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
     assert {arm: one["pairs"] for arm, one in told["arms"].items()} == {TRANSFERRED: 2, SCRATCH: 2, ALL_PAIRS: 4}
     assert {logged(folder)[-1]["step"] for folder in arms.values()} == {"4"}
-    settings = [json.loads((folder / "config.json").read_text()) for folder in arms.values()]
-    assert all(one | {"out": ""} == settings[0] | {"out": ""} for one in settings)
-    assert told["test"]["n"] == 3 and told["test"]["seeds"] == 1, "the haze pairs of the test manifest"
+    stages = [json.loads((folder / "config.json").read_text()) | {"out": ""} for folder in arms.values()]
+    assert stages[0] == stages[1] == stages[2]
+    assert told["test"]["n"] == 3 and told["test"]["seeds"] == 2, "the haze pairs of the test manifest"
     scores = {arm: told["test"][arm]["psnr"]["value"] for arm in arms}
     difference = told["test"][f"{TRANSFERRED} - {SCRATCH}"]["psnr"]["value"]
     assert difference == pytest.approx(scores[TRANSFERRED] - scores[SCRATCH], abs=1e-5)
-    assert len(tabulate(told).splitlines()) == 11
-    assert (given["out"] / "real.png").exists() and equal(given["out"] / "model", arms[TRANSFERRED] / "model")
+    assert len(tabulate(told).splitlines()) == 12
+    assert (config["out"] / "real.png").exists() and equal(config["out"] / "model", arms[TRANSFERRED] / "model")
 
 
 def test_an_arm_from_scratch_on_a_share_of_one_is_that_on_all(given: dict[str, Any]) -> None:
@@ -108,41 +126,34 @@ def test_minorities(given: dict[str, Any]) -> None:
     assert len(Task(replace(task.config, share=1e-6), task.photos, task.pairs, ()).pairs_of(SCRATCH, 0)) == 1
 
 
-def test_the_student_is_the_seeds_network_with_another_encoder(given: dict[str, Any]) -> None:
-    task = open_task(TransferConfig(**given))
-    train_teachers(task)
-    student, scratch = distill(task, 0).state_dict(), load_restorer(fine_tune(task, SCRATCH, 0)).state_dict()
-    again = distill(task, 0).state_dict()
-    assert all(torch.equal(student[name], again[name]) for name in student)
-    other = distill(task, 1).state_dict()
-    assert not torch.equal(student["ups.0.0.weight"], other["ups.0.0.weight"])
-    assert torch.equal(student["ending.weight"], torch.zeros_like(student["ending.weight"])), "a fresh decoder"
-    assert not torch.equal(student["intro.weight"], scratch["intro.weight"])
+def test_the_student_is_the_seeds_network_with_another_encoder(
+    whole: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    task = open_task(TransferConfig(**whole[0]))
+    student, fresh = distill(task, 0).state_dict(), fresh_restorer(TaskConfig((), Path(), seed=0)).state_dict()
+    decoder = [name for name in student if name.split(".")[0] in NAFRestorer.ONLY_DECODES]
+    assert decoder and all(torch.equal(student[name], fresh[name]) for name in decoder)
+    assert not any(torch.equal(student[name], fresh[name]) for name in ("intro.weight", "downs.0.weight"))
 
 
-@pytest.mark.parametrize("stage", ["teachers/classifier", "teachers/scattering", "seed-0/student", "seed-0/transferred"])
-def test_an_interrupted_stage_goes_on_to_the_same_numbers(given: dict[str, Any], stage: str) -> None:
+@pytest.mark.parametrize(
+    "stage", ["teachers/classifier", "teachers/scattering", "seed-0/student", "seed-0/transferred"]
+)
+def test_an_interrupted_stage_goes_on_to_the_same_numbers(
+    whole: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path, stage: str
+) -> None:
     """As if it was killed after its second step, and the stages after it never began."""
-    config = TransferConfig(**given)
-    told, folder = transfer(config), given["out"] / stage
-    before = shutil.copytree(given["out"], given["out"].with_name("whole"))
-    (folder / "done.json").unlink()
-    shutil.rmtree(folder / "checkpoint-00000004")
-    shutil.rmtree(folder / "model")
+    config, told = whole
+    out = shutil.copytree(config["out"], tmp_path / "run")
     if stage != "seed-0/transferred":
-        shutil.rmtree(given["out"] / "seed-0")
-    assert transfer(config) == told
+        shutil.rmtree(out / "seed-0" / ("transferred" if stage == "seed-0/student" else ""))
+    (out / stage / "done.json").unlink()
+    shutil.rmtree(out / stage / "checkpoint-00000004")
+    shutil.rmtree(out / stage / "model")
+    again = transfer(TransferConfig(**config | {"out": out}))
+    assert again | {"config": None} == told | {"config": None}
     for place in (stage, "seed-0/transferred", "."):
-        assert equal(given["out"] / place / "model", before / place / "model"), place
-
-
-def test_the_same_command_again_does_nothing_and_more_seeds_change_nothing(given: dict[str, Any]) -> None:
-    transfer(TransferConfig(**given))
-    folder = given["out"] / "seed-0" / TRANSFERRED
-    stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    transfer(TransferConfig(**given | {"seeds": 2}, compare=True))
-    assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
-    assert (given["out"] / "seed-1" / TRANSFERRED / "done.json").exists()
+        assert equal(out / place / "model", config["out"] / place / "model"), place
 
 
 @pytest.mark.parametrize("changed", [{"share": 0.25}, {"steps": 5}, {"teacher_steps": 5}, {"scatter": 1.0}])
