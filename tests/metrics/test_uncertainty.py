@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gendeg.metrics.uncertainty import bootstrap, bootstrap_mean, bootstrap_ratio
+from gendeg.metrics.uncertainty import bootstrap, bootstrap_crossed, bootstrap_mean, bootstrap_ratio
 
 
 def interval(values: np.ndarray, clusters: list, draws: int = 1000):
@@ -52,3 +52,21 @@ def test_a_ratio_of_paired_samples_that_is_always_two_has_no_width():
     bottom = np.random.default_rng(5).uniform(1, 3, 30)
     found = bootstrap_ratio(list(range(30)), 2 * bottom, bottom, 200, np.random.default_rng(0))
     assert (found.value, found.low, found.high) == pytest.approx((2, 2, 2))
+
+
+def test_crossed_draws_are_of_runs_and_of_photos():
+    """Values are a run's part plus a photo's: the variance of the mean is the sum of both, each over its own count."""
+    rng = np.random.default_rng(2)
+    runs, photos = rng.normal(0, 2.0, 30), rng.normal(0, 3.0, 200)
+    found = bootstrap_crossed(runs[:, None] + photos[None], 2000, np.random.default_rng(0))
+    assert found.value == pytest.approx(runs.mean() + photos.mean())
+    width = 2 * 1.96 * np.sqrt(runs.var() / 30 + photos.var() / 200)
+    assert found.high - found.low == pytest.approx(width, rel=0.1)
+    assert found.n == 200
+
+
+def test_runs_that_all_say_the_same_leave_the_photos():
+    photos = np.random.default_rng(3).normal(0, 1, 50)
+    found = bootstrap_crossed(np.tile(photos, (4, 1)), 500, np.random.default_rng(0))
+    alone = interval(photos, list(range(50)))
+    assert found.high - found.low == pytest.approx(alone.high - alone.low, rel=0.15)
