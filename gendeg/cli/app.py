@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, restore, synth, train
+from gendeg.cli import build, bundle, convert, curate, evaluate, pairs, priors, records, report, restore, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.add_typer(priors.app, name="priors")
 app.add_typer(restore.app, name="restore")
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
+app.command("curate", epilog=curate.EXAMPLE)(curate.curate)
 
 
 def _print_version(wanted: bool) -> bool:

@@ -1,7 +1,7 @@
-"""What a degradation layer looks like: how much of the image it covers, how wide and long its structures are, how they lie.
+"""What a degradation layer looks like: how much of the image it covers, how wide, long and inclined its structures are.
 
-Wavelengths from the mean square of the slope (Rice, "Mathematical Analysis of Random Noise", 1944) along the axes of the
-structure tensor (Bigün and Granlund, ICCV 1987).
+Wavelengths from the mean square of the slope (Rice, "Mathematical Analysis of Random Noise", 1944) along the axes of
+the structure tensor (Bigün and Granlund, ICCV 1987).
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def layer_shape(layer: Layer) -> LayerShape:
     xx, yy, xy = ((one * two).mean() for one, two in ((right, right), (down, down), (right, down)))
     across, along = _eigenvalues(xx, yy, xy)
     width, length = (min(2 * np.pi * spread / max(np.sqrt(value), 1e-12), LONGEST) for value in (across, along))
-    # The gradient points across a structure: at an angle `lean` from the horizontal, as the structure from the vertical.
+    # The gradient points across a structure: it lies to the horizontal as the structure lies to the vertical.
     lean = np.degrees(0.5 * np.arctan2(2 * xy, xx - yy))
     coherence = (across - along) / (across + along)
     return LayerShape(density, float(width), float(length), float(_wrapped(-lean)), float(coherence))
