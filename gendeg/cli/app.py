@@ -3,16 +3,40 @@
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, convert, curate, evaluate, pairs, priors, records, report, restore, synth, train
+from gendeg.cli import (
+    build,
+    bundle,
+    convert,
+    curate,
+    evaluate,
+    gap,
+    pairs,
+    priors,
+    records,
+    report,
+    restore,
+    synth,
+    train,
+)
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
+
+class Commands(typer.core.TyperGroup):
+    """Knows commands of two words too: `evaluate gap` beside `evaluate MODEL`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        both = " ".join(args[:2])
+        return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,6 +54,7 @@ app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
 app.command("records", epilog=records.EXAMPLE)(records.records)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE)(evaluate.evaluate)
+app.command("evaluate gap", epilog=gap.EXAMPLE)(gap.gap)
 app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")

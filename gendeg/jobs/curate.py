@@ -4,7 +4,7 @@ import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,16 @@ import numpy as np
 from gendeg.configs import CurateConfig
 from gendeg.jobs.curate_autoencoder import train_measure
 from gendeg.jobs.curate_data import load_places
+from gendeg.jobs.curate_export import Export, exported_bytes
 from gendeg.jobs.curate_measure import Cache, measure_all
-from gendeg.jobs.curate_places import Half, Measured, Placed
-from gendeg.jobs.curate_select import HELD_OUT, Candidate, parse_ranges, select
+from gendeg.jobs.curate_places import Measured, Placed
+from gendeg.jobs.curate_select import HELD_OUT, KEPT, Candidate, parse_ranges, select
 from gendeg.jobs.curate_table import describe, tabulate
 from gendeg.metrics.complexity import MEASURES, mean_ranks
-from gendeg.pairs.manifest import SPLITS, Pair, write_manifest
+from gendeg.pairs.manifest import SPLITS, write_manifest
 from gendeg.primitives.errors import BadOption, NoPairs, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, write_jsonl
-from gendeg.primitives.images import read_header
+from gendeg.primitives.quantities import say_bytes
 
 SCHEMA = "gendeg-curate-1"
 MANIFEST_ENDING = ".jsonl"
@@ -41,7 +42,7 @@ class Curated:
 
     @property
     def kept(self) -> list[Candidate]:
-        return [one for one, why in zip(self.candidates, self.reasons, strict=True) if why in ("", HELD_OUT)]
+        return [one for one, why in zip(self.candidates, self.reasons, strict=True) if why in (KEPT, HELD_OUT)]
 
 
 def curate(config: CurateConfig) -> Curated:
@@ -62,7 +63,7 @@ def curate(config: CurateConfig) -> Curated:
     reasons = [HELD_OUT] * len(candidates)
     for i, why in zip(mine, select([candidates[i] for i in mine], config), strict=True):
         reasons[i] = why
-    if mine and not any(reasons[i] == "" for i in mine):
+    if mine and not any(reasons[i] == KEPT for i in mine):
         raise BadOption("--range", f"no pair of split {config.split} is left; widen it")
     curated = Curated(candidates, reasons, bad, _report(config, candidates, reasons, bad), config.out)
     _write(config, curated)
@@ -117,9 +118,9 @@ def score(pairs: Sequence[tuple[Placed, Measured]]) -> list[Candidate]:
 def _report(
     config: CurateConfig, candidates: Sequence[Candidate], reasons: Sequence[str], bad: Sequence[tuple[Placed, str]]
 ) -> dict[str, Any]:
-    kept = [one for one, why in zip(candidates, reasons, strict=True) if why in ("", HELD_OUT)]
+    kept = [one for one, why in zip(candidates, reasons, strict=True) if why in (KEPT, HELD_OUT)]
     chosen = [one for one, why in zip(candidates, reasons, strict=True) if not why]
-    dropped = Counter(why for why in reasons if why not in ("", HELD_OUT)) + Counter({UNREADABLE: len(bad)})
+    dropped = Counter(why for why in reasons if why not in (KEPT, HELD_OUT)) + Counter({UNREADABLE: len(bad)})
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
     return {
         "schema": SCHEMA,
@@ -131,6 +132,7 @@ def _report(
         "dropped": sum(dropped.values()),
         "reasons": dict(sorted(dropped.items())),
         "weights": even_weights(chosen),
+        "bytes": exported_bytes([one.placed for one in kept], config.copy),
         "before": describe([one for one in candidates if one.placed.pair.split == config.split]),
         "after": describe(chosen),
     }
@@ -147,44 +149,19 @@ def even_weights(chosen: Sequence[Candidate]) -> str:
 
 def _write(config: CurateConfig, curated: Curated) -> None:
     """Images first, the manifest last: it stands for the rest."""
-    folder, names = config.out.with_suffix(""), Counter[str]()
-    pairs = [_place(config, one.placed, folder, names) for one in curated.kept]
-    lost = [
-        (one.placed, why) for one, why in zip(curated.candidates, curated.reasons, strict=True)
-        if why not in ("", HELD_OUT)
-    ] + [(placed, f"{UNREADABLE}: {why}") for placed, why in curated.bad]  # fmt: skip
-    rows = [
-        {"name": one.name, "degradation": one.pair.degradation, "source": one.pair.source, "reason": why}
-        for one, why in lost
-    ]
+    pairs = list(Export(config.out, config.copy).pairs([one.placed for one in curated.kept]))
+    rows = [_dropped(placed, f"{UNREADABLE}: {why}") for placed, why in curated.bad]
+    for one, why in zip(curated.candidates, curated.reasons, strict=True):
+        if why not in (KEPT, HELD_OUT):
+            rows.append(_dropped(one.placed, why))
     write_jsonl(config.out.with_suffix(".dropped.jsonl"), rows)
     atomic_write(config.out.with_suffix(".report.json"), json.dumps(curated.report, indent=1) + "\n")
     write_manifest(config.out, pairs)
 
 
-def _place(config: CurateConfig, placed: Placed, folder: Path, names: Counter[str]) -> Pair:
-    """The pair with paths that hold from the new manifest; written out where it lies in a tar, or is to be copied."""
-    start = os.path.abspath(config.out.parent)
-    if not placed.key and not config.copy:
-        clean, degraded = (os.path.relpath(half.path, start) for half in (placed.clean, placed.degraded))
-        return replace(placed.pair, clean=clean, degraded=degraded)
-    stem = placed.key or placed.degraded.path.stem
-    names[stem] += 1
-    if names[stem] > 1:
-        stem += f"-{names[stem]}"
-    clean, degraded = (_export(half, folder / name, stem) for name, half in
-                       (("clean", placed.clean), ("degraded", placed.degraded)))  # fmt: skip
-    return replace(placed.pair, clean=os.path.relpath(clean, start), degraded=os.path.relpath(degraded, start))
-
-
-def _export(half: Half, folder: Path, stem: str) -> Path:
-    """The bytes as they are stored, named after what they are."""
-    data = half.bytes()
-    ending = "." + read_header(data).plain if read_header(data).plain else half.path.suffix
-    ensure_writable(folder)
-    target = folder / f"{stem}{ending}"
-    atomic_write(target, data)
-    return target
+def _dropped(placed: Placed, reason: str) -> dict[str, str]:
+    pair = placed.pair
+    return {"name": placed.name, "degradation": pair.degradation, "source": pair.source, "reason": reason}
 
 
 # --- what is said ---
@@ -206,5 +183,7 @@ def say(curated: Curated) -> tuple[str, list[str]]:
         )
     if report["weights"]:
         talk.append(f"to draw all degradations equally often: gendeg restore train … --weights {report['weights']}")
+    if report["bytes"]:
+        talk.append(f"images written to {curated.manifest.with_suffix('')}/: {say_bytes(report['bytes'])}")
     talk.append(f"{report['kept']} of {report['pairs']} pairs in {curated.manifest} ({report['held_out']} held out)")
     return table, talk

@@ -10,6 +10,8 @@ from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import MissingPath, NoPairs
 from gendeg.shards.reader import load_gends
 
+GENERATED = "generated"
+"""A record's source is its prior's; this before it tells generated pairs from the existing ones of that source."""
 PLACES = ("shard", "clean_at", "clean_bytes", "degraded_at", "degraded_bytes")
 
 
@@ -50,6 +52,8 @@ def _built(root: Path) -> list[Placed]:
     for row in rows:
         shard = Path(os.path.abspath(root / row["shard"]))
         halves = [Half(shard, row[f"{half}_at"], row[f"{half}_bytes"]) for half in ("clean", "degraded")]
+        if row["origin"] == GENERATED:
+            row["source"] = f"{GENERATED}-{row['source']}"
         pair = Pair("", "", **{name: row[name] for name in pairs})
         found.append(Placed(pair, row["origin"], row["clean_sha256"], halves[0], halves[1], row["key"]))
     return found

@@ -70,7 +70,7 @@ class Cache:
         return row["bad"] or Measured.from_row(row["measured"])
 
     def add(self, found: Iterable[tuple[Placed, Measured | str]]) -> None:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"name": placed.name, "stamp": _stamp(placed)}
             | ({"bad": what, "measured": {}} if isinstance(what, str) else {"bad": "", "measured": what.as_row()})
             for placed, what in found

@@ -1,9 +1,10 @@
-"""How far degraded images are from real ones, where none has a clean half: statistics of an estimated degradation layer.
+"""How far degraded images are from real ones that have no clean half: statistics of an estimated degradation layer.
 
-After the statistical study in "Removing Rain Streaks via Task Transfer Learning" (Wang et al., arXiv 2208.13133). An image
-is cut in two the same way on all sides: the coarse layer is what a guided filter (He et al., TPAMI 2013, section 3.2;
-self-guided, each channel) leaves of it, where light, haze and strong edges are; the fine layer is the rest, where streaks,
-flakes, drops and lost sharpness are. Both keep some of the scene: real photos against other real photos are the scale.
+After the statistical study in "Removing Rain Streaks via Task Transfer Learning" (Wang et al., arXiv 2208.13133). An
+image is cut in two the same way on all sides: the coarse layer is what a guided filter (He et al., TPAMI 2013, section
+3.2; self-guided, each channel) leaves of it, where light, haze and strong edges are; the fine layer is the rest, where
+streaks, flakes, drops and lost sharpness are. Both keep some of the scene: real photos against other real photos are
+the scale.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -119,7 +120,7 @@ def _histogram(values: Float[np.ndarray, "h w c"], edges: Float[np.ndarray, " ed
 def wasserstein(first: Histogram, second: Histogram, width: float) -> float:
     """Wasserstein-1 distance of two histograms over bins of one width, in its unit; mean over channels.
 
-    How far shares have to be moved, and how much of them: the area between the distribution functions (Vallender, 1974).
+    How far shares have to be moved, times how much: the area between the distribution functions (Vallender, 1974).
     """
     return float(np.abs(np.cumsum(first - second, axis=1)).sum(axis=1).mean() * width)
 
@@ -149,7 +150,7 @@ def distances(name: str) -> dict[str, Distance]:
 
 @dataclass(frozen=True)
 class Gap:
-    """Distances of each set, and of other real photos (`scale`), to real photos. `gains[name]`: that set − the first."""
+    """Distances of each set, and of other real photos (`scale`), to real photos; `gains[name]` is it − the first."""
 
     sets: dict[str, Estimate]
     scale: Estimate

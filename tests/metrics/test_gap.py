@@ -1,4 +1,4 @@
-"""Gap statistics: equal sets have gap 0, a shift of colour is measured as that shift, strength and frequency as theirs."""
+"""Gap statistics: equal sets have gap 0; a shift of colour, of strength, of frequency is measured as what it is."""
 
 import numpy as np
 import pytest
