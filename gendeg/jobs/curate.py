@@ -15,8 +15,8 @@ from gendeg.jobs.curate_autoencoder import train_measure
 from gendeg.jobs.curate_data import load_places
 from gendeg.jobs.curate_export import Export, exported_bytes
 from gendeg.jobs.curate_measure import Cache, measure_all
-from gendeg.jobs.curate_places import Measured, Placed
-from gendeg.jobs.curate_select import HELD_OUT, KEPT, Candidate, parse_ranges, select
+from gendeg.jobs.curate_places import Candidate, Measured, Placed
+from gendeg.jobs.curate_select import HELD_OUT, KEPT, parse_ranges, select
 from gendeg.jobs.curate_table import describe, tabulate
 from gendeg.metrics.complexity import MEASURES, mean_ranks
 from gendeg.pairs.manifest import SPLITS, write_manifest
@@ -124,7 +124,7 @@ def _report(
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
     return {
         "schema": SCHEMA,
-        "settings": settings | {"data": [str(place) for place in config.data]},
+        "settings": settings | {"data": [str(place) for place in config.data], "ranges": list(config.ranges)},
         "measures": list(MEASURES[: len(candidates[0].measured.layer)]),
         "pairs": len(candidates) + len(bad),
         "kept": len(kept),

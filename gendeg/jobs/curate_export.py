@@ -14,7 +14,7 @@ LONGEST = 150  # characters of a file's name before its ending
 
 
 class Export:
-    """Gives pairs paths that hold from the manifest `out`; images go to clean/ and degraded/ in `out` less its ending."""
+    """Gives pairs paths that hold from the manifest `out`; images go to clean/ and degraded/ in `out` less ending."""
 
     def __init__(self, out: Path, copy: bool):
         """`copy`: files of manifests are copied too."""

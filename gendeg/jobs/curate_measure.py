@@ -22,7 +22,7 @@ U8Image = UInt8[np.ndarray, "h w 3"]
 WINDOW = 512  # pixels: of larger images the middle is measured, unscaled, for training sees pixels as they are
 LOOK = 96  # pixels of the middle that the autoencoder is shown
 AT_ONCE = 64  # pairs that are written to the file together
-Windows = tuple[U8Image, U8Image]
+Windows = tuple[np.ndarray, np.ndarray]  # u8 [h w 3] both; of any size, each pair its own
 Errors = Callable[[Sequence[Windows]], Sequence[tuple[float, float]]]
 """Windows of pairs → what the autoencoder leaves of (clean, layer) of each."""
 

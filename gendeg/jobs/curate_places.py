@@ -85,3 +85,21 @@ class Measured:
     def from_row(cls, row: dict[str, Any]) -> "Measured":
         """Raises `KeyError` or `TypeError` for a row that is none."""
         return cls(tuple(row["background"]), tuple(row["layer"]), LayerShape(**row["shape"]))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair, its numbers, and the scores in [0, 1] of its background (the mean over the photo's views) and layer."""
+
+    placed: Placed
+    measured: Measured
+    background: float
+    layer: float
+
+    @property
+    def photo(self) -> str:
+        return self.placed.photo
+
+    @property
+    def degradation(self) -> str:
+        return self.placed.pair.degradation

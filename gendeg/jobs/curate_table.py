@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from gendeg.jobs.curate_select import COHERENT, Candidate, description
+from gendeg.jobs.curate_backgrounds import description
+from gendeg.jobs.curate_places import Candidate
+from gendeg.jobs.curate_range import COHERENT
 from gendeg.metrics.complexity import MEASURES, relative_complexity
 
 ENDS = (0.05, 0.95)

@@ -1,6 +1,7 @@
 """Curate: on a constructed set it picks what it must, counts what it drops, and its manifest can be trained on."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from gendeg.configs import CurateConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.curate import curate, even_weights, say
-from gendeg.jobs.curate_select import cells, in_turn, parse_ranges
+from gendeg.jobs.curate_backgrounds import by_cover
+from gendeg.jobs.curate_range import cells, in_turn
+from gendeg.jobs.curate_select import parse_ranges
 from gendeg.jobs.restore_data import load_examples
 from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
 from gendeg.primitives.errors import BadOption, MissingPath, NoPairs, OutputExists
@@ -57,8 +60,8 @@ STRENGTHS, SLOPES = (0.1, 0.4, 0.7, 1.0), (-3, 0, 3)
 
 
 def crossed(folder: Path) -> Path:
-    """Eight backgrounds, the even ones flat and the odd ones noise, each under every rain."""
-    rows = [(str(n), n % 2 == 1, strength, slope) for n in range(8) for strength in STRENGTHS for slope in SLOPES]
+    """Four backgrounds, the even ones flat and the odd ones noise, each under every rain."""
+    rows = [(str(n), n % 2 == 1, strength, slope) for n in range(4) for strength in STRENGTHS for slope in SLOPES]
     return write_set(folder, rows)
 
 
@@ -71,34 +74,34 @@ def photos(pairs: list[Pair]) -> set[str]:
     return {Path(pair.clean).name for pair in pairs}
 
 
-FLAT = {f"c{n}.png" for n in range(0, 8, 2)}
+FLAT = {"c0.png", "c2.png"}
+PAIRS = 48
 
 
 def test_it_takes_the_simple_backgrounds_and_the_whole_range_of_the_rain(tmp_path: Path) -> None:
-    made = curate(config(crossed(tmp_path), samples=24, backgrounds=4))
+    made = curate(config(crossed(tmp_path), samples=16, backgrounds=2))
     kept = read_manifest(made.manifest)
     assert photos(kept) <= FLAT
-    wanted, got = (np.array([p.mu for p in pairs]) for pairs in (read_manifest(tmp_path / "manifest.jsonl"), kept))
-    assert got.min() < np.quantile(wanted, 0.05) and got.max() > np.quantile(wanted, 0.9)
-    assert {tuple(row) for row in cells(made.kept)[:, [0, 3]].tolist()} == {
-        tuple(row) for row in cells(made.candidates)[:, [0, 3]].tolist()
-    }
-    assert made.report["kept"] == 24 and made.report["dropped"] == 96 - 24
+    rains = [int(Path(pair.degraded).stem[1:]) % 12 for pair in kept]
+    assert {number // 3 for number in rains} == {0, 1, 2, 3}  # every strength
+    assert {number % 3 for number in rains} == {0, 1, 2}  # every slope
+    assert made.report["kept"] == 16 and made.report["dropped"] == PAIRS - 16
 
 
 def test_simplest_is_a_share_of_the_photos(tmp_path: Path) -> None:
     made = curate(config(crossed(tmp_path), simplest=0.5))
     assert photos(read_manifest(made.manifest)) == FLAT
-    assert made.report["reasons"] == {"background not among the --simplest": 48}
+    assert made.report["reasons"] == {"background not among the --simplest": 24}
     assert made.report["after"][0]["ratio"] > 3 * made.report["before"][0]["ratio"]
 
 
 def test_a_narrow_rain_does_not_crowd_out_the_varied_one(tmp_path: Path) -> None:
-    narrow = [(str(n), False, 0.1, 0) for n in range(100, 160)]
+    narrow = [(str(n), False, 0.1, 0) for n in range(100, 130)]
     varied = [(str(n), False, strength, slope) for n, (strength, slope) in
               enumerate((s, t) for s in STRENGTHS[1:] for t in SLOPES)]  # fmt: skip
     made = curate(config(write_set(tmp_path, narrow + varied), samples=14))
-    assert {f"c{n}.png" for n in range(len(varied))} <= photos(read_manifest(made.manifest))
+    kept = photos(read_manifest(made.manifest))
+    assert len({f"c{n}.png" for n in range(len(varied))} & kept) >= 7  # by chance it would be three
 
 
 def test_balance_keeps_as_many_backgrounds_as_the_layers_outweigh(tmp_path: Path) -> None:
@@ -116,10 +119,10 @@ def test_balance_keeps_as_many_backgrounds_as_the_layers_outweigh(tmp_path: Path
 def test_nothing_asked_nothing_dropped_and_paths_hold(tmp_path: Path) -> None:
     manifest = crossed(tmp_path)
     made = curate(config(manifest))
-    assert made.reasons == [""] * 96 and made.report["dropped"] == 0
+    assert made.reasons == [""] * PAIRS and made.report["dropped"] == 0
     for pair in read_manifest(made.manifest):
         assert (made.manifest.parent / pair.clean).is_file() and (made.manifest.parent / pair.degraded).is_file()
-    assert len(load_examples([made.manifest], "train", 0)) == 96
+    assert len(load_examples([made.manifest], "train", 0)) == PAIRS
 
 
 def test_same_seed_same_choice_and_measurements_are_kept(tmp_path: Path) -> None:
@@ -132,24 +135,24 @@ def test_same_seed_same_choice_and_measurements_are_kept(tmp_path: Path) -> None
     changed = manifest.parent / "d5.png"
     write_image(np.zeros((SIZE, SIZE, 3), np.uint8), changed, "png")
     curate(config(manifest, samples=20, overwrite=True))
-    assert len(first.manifest.with_suffix(".measures.jsonl").read_text().splitlines()) == 1 + 96 + 1
+    assert len(first.manifest.with_suffix(".measures.jsonl").read_text().splitlines()) == 1 + PAIRS + 1
 
 
 def test_every_pair_is_kept_held_out_or_dropped_with_a_reason(tmp_path: Path) -> None:
-    rows = [(str(n), n % 2 == 1, strength, slope) for n in range(4) for strength in STRENGTHS for slope in SLOPES]
+    rows = [(str(n), n % 2 == 1, strength, slope) for n in range(2) for strength in STRENGTHS for slope in SLOPES]
     manifest = write_set(tmp_path, rows, held_out=5)
     (tmp_path / "d20.png").write_bytes(b"no image")
     write_image(np.zeros((SIZE, SIZE + 1, 3), np.uint8), tmp_path / "d21.png", "png")
     made = curate(config(manifest, samples=9, ranges=("mu=0.005:",)))
     report, lost = made.report, made.manifest.with_suffix(".dropped.jsonl").read_text().splitlines()
-    assert report["pairs"] == 48 == report["kept"] + report["dropped"]
+    assert report["pairs"] == 24 == report["kept"] + report["dropped"]
     assert report["held_out"] == 5 and report["kept"] == 14
     assert report["dropped"] == len(lost) == sum(report["reasons"].values())
     assert report["reasons"]["cannot be measured"] == 2
     assert all(json.loads(line)["reason"] for line in lost)
     assert json.loads(made.manifest.with_suffix(".report.json").read_text()) == report
     table, talk = say(made)
-    assert "chosen:" in table and any("48 pairs" in line for line in talk)
+    assert "chosen:" in table and any("24 pairs" in line for line in talk)
 
 
 def test_samples_of_a_dataset_are_written_as_images_that_train(tmp_path: Path) -> None:
@@ -189,18 +192,20 @@ def test_the_autoencoder_is_a_measure_and_counts_the_same_again(tmp_path: Path) 
 def test_cells_are_covered_evenly_by_any_beginning_of_the_order(tmp_path: Path) -> None:
     made = curate(config(crossed(tmp_path)))
     codes = cells(made.candidates)
-    ordered = in_turn(made.candidates, range(96), 0, "rain")
-    assert sorted(ordered.order) == list(range(96))
-    assert ordered.first == len(np.unique(codes, axis=0))
-    beginning = codes[ordered.order[:4]]
-    assert len(set(beginning[:, 0].tolist())) == 4  # four pairs, four bins of mu
+    order = in_turn(made.candidates, range(PAIRS), 0, "rain")
+    assert sorted(order) == list(range(PAIRS))
+    first = len(np.unique(codes, axis=0))
+    assert len(np.unique(codes[order[:first]], axis=0)) == first  # a pair of each cell, then the second ones
+    beginning = codes[order[:4]]
+    assert all(len(set(axis.tolist())) >= 2 for axis in beginning.T if len(set(axis.tolist())) > 1)
+    assert len(set(beginning[:, 0].tolist())) >= 3  # four pairs, nearly as many bins of mu
 
 
 def test_weights_make_degradations_even(tmp_path: Path) -> None:
     made = curate(config(crossed(tmp_path)))
     assert even_weights(made.kept) == ""
     haze = [replace(one, placed=replace(one.placed, pair=replace(one.placed.pair, degradation="haze")))
-            for one in made.kept[:24]]  # fmt: skip
+            for one in made.kept[:12]]  # fmt: skip
     assert even_weights([*made.kept, *haze]) == "haze=4,rain=1"
 
 
@@ -230,3 +235,10 @@ def test_bad_input_is_said_by_name(tmp_path: Path) -> None:
 def test_ranges_have_open_ends() -> None:
     assert parse_ranges(["mu=0.1:", "direction=-30:30"]) == {"mu": (0.1, float("inf")), "direction": (-30, 30)}
     assert len(encode_image(background(0, False), "png")) < len(encode_image(background(0, True), "png"))
+
+
+def test_photos_are_taken_by_what_they_cover_for_their_cost() -> None:
+    """By hand: b covers two cells for 1; then a adds a cell for 1, c half a cell and a new one for 4."""
+    covered = {"a": Counter({(0,): 1}), "b": Counter({(1,): 1, (2,): 1}), "c": Counter({(1,): 1, (3,): 1})}
+    assert list(by_cover(covered, {"a": 1, "b": 1, "c": 4})) == ["b", "a", "c"]
+    assert list(by_cover(covered, {"a": 1, "b": 9, "c": 1})) == ["c", "a", "b"]
