@@ -422,4 +422,39 @@ class TransferConfig:
     cpu: bool = False
     tracker: str = "none"
     draws: int = 1000  # of the bootstrap
+class CurateConfig:
+    """gendeg curate: without samples, backgrounds, simplest, balance or ranges everything is kept and only measured"""
+
+    data: tuple[Path, ...]  # pair manifests and datasets
+    out: Path  # the manifest of what was chosen
+    samples: int = 0  # at most, of the split, shared out evenly among the degradations; 0: all
+    backgrounds: int = 0  # clean photos of each degradation, at most; 0: all
+    simplest: float = 1.0  # share of the photos of each degradation that is considered at all
+    balance: bool = False  # as many backgrounds as leave the layers at least as many bits
+    ranges: tuple[str, ...] = ()  # mu=0.02:0.3: pairs outside are dropped
+    split: str = "train"  # that is chosen from; the others are kept as they are
+    autoencoder_steps: int = 300  # 0: without the fourth measure
+    seed: int = 0
+    workers: int = 0  # 0: one per core
+    copy: bool = False  # the images of manifests too, so that the result stands alone; a dataset's always are
+    overwrite: bool = False
+    progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class GapConfig:
+    """gendeg evaluate gap"""
+
+    synthetic: Path  # a pair manifest, a dataset, or degraded images in a folder for each degradation
+    real: Path  # real degraded photos: a folder for each degradation, or a table with a column degradation
+    out: Path = Path("out/gap")
+    also: tuple[tuple[str, Path], ...] = ()  # (name, place) of up to three others to compare, as `synthetic`
+    split: str = "test"  # rows of a table that names splits
+    type: str = ""  # the degradation of folders that have none inside
+    size: int = 256  # pixels of the short side that all are brought to
+    most: int = 200  # images of each set and degradation, spread evenly; 0: all
+    draws: int = 200  # of the bootstrap
+    seed: int = 0
+    workers: int = 0
+    overwrite: bool = False
     progress: bool | None = None

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -14,6 +14,9 @@ from gendeg.cli import (
     bundle,
     convert,
     evaluate,
+    curate,
+    evaluate,
+    gap,
     pairs,
     priors,
     records,
@@ -25,7 +28,17 @@ from gendeg.cli import (
 )
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
+
+class Commands(typer.core.TyperGroup):
+    """Knows commands of two words too: `evaluate gap` beside `evaluate MODEL`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        both = " ".join(args[:2])
+        return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,6 +56,7 @@ app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
 app.command("records", epilog=records.EXAMPLE)(records.records)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE)(evaluate.evaluate)
+app.command("evaluate gap", epilog=gap.EXAMPLE)(gap.gap)
 app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
@@ -51,6 +65,7 @@ app.add_typer(restore.app, name="restore")
 restore.app.command("transfer", epilog=restore_transfer.EXAMPLE)(restore_transfer.transfer)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
+app.command("curate", epilog=curate.EXAMPLE)(curate.curate)
 
 
 def _print_version(wanted: bool) -> bool:

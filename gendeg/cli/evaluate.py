@@ -73,7 +73,10 @@ def evaluate(
         bool, typer.Option("--quick", help="4 photos at 0.2, 0.5, 0.9: minutes on two CPU cores.")
     ] = False,
 ) -> int:
-    """Measure a model: calibration, structure, realism, diversity, recognition. The same command again goes on."""
+    """Measure a model: calibration, structure, realism, diversity, recognition. The same command again goes on.
+
+    Of data instead of a model, how far it is from real photos: gendeg evaluate gap.
+    """
     parse_mixes(types)
     chosen = {
         "intensities": None if intensity is None else tuple(sorted(set(unit_numbers("--intensity", intensity)))),

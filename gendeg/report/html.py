@@ -35,7 +35,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Card:
-    """A pair to slide between (or, without `degraded`, a clean photo) and what is known about it."""
+    """A pair to slide between (or, without `degraded`, one picture: `single` says which) and what is known about it."""
 
     title: str
     notes: Sequence[str]  # a line each
@@ -45,6 +45,7 @@ class Card:
     degraded: Picture | None = None
     facts: Sequence[tuple[str, str]] = ()
     rank: float = 0.0  # to order by: measured mu
+    single: str = "the clean photo"  # what a picture alone is
 
 
 @dataclass(frozen=True)
