@@ -320,3 +320,58 @@ class ReportConfig:
     picture_size: int = 320  # pixels of the longer side; of an evaluation's best and worst: 0, as they are
     overwrite: bool = False
     progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class RestoreTrainConfig(TrainConfig):
+    """gendeg restore train; `pairs` are manifests and datasets"""
+
+    model: str = "nafnet"  # nafnet, swin, promptir
+    preset: str = "tiny"  # tiny, paper
+    content_prior: str = ""  # autoencoder: the network says the latent of a frozen one
+    autoencoder: str = "bundled"  # or a folder with one (diffusers), or of a model with a vae/
+    detail_path: bool = True  # of the content prior: a light residual beside the autoencoder's image
+    weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
+    flips: bool = True  # mirror every other crop
+    steps: int = 2000
+    batch_size: int = 8
+    size: int = 64
+    learning_rate: float = 1e-3
+    warmup: int = 20
+    weight_decay: float = 0.0
+    precision: str = "no"
+    held_out: int = 48  # validation crops that sheets and psnr.csv measure, the degradations in turn
+
+
+@dataclass(frozen=True)
+class RestoreApplyConfig:
+    """gendeg restore apply"""
+
+    model: Path
+    paths: tuple[Path, ...]
+    out: Path
+    tile: int = 512  # pixels of the windows that larger photos are restored in
+    overlap: int = 64
+    format: str = "png"  # png, jpg, webp
+    device: str = "auto"
+    overwrite: bool = False
+    progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class RestoreEvalConfig:
+    """gendeg restore eval"""
+
+    model: Path
+    pairs: tuple[Path, ...]  # manifests and datasets
+    out: Path
+    split: str = "test"
+    lpips: str = ""  # folder of its weights; empty: not measured
+    draws: int = 500  # of the bootstrap
+    seed: int = 0
+    limit: int = 0  # pairs of each degradation and source, at random; 0: all
+    tile: int = 512
+    overlap: int = 64
+    device: str = "auto"
+    overwrite: bool = False
+    progress: bool | None = None

@@ -21,6 +21,7 @@ BELOW: dict[str, set[str]] = {
     "shards": {"primitives", "intensity"},
     "model": {"primitives", "intensity"},
     "metrics": {"primitives", "intensity"},
+    "restore": {"primitives", "intensity", "model"},
     "training": {"primitives", "configs", "intensity", "prompts", "pairs"},
 }
 """Room → the rooms that it may import; rooms meet only in jobs."""

@@ -102,6 +102,19 @@ class TooLongForFormat(GendegError):
         super().__init__(f"{width} x {height} pixels do not fit into {format} (at most {longest} a side); write png")
 
 
+class SizesDiffer(GendegError):
+    """The two halves of a pair are not of one size."""
+
+    reason = "sizes_differ"  # as in `BadImage`
+
+    def __init__(self, degraded: str, clean_size: tuple[int, int], degraded_size: tuple[int, int]):
+        self.degraded, self.clean_size, self.degraded_size = degraded, clean_size, degraded_size
+        clean, other = (f"{width} x {height}" for width, height in (clean_size, degraded_size))
+        super().__init__(
+            f"{degraded}: is {other} pixels, its clean photo {clean}; a pair has one size: mend or remove it"
+        )
+
+
 class BadManifest(GendegError):
     """A manifest, table or prior that says something impossible; `line` counts from 1, 0 means the file as a whole."""
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gendeg.primitives.errors import DamagedDataset, MissingPath, NotADataset, UnknownDegradation
-from gendeg.primitives.images import read_rgb, u8_to_unit
+from gendeg.primitives.images import U8Image, read_rgb, u8_to_unit
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.records import Record
 from gendeg.shards.layout import Layout
@@ -44,12 +44,25 @@ class GenDS(Dataset[LoadedPair]):
     def __getitem__(self, index: int) -> LoadedPair:
         if not -len(self) <= index < len(self):
             raise IndexError(index)
-        row = self.rows.slice(index % len(self), 1).to_pylist()[0]
-        with open(self.root / row["shard"], "rb") as stream:
-            clean, degraded = (
-                _image(stream, row[f"{half}_at"], row[f"{half}_bytes"]) for half in ("clean", "degraded")
-            )
+        row = self._row(index)
+        clean, degraded = (_to_tensor(image) for image in self._images(row))
         return LoadedPair(clean, degraded, {field.name: row[field.name] for field in fields(Record)})
+
+    def read(self, index: int) -> tuple[U8Image, U8Image]:
+        """(clean, degraded) of one sample as they are stored. Raises `BadImage`."""
+        return self._images(self._row(index))
+
+    def _row(self, index: int) -> dict[str, Any]:
+        return self.rows.slice(index % len(self), 1).to_pylist()[0]
+
+    def _images(self, row: dict[str, Any]) -> tuple[U8Image, U8Image]:
+        """Both halves, straight from their places in the tar."""
+        with open(self.root / row["shard"], "rb") as stream:
+            found = []
+            for half in ("clean", "degraded"):
+                stream.seek(row[f"{half}_at"])
+                found.append(read_rgb(stream.read(row[f"{half}_bytes"])))
+        return found[0], found[1]
 
 
 def load_gends(
@@ -95,7 +108,5 @@ def _kinds(types: str | Sequence[str], rows: pa.Table) -> list[str]:
     return kinds
 
 
-def _image(stream, offset: int, size: int) -> Float[Tensor, "3 h w"]:  # type: ignore[no-untyped-def]
-    stream.seek(offset)
-    unit = u8_to_unit(read_rgb(stream.read(size)))
-    return torch.from_numpy(np.ascontiguousarray(unit.transpose(2, 0, 1)))
+def _to_tensor(image: U8Image) -> Float[Tensor, "3 h w"]:
+    return torch.from_numpy(np.ascontiguousarray(u8_to_unit(image).transpose(2, 0, 1)))

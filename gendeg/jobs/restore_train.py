@@ -1,0 +1,101 @@
+"""Train a restorer on pairs, all degradations at once: degraded → clean, by L1, as NAFNet, PromptIR and GenDeg do."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from gendeg.configs import RestoreTrainConfig
+from gendeg.jobs.restore_data import Example, held_out_examples, in_turn, load_examples
+from gendeg.model.loading import quiet
+from gendeg.model.weights import BUNDLED, bundled_folder, load_autoencoder
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.images import signed_to_u8, write_image
+from gendeg.primitives.rng import for_sample
+from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.restore.content_prior import prior_of
+from gendeg.restore.loading import RESULT, load_restorer, save_restorer
+from gendeg.restore.network import Restorer
+from gendeg.restore.presets import make_restorer
+from gendeg.training.examples import Deal, crop_pair, to_tensor
+from gendeg.training.losses import psnr
+from gendeg.training.run import Run
+from gendeg.training.state import LossLog
+
+SHEET_ROWS = 12
+Batch = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
+
+
+def train_restorer(
+    config: RestoreTrainConfig, examples: Sequence[Example] | None = None, network: Restorer | None = None
+) -> Path:
+    """Write checkpoints, `log.csv`, `psnr.csv`, sheets and the averaged restorer, whose folder is returned.
+
+    `examples` and `network` take the place of what the configuration names; weights that want no gradient stay.
+    """
+    quiet()
+    learned = load_examples(config.pairs, "train", config.seed) if examples is None else list(examples)
+    held_out = in_turn(held_out_examples(config.pairs, config.seed) if config.pairs else learned, config.held_out)
+    deal = Deal(learned, config.seed, config.weights)  # type: ignore[arg-type]
+    torch.manual_seed(config.seed)
+    network = make_network(config) if network is None else network
+    run = Run(config, network, [{"params": [p for p in network.parameters() if p.requires_grad]}])
+    device, shown = run.accelerator.device, _crops(range(len(held_out)), held_out, replace(config, flips=False))
+    batches = run.batches(lambda numbers: _crops(numbers, [learned[deal(n)] for n in numbers], config))
+    for _ in run.steps("restorer", lambda step: _draw_restored(network, held_out, shown, config, step)):
+        for _ in range(config.accumulate):
+            clean, degraded = (x.to(device) for x in next(batches))
+            with run.accumulate():
+                run.descend(F.l1_loss(run.model(degraded), clean))
+    run.finish(lambda trained: save_restorer(trained, config.out / RESULT))
+    return config.out / RESULT
+
+
+def make_network(config: RestoreTrainConfig) -> Restorer:
+    """What the run starts from. Raises `BadModel`, `BadOption`."""
+    if config.init:
+        return load_restorer(Path(config.init))
+    network = make_restorer(config.model, config.preset)
+    if not config.content_prior:
+        return network
+    if config.content_prior != "autoencoder":
+        raise BadOption("--content-prior", f"must be autoencoder, not '{config.content_prior}'")
+    folder = bundled_folder() if config.autoencoder == BUNDLED else Path(config.autoencoder)
+    return prior_of(network, load_autoencoder(folder), config.detail_path)
+
+
+def _crops(numbers: Sequence[int], examples: Sequence[Example], config: RestoreTrainConfig) -> Batch:
+    """(clean, degraded): one signed crop of each example, where the stream's number says."""
+    crops = [
+        crop_pair(*example.read(), config.size, for_sample(config.seed, number, "crop"), config.flips)
+        for number, example in zip(numbers, examples, strict=True)
+    ]
+    return to_tensor([clean for clean, _ in crops]), to_tensor([degraded for _, degraded in crops])
+
+
+def _draw_restored(
+    network: Restorer, held_out: Sequence[Example], shown: Batch, config: RestoreTrainConfig, step: int
+) -> dict[str, float]:
+    """Crops of held-out pairs: degraded, restored, clean; their PSNR, in all and by degradation, to `psnr.csv`."""
+    clean, degraded = shown
+    parts = [network(part.to(network.device)).float().clamp(-1, 1).cpu() for part in degraded.split(config.batch_size)]
+    restored = torch.cat(parts)
+    before, after = psnr(degraded, clean), psnr(restored, clean)
+    measured = {"degraded": float(before.mean()), "restored": float(after.mean())}
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for example, value in zip(held_out, after.tolist(), strict=True):
+        by_kind[example.pair.degradation].append(value)
+    measured |= {kind: sum(values) / len(values) for kind, values in sorted(by_kind.items())}
+    LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, **measured)
+    arrays = [signed_to_u8(x[:SHEET_ROWS].permute(0, 2, 3, 1).numpy()) for x in (degraded, restored, clean)]
+    rows = [
+        [Cell(a, f"{example.pair.degradation} {p:.1f} dB"), Cell(b, f"restored {q:.1f} dB"), Cell(c, "clean")]
+        for example, a, b, c, p, q in zip(held_out, *arrays, before.tolist(), after.tolist(), strict=False)
+    ]
+    write_image(draw_sheet(rows, max(128, config.size)), config.out / f"sheet-{step:08d}.png", "png")
+    return {f"psnr/{name}": value for name, value in measured.items()}

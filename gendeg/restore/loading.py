@@ -1,0 +1,47 @@
+"""Restorers in folders: config.json and safetensors, nothing else, written whole or not at all."""
+
+from pathlib import Path
+
+from gendeg.model.loading import LOAD_ERRORS, check_component, check_whole, quiet
+from gendeg.model.saving import write_folder
+from gendeg.primitives.errors import BadModel, GendegError
+from gendeg.primitives.files import read_json_object
+from gendeg.restore.content_prior import TRUNKS, PriorRestorer
+from gendeg.restore.network import Restorer
+
+KINDS: dict[str, type[Restorer]] = TRUNKS | {PriorRestorer.__name__: PriorRestorer}
+RESULT = "model"
+"""Where a training run keeps its restorer."""
+
+
+def save_restorer(restorer: Restorer, folder: Path) -> None:
+    """Config and weights; what was there is replaced. Raises `OutputNotWritable`."""
+    quiet()
+    write_folder(folder, restorer.save_pretrained)
+
+
+def load_restorer(folder: Path) -> Restorer:
+    """A saved restorer, or the one of a run's folder, ready to restore. Raises `BadModel`."""
+    quiet()
+    inner = folder / RESULT
+    folder = inner if inner.is_dir() and not (folder / "model.safetensors").exists() else folder
+    if not folder.is_dir():
+        raise BadModel(folder, "no such folder")
+    check_component(folder, weights=True)
+    kind = _kind_of(folder)
+    try:
+        restorer = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    except (OSError, *LOAD_ERRORS) as error:
+        raise BadModel(folder, str(error)) from error
+    check_whole(folder, "it", restorer)
+    return restorer.eval()
+
+
+def _kind_of(folder: Path) -> type[Restorer]:
+    try:
+        name = str(read_json_object(folder / "config.json").get("_class_name"))
+    except GendegError as error:
+        raise BadModel(folder, str(error)) from error
+    if name not in KINDS:
+        raise BadModel(folder, f"holds {name}, not {' or '.join(KINDS)}")
+    return KINDS[name]
