@@ -375,3 +375,54 @@ class RestoreEvalConfig:
     device: str = "auto"
     overwrite: bool = False
     progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class TaskConfig(TrainConfig):
+    """One stage of gendeg restore transfer without pairs: a teacher, or the student that learns from both"""
+
+    type: str = ""  # the degradation
+    photos: str = ""  # SHA-256 over the paths of the photos: a stage goes on with the ones it began with
+    short_side: int = 256  # pixels that photos are brought to, so that size does not tell who took them; 0: as they are
+    scatter: float = 3.0  # pixels: the widest point spread that the second teacher's photos are blurred with
+    model: str = "nafnet"
+    preset: str = "tiny"
+    warmup: int = 20
+    weight_decay: float = 0.0
+    precision: str = "no"
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """gendeg restore transfer; the defaults take a few minutes on two CPU cores, `compare` several times that"""
+
+    pairs: tuple[Path, ...]  # manifests, or datasets made by gendeg build
+    real: Path  # real degraded photos: a folder for each degradation, or a table (.csv) as for gendeg evaluate
+    clean: Path  # photos without degradation: a folder, a .txt list, or a table
+    type: str  # the degradation
+    out: Path
+    share: float = 0.1  # of the pairs that fine-tuning may use
+    model: str = "nafnet"
+    preset: str = "tiny"
+    steps: int = 800  # of fine-tuning, the same for every arm that it is compared with
+    teacher_steps: int = 400  # of each teacher
+    distill_steps: int = 400
+    batch_size: int = 8
+    size: int = 64
+    short_side: int = 256
+    scatter: float = 3.0
+    learning_rate: float = 1e-3  # of every stage
+    split: str = "train"  # rows of a table that names splits
+    held_out: float = 0.2  # share of the photos that the teachers never see: they are measured on these
+    compare: bool = False  # also the student from scratch, on the same minority and on all pairs
+    test: tuple[Path, ...] = ()  # pairs that the arms are measured on
+    seeds: int = 3  # repetitions of all but the teachers, when compared
+    seed: int = 0
+    precision: str = "no"
+    workers: int = 2
+    checkpoint_every: int = 250
+    sheet_every: int = 400
+    cpu: bool = False
+    tracker: str = "none"
+    draws: int = 1000  # of the bootstrap
+    progress: bool | None = None

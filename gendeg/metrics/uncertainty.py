@@ -73,6 +73,19 @@ def bootstrap_mean(
     return bootstrap_ratio(clusters, values, np.ones(len(values)), draws, generator)
 
 
+def bootstrap_crossed(
+    values: Float[np.ndarray, "runs samples"], draws: int, generator: np.random.Generator
+) -> Estimate:
+    """The mean over runs (seeds) and samples (photos), both redrawn with replacement: every run measured every sample.
+
+    The pigeonhole bootstrap (Owen, Annals of Applied Statistics 2007): the interval is of other runs on other photos.
+    """
+    runs, samples = values.shape
+    rows, columns = (generator.integers(count, size=(draws, count)) for count in (runs, samples))
+    drawn = np.array([values[np.ix_(r, c)].mean() for r, c in zip(rows, columns, strict=True)])
+    return estimate_from_draws(float(values.mean()), drawn, samples)
+
+
 def estimate_from_draws(value: float, drawn: Float[np.ndarray, " draws"], n: int) -> Estimate:
     """The percentile interval of draws made elsewhere; without a finite one it is the value itself."""
     finite = drawn[np.isfinite(drawn)]

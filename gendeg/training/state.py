@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -56,14 +57,11 @@ def start(config: TrainConfig) -> Accelerator:
         project_dir=config.out,
     )
     path = config.out / "config.json"
-    described = json.loads(json.dumps(asdict(config) | {"processes": accelerator.num_processes}, default=str))
+    described = describe(config) | {"processes": accelerator.num_processes}
     if path.exists():
         if not config.resume:
             raise RunExists(config.out)
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-        changed = [k for k, v in described.items() if k not in FREE_TO_CHANGE and earlier.get(k) != v]
-        if changed:
-            raise DifferentRun(config.out, changed)
+        refuse_changes(config.out, described)
     elif config.resume:
         raise NothingToResume(config.out)
     accelerator.wait_for_everyone()
@@ -73,6 +71,20 @@ def start(config: TrainConfig) -> Accelerator:
     accelerator.wait_for_everyone()
     accelerator.init_trackers("tracked", {name: str(value) for name, value in described.items()})
     return accelerator
+
+
+def describe(config: Any) -> dict[str, Any]:
+    """A config as it stands in a folder's `config.json`."""
+    described: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
+    return described
+
+
+def refuse_changes(folder: Path, described: dict[str, Any], free: AbstractSet[str] = FREE_TO_CHANGE) -> None:
+    """Raises `DifferentRun` where the folder's `config.json` has other settings than these, but for the free ones."""
+    earlier = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    changed = [k for k, v in described.items() if k not in free and earlier.get(k) != v]
+    if changed:
+        raise DifferentRun(folder, changed)
 
 
 def check_tracker(name: str) -> None:
