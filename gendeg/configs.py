@@ -426,3 +426,18 @@ class TransferConfig:
     tracker: str = "none"
     draws: int = 1000  # of the bootstrap
     progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """gendeg restore study; everything that numbers depend on stands in the recipe"""
+
+    recipe: Path  # a .toml file, or the name of one in manifests/recipes
+    out: Path
+    clean: str = ""  # photos and pairs, where the recipe does not name them
+    test_clean: str = ""
+    pairs: tuple[Path, ...] = ()
+    real: str = ""  # real photos for task transfer
+    workers: int = 0  # trainings at a time, one thread each; 0: one per core, or one on a GPU
+    device: str = "auto"
+    progress: bool | None = None
