@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, restore, synth, train
+from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, restore, study, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")
+restore.app.command("study", epilog=study.EXAMPLE)(study.study)
 app.add_typer(restore.app, name="restore")
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("convert", epilog=convert.EXAMPLE)(convert.convert)

@@ -1,11 +1,11 @@
 """The data of a study, a folder each below data/, with a done mark: existing, generated, within, strangers, real, rain.
 
-    existing    our simulators, narrow, over one half of the photos        (trained on)
-    generated   gendeg build over the other half                           (trained on)
-    within      the same narrow simulators over test photos                (tested on)
-    strangers   the second family of simulators over test photos           (tested on: out of distribution)
-    real        pairs that the recipe names, none larger than it says      (trained and tested on, by their splits)
-    backgrounds, rain-b<n>-r<i>, rain-prior                                (complexity, content prior)
+existing    our simulators, narrow, over one half of the photos        (trained on)
+generated   gendeg build over the other half                           (trained on)
+within      the same narrow simulators over test photos                (tested on)
+strangers   the second family of simulators over test photos           (tested on: out of distribution)
+real        pairs that the recipe names, none larger than it says      (trained and tested on, by their splits)
+backgrounds, rain-b<n>-r<i>, rain-prior                                (complexity, content prior)
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class StudyPhotos:
 
 
 def find_study_photos(data: DataRecipe) -> StudyPhotos:
-    """The photos, and which are for what, by their names and the seed. Raises `NotEnoughPhotos`, and as `clean_photos`."""
+    """Which photos are for what, by their names and the seed. Raises `NotEnoughPhotos`, and as `clean_photos`."""
     every = list(clean_photos(Path(data.clean), "train", 0))
     if data.test_clean:
         test = list(clean_photos(Path(data.test_clean), "test", data.test_photos))
@@ -153,7 +153,7 @@ def _generated(config: StudyConfig, data: DataRecipe, out: Path, photos: StudyPh
 
 
 def _rain_sets(config: StudyConfig, data: DataRecipe, complexity: ComplexityRecipe, photos: StudyPhotos) -> None:
-    """Equally many pairs in each set: rain of one range over a number of backgrounds, those of a smaller set among them."""
+    """Equally many pairs in each: rain of one range over some backgrounds; those of smaller sets lie in larger ones."""
     root = config.out / "data"
     most = max(count for count, _ in rain_names(complexity))
     crops = once(root / "backgrounds", lambda: _backgrounds(data, photos.train, most, root / "backgrounds"))
@@ -161,7 +161,8 @@ def _rain_sets(config: StudyConfig, data: DataRecipe, complexity: ComplexityReci
         low, high, width = complexity.ranges[number]
         chosen = [crops / f"b{index:04d}.png" for index in range(count)]
         more = {"strengths": (low, high), "width": width, "size": 0}
-        _simulated(config, data, root / rain_name(count, number), chosen, "rain", max(1, complexity.pairs // count), **more)
+        each = max(1, complexity.pairs // count)
+        _simulated(config, data, root / rain_name(count, number), chosen, "rain", each, **more)
 
 
 def _backgrounds(data: DataRecipe, photos: Sequence[Path], count: int, out: Path) -> None:

@@ -76,7 +76,8 @@ def _arms(recipe: StudyRecipe) -> list[Run]:
     existing = ((Part(EXISTING),) if recipe.data.existing_per_photo else ()) + real
     generated = (Part(GENERATED),)
     parts = {EXISTING: existing, GENERATED: generated, BOTH: existing + generated}
-    tests = (WITHIN, STRANGE, *((REAL,) if recipe.data.pairs else ()))
+    simulated = (WITHIN,) if recipe.data.existing_per_photo else ()
+    tests = (*simulated, STRANGE, *((REAL,) if recipe.data.pairs else ()))
     return [Run(arm, seed, "arms", parts[arm], tests) for seed in recipe.arms.seeds for arm in ARMS]
 
 
@@ -152,8 +153,8 @@ def differing(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]:
     found = []
     for group in ("settings", "inputs"):
         before, now = earlier.get(group, {}), plan[group]
-        names = sorted(set(before) | set(now))
-        found += [name if group == "settings" else f"{group} ({name})" for name in names if before.get(name) != now.get(name)]
+        names = [name for name in sorted(set(before) | set(now)) if before.get(name) != now.get(name)]
+        found += names if group == "settings" else [f"{group} ({name})" for name in names]
     return found or ["version of gendeg"]
 
 
@@ -174,4 +175,3 @@ def _model_digest(name: str) -> str:
         return name
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".json"))
     return sha256_bytes("\n".join(f"{path.relative_to(folder)} {sha256_of(path)}" for path in files).encode())
-

@@ -136,7 +136,8 @@ def read_study(config: StudyConfig) -> StudyRecipe:
     data = tables.get("data", {}) | {name: value for name, value in given.items() if value}
     if not data.get("clean"):
         raise BadOption("--clean", "is needed: clean photos (a folder, a .txt list, or a .csv table of paths)")
-    made = {name: _made(config.recipe, name, tables[name]) for name in ("complexity", "content_prior") if name in tables}
+    optional = [name for name in ("complexity", "content_prior") if name in tables]
+    made = {name: _made(config.recipe, name, tables[name]) for name in optional}
     if "transfer" in tables:
         real = {"real": config.real} if config.real else {}
         made["transfer"] = _made(config.recipe, "transfer", tables["transfer"] | real)

@@ -1,9 +1,9 @@
 """The work of a study: every run of its plan, by a pool of processes of one thread each; what is done is skipped.
 
-    runs/<name>-s<seed>/train/         the training, with its checkpoints until it is done
-                       /scores.jsonl   one row a test image
-                       /result.json    written last: the run is done
-    times.jsonl                        seconds of every run, which no number depends on
+runs/<name>-s<seed>/train/         the training, with its checkpoints until it is done
+                   /scores.jsonl   one row a test image
+                   /result.json    written last: the run is done
+times.jsonl                        seconds of every run, which no number depends on
 """
 
 import os
@@ -120,7 +120,8 @@ def _make_run(study: Study, run: Run, folder: Path) -> None:
         "run": run.folder, "name": run.name, "seed": run.seed, "section": run.section, "steps": config.steps,
         "batch": config.batch_size * config.accumulate, "seen": config.steps * config.batch_size * config.accumulate,
         "pairs": len(examples), "origins": dict(sorted(Counter(_origin(one) for one in examples).items())),
-        "sources": sorted({f"{one.pair.degradation}/{one.pair.source}" for one in examples}), "tested": len(rows),
+        "trained": sorted({f"{one.pair.degradation}/{one.pair.source}" for one in examples if one.origin != GENERATED}),
+        "tested": len(rows),
     }  # fmt: skip
     for checkpoint in config.out.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
@@ -146,7 +147,7 @@ def training_examples(study: Study, run: Run) -> list[Example]:
 
 def _part(study: Study, run: Run, part: Part) -> list[Example]:
     place = generated_place(study.config, study.recipe.data) if part.place == GENERATED else study.data / part.place
-    examples = _loaded(place, "train", run.seed)
+    examples = examples_of(place, "train", run.seed)
     return examples[: max(1, round(part.share * len(examples)))] if part.share else []
 
 
@@ -162,10 +163,10 @@ def test_examples(study: Study, run: Run) -> list[Example]:
 
 def _tests(study: Study, place: str) -> list[Example]:
     """Simulated test sets are for testing whole; real pairs by their split."""
-    return _loaded(study.data / place, "train" if place in (WITHIN, STRANGE) else "test", 0)
+    return examples_of(study.data / place, "train" if place in (WITHIN, STRANGE) else "test", 0)
 
 
-def _loaded(place: Path, split: str, seed: int) -> list[Example]:
+def examples_of(place: Path, split: str, seed: int = 0) -> list[Example]:
     """None where real pairs are all of the other split."""
     try:
         return load_examples([place], split, seed)

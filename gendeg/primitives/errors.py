@@ -314,6 +314,6 @@ class RunsFailed(GendegError):
         self.runs = tuple(runs)
         shown = ", ".join(self.runs[:3]) + (" ..." if len(self.runs) > 3 else "")
         super().__init__(
-            f"a worker was killed (out of memory? fewer --workers); {len(self.runs)} runs are not done ({shown}): the same "
-            "command goes on from here"
+            f"a worker was killed (out of memory? fewer --workers); {len(self.runs)} runs are not done ({shown}): the "
+            "same command goes on from here"
         )
