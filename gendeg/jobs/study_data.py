@@ -147,7 +147,8 @@ def _generated(config: StudyConfig, data: DataRecipe, out: Path, photos: StudyPh
         BuildConfig(
             clean=(str(names),), out=out, types=data.types, per_image=data.generated_per_photo, size=data.size,
             square=True, seed=data.seed, model=data.model, steps=data.sample_steps or None, device=config.device,
-            shard_size=100, estimate=False, progress=config.progress,
+            shard_size=100, estimate=False, tolerance=data.tolerance, structure=data.structure,
+            progress=config.progress,
         )
     )  # fmt: skip
 

@@ -59,7 +59,7 @@ def _claim(results: Numbers) -> Section:
     """Existing + generated minus existing, per degradation, and per source."""
     told, claim = results["difference"].get(f"{BOTH} - {EXISTING}", {}), results["difference"]["claim"]
     ood, within = told.get(OOD, {}), told.get(WITHIN, {})
-    rows = []
+    rows: list[list[Cell | str]] = []
     for kind in [*kinds_of(_claimed(results)), *(name for name in (ALL_BUT_BLUR, ALL) if name in _claimed(results))]:
         here = ood["psnr"]["means"][kind]
         rows.append([kind, _verdict(here, 2), _difference(ood["ssim"]["means"].get(kind), 4),

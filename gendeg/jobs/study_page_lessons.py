@@ -1,4 +1,4 @@
-"""Sections of a study's page on what two deraining studies teach: features, complexity, content prior, task transfer."""
+"""Sections of a study's page that teach: features, backgrounds and range of rain, content prior, task transfer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,9 +61,9 @@ def complexity_section(told: Numbers) -> Section | None:
         blocks.append(_curve_table(axis, rows, marks))
     text = [
         "Hu et al. (arXiv 2502.12600) find that derainers trained on fewer backgrounds, and on a wider range of rain, "
-        "remove more of unseen rain: a network learns what is easier to learn, and few backgrounds leave the rain as the "
-        f"easier part. Every derainer here has {told['pairs']} pairs and equally many steps. E_R: error inside the rain, "
-        "E_B: error outside it. What these curves show is what was measured, whether it agrees or not.",
+        "remove more of unseen rain: a network learns what is easier to learn, and few backgrounds leave the rain as "
+        f"the easier part. Every derainer here has {told['pairs']} pairs and equally many steps. E_R: error inside the "
+        "rain, E_B: error outside it. The curves show what was measured, whether it agrees or not.",
     ]
     return Section("complexity", "Backgrounds and range", text, blocks)
 
@@ -98,9 +98,9 @@ def prior_section(rows: Sequence[Numbers]) -> Section | None:
     columns = ["tested on", "", "network", "degraded, dB", "restored, dB", "over plain, dB", "SSIM"]
     text = [
         "Narrow rain, and Gaussian noise of one deviation, are trained on; other rain and other noises are tested on. "
-        "plain: degraded → clean in pixels. prior: the network changes the latent of a frozen autoencoder whose decoder "
-        "makes the image. prior+detail: with a light residual of its finest features added. A small autoencoder limits "
-        "what the prior can show: its own error is part of every number of these two rows.",
+        "plain: degraded → clean in pixels. prior: the network changes the latent of a frozen autoencoder, whose "
+        "decoder makes the image. prior+detail: with a light residual of its finest features added. A small "
+        "autoencoder limits what the prior can show: its own error is part of every number of these two rows.",
     ]
     return Section("content-prior", "Content prior", text, [Table("Plain and through the autoencoder", columns, cells)])
 
@@ -127,8 +127,8 @@ def transfer_section(told: Numbers) -> Section:
     accuracy = told["teachers"]["classifier"]["accuracy"]
     text = [
         "Two teachers learn from real photos without pairs (degraded or not; undoing a scattering blur), are distilled "
-        "into one encoder, and a minority of the pairs fine-tunes it (Wang et al., arXiv 2208.13133). scratch: the same "
-        "network on that minority alone; all: on every pair. All make equally many steps of fine-tuning. "
+        "into one encoder, and a minority of the pairs fine-tunes it (Wang et al., arXiv 2208.13133). scratch: "
+        "the same network on that minority alone; all: on every pair. All make equally many steps of fine-tuning. "
         f"Teacher 1 names {accuracy['value']:.1%} of held-out photos rightly.".replace("%", " %"),
     ]
     columns = ["arm", "pairs", "steps", "PSNR, dB", "SSIM", "E_R", "E_B"]

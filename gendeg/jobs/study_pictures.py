@@ -1,7 +1,7 @@
 """Pictures on a study's page: the first pairs of each degradation of every set."""
 
 from gendeg.jobs.restore_data import Example
-from gendeg.jobs.study_data import EXISTING, GENERATED, REAL, STRANGE, WITHIN, generated_place
+from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, WITHIN, generated_place
 from gendeg.jobs.study_work import Study, examples_of
 from gendeg.report.html import Card, Sheet, make_picture
 

@@ -150,7 +150,7 @@ def open_plan(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos, run
 
 def differing(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]:
     """Settings and inputs that are not the same, by name."""
-    found = []
+    found: list[str] = []
     for group in ("settings", "inputs"):
         before, now = earlier.get(group, {}), plan[group]
         names = [name for name in sorted(set(before) | set(now)) if before.get(name) != now.get(name)]

@@ -31,6 +31,8 @@ class DataRecipe:
     model: str = "bundled"
     generated_per_photo: int = 6
     sample_steps: int = 0  # of the model; 0: its own
+    tolerance: float = 0.05  # of the build's filter, as in BuildConfig
+    structure: float = 0.15
     seed: int = 0
 
 
@@ -137,7 +139,7 @@ def read_study(config: StudyConfig) -> StudyRecipe:
     if not data.get("clean"):
         raise BadOption("--clean", "is needed: clean photos (a folder, a .txt list, or a .csv table of paths)")
     optional = [name for name in ("complexity", "content_prior") if name in tables]
-    made = {name: _made(config.recipe, name, tables[name]) for name in optional}
+    made: dict[str, Any] = {name: _made(config.recipe, name, tables[name]) for name in optional}
     if "transfer" in tables:
         real = {"real": config.real} if config.real else {}
         made["transfer"] = _made(config.recipe, "transfer", tables["transfer"] | real)

@@ -86,7 +86,8 @@ def mean_over(study: Study, blocks: Blocks, name: str) -> dict[str, Any] | None:
 def by_degradation(study: Study, blocks: Blocks, name: str) -> dict[str, Any]:
     """A mean of each degradation, over all of them, and over all but motion blur (the paper's own weak case)."""
     kinds = list(dict.fromkeys(kind for kind, _ in sorted(blocks)))
-    told = {kind: mean_over(study, chosen(blocks, lambda p, k=kind: p[0] == k), f"{name}/{kind}") for kind in kinds}
+    each = {kind: {place: block for place, block in blocks.items() if place[0] == kind} for kind in kinds}
+    told = {kind: mean_over(study, each[kind], f"{name}/{kind}") for kind in kinds}
     told[ALL] = mean_over(study, blocks, f"{name}/{ALL}")
     if BLUR in kinds and len(kinds) > 1:
         told[ALL_BUT_BLUR] = mean_over(study, chosen(blocks, lambda p: p[0] != BLUR), f"{name}/{ALL_BUT_BLUR}")

@@ -1,4 +1,4 @@
-"""Task transfer within a study: gendeg restore transfer with its comparisons, on the study's own pairs and real photos."""
+"""Task transfer within a study: gendeg restore transfer --compare on the study's own pairs, and real photos."""
 
 from pathlib import Path
 from typing import Any

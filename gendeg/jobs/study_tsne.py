@@ -49,7 +49,7 @@ def embed_degradations(study: Study) -> dict[str, Any]:
 
 def _chosen(study: Study) -> list[tuple[str, Example]]:
     """As many images of each degradation and origin as the recipe says; real unseen ones count among the unseen."""
-    unseen = [one for one in examples_of(study.data / STRANGE, "train")]
+    unseen = list(examples_of(study.data / STRANGE, "train"))
     if (study.data / REAL).exists():
         real = examples_of(study.data / REAL, "test")
         unseen += [one for one in real if one.pair.source in study.recipe.data.unseen_sources]

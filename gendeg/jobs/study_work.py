@@ -11,7 +11,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr
@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+
+import torch
 
 from gendeg.configs import RestoreTrainConfig, StudyConfig
 from gendeg.jobs.restore_data import Example, load_examples
@@ -37,6 +38,8 @@ from gendeg.primitives.progress import bar
 from gendeg.restore.loading import load_restorer
 
 RESULT, SCORES, LOG, TIMES = "result.json", "scores.jsonl", "log.txt", "times.jsonl"
+Task = tuple[str, Callable[[], None]]
+"""Its name, and the call that does it."""
 
 
 @dataclass(frozen=True)
@@ -61,40 +64,55 @@ def work_through(study: Study, runs: Sequence[Run]) -> int:
     return run_all(study.config, tasks)
 
 
-def run_all(config: StudyConfig, tasks: Sequence[tuple[str, Callable[[], Any]]]) -> int:
+def run_all(config: StudyConfig, tasks: Sequence[Task]) -> int:
     """All tasks, several at a time; each one's seconds go to times.jsonl as it ends."""
     if not tasks:
         return 0
     device = choose_device(config.device)
     workers = min(len(tasks), config.workers or (1 if device != "cpu" else os.cpu_count() or 1))
+    ended = _here(tasks) if workers == 1 else _in_processes(tasks, workers)
+    with bar("runs", total=len(tasks), wanted=config.progress) as progress:
+        for name, seconds in ended:
+            append_jsonl(config.out / TIMES, [{"run": name, "seconds": round(seconds, 2), "at": round(time.time(), 1)}])
+            progress.update()
+    return len(tasks)
+
+
+def _here(tasks: Sequence[Task]) -> Iterator[tuple[str, float]]:
+    """One after the other in this process, with one thread, as in a worker."""
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        for name, task in tasks:
+            yield name, _timed(task)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[str, float]]:
+    """As they end. Raises `RunsFailed` when a worker was killed; whatever ends this ends the workers too."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are to be started
     with ProcessPoolExecutor(workers, get_context("spawn"), _alone) as pool:
         waiting = {pool.submit(_timed, task): name for name, task in tasks}
         try:
-            with bar("runs", total=len(tasks), wanted=config.progress) as progress:
-                for done in as_completed(waiting):
-                    told = {"run": waiting[done], "seconds": round(done.result(), 2), "at": round(time.time(), 1)}
-                    append_jsonl(config.out / TIMES, [told])
-                    progress.update()
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
         except BrokenProcessPool as error:
             raise RunsFailed([waiting[one] for one in waiting if not one.done() or one.exception()]) from error
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in (getattr(pool, "_processes", None) or {}).values():
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
                 process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return len(tasks)
 
 
 def _alone() -> None:
     """One thread a process, so that sums come out the same however many there are. Ctrl-C is the parent's."""
-    import torch
-
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _timed(task: Callable[[], Any]) -> float:
+def _timed(task: Callable[[], None]) -> float:
     start = time.perf_counter()
     task()
     return time.perf_counter() - start
