@@ -19,6 +19,9 @@ class SimulateConfig:
     workers: int = 0  # 0: one per core
     overwrite: bool = False
     progress: bool | None = None  # None: when stderr is a terminal
+    strengths: tuple[float, float] = (0.0, 1.0)  # uniform between these
+    width: float = 1.0  # share of every other parameter's range, about its middle, that is drawn from
+    family: str = "simulated"  # or strangers: the second family, by other equations; the pairs' source
 
 
 @dataclass(frozen=True)
@@ -457,4 +460,19 @@ class GapConfig:
     seed: int = 0
     workers: int = 0
     overwrite: bool = False
+    progress: bool | None = None
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """gendeg restore study; everything that numbers depend on stands in the recipe"""
+
+    recipe: Path  # a .toml file, or the name of one in manifests/recipes
+    out: Path
+    clean: str = ""  # photos and pairs, where the recipe does not name them
+    test_clean: str = ""
+    pairs: tuple[Path, ...] = ()
+    real: str = ""  # real photos for task transfer
+    workers: int = 0  # trainings at a time, one thread each; 0: one per core, or one on a GPU
+    device: str = "auto"
     progress: bool | None = None

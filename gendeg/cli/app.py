@@ -26,6 +26,7 @@ from gendeg.cli import (
     synth,
     train,
 )
+from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, restore, study, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 
@@ -61,6 +62,7 @@ app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")
+restore.app.command("study", epilog=study.EXAMPLE)(study.study)
 app.add_typer(restore.app, name="restore")
 restore.app.command("transfer", epilog=restore_transfer.EXAMPLE)(restore_transfer.transfer)
 app.command("train", epilog=train.EXAMPLE)(train.train)

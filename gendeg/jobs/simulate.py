@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
+
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.physics import degrade
-from gendeg.primitives.errors import BadImage, OutputExists
+from gendeg.physics import Photo, degrade
+from gendeg.physics.narrow import NarrowGenerator
+from gendeg.physics.strangers import stranger
+from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import ensure_writable, expand_lists, find_images, output_stems, write_jsonl
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
@@ -22,7 +26,8 @@ from gendeg.primitives.records import Failure
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 
-SOURCE = "simulated"
+SIMULATED, STRANGERS = "simulated", "strangers"
+"""The families of simulators, and what their pairs name as their source."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,10 @@ class Simulated:
 def simulate(config: SimulateConfig) -> Simulated:
     """Write `clean/`, `degraded/`, `manifest.jsonl` (and `failures.jsonl`, if any) below `config.out`.
 
-    Strength is uniform in [0, 1], so that mu and sigma cover what the published sources show. The files depend on the
-    seed and the photos' names only, never on the number of workers.
+    Strength is uniform in [0, 1] (or in `strengths`), so that mu and sigma cover what the published sources show. The
+    files depend on the seed and the photos' names only, never on the number of workers. Raises `BadOption`.
     """
+    _check(config)
     tasks = plan_tasks(config)
     manifest = config.out / "manifest.jsonl"
     if manifest.exists() and not config.overwrite:
@@ -110,7 +116,7 @@ def simulate_photo(task: Task) -> list[Pair] | Failure:
 def _simulate_variant(task: Task, photo, number: int, mix: Mix) -> Pair:  # type: ignore[no-untyped-def]
     generator = for_sample(task.config.seed, f"{task.stem}/{number}", "simulate")
     clean = random_view(photo, task.config.size, generator)
-    degraded = unit_to_u8(degrade(u8_to_unit(clean), mix, float(generator.uniform()), generator))
+    degraded = unit_to_u8(_degrade(task.config, u8_to_unit(clean), mix, generator))
     name = f"{task.stem}-v{number:02d}"
     places = f"clean/{name}.png", f"degraded/{name}-{mix_name(mix)}.png"
     for place, image in zip(places, (clean, degraded), strict=True):
@@ -120,7 +126,7 @@ def _simulate_variant(task: Task, photo, number: int, mix: Mix) -> Pair:  # type
         clean=places[0],
         degraded=places[1],
         degradation=mix_name(mix),
-        source=SOURCE,
+        source=task.config.family,
         split=task.split,
         caption=words().fallback_caption,
         mu=round(mu, 6),
@@ -128,6 +134,29 @@ def _simulate_variant(task: Task, photo, number: int, mix: Mix) -> Pair:  # type
         width=clean.shape[1],
         height=clean.shape[0],
     )
+
+
+def _degrade(config: SimulateConfig, clean: Photo, mix: Mix, generator: np.random.Generator) -> Photo:
+    """By the family's simulators, at a strength and with parameters from the configured part of their ranges."""
+    low, high = config.strengths
+    strength = low + (high - low) * float(generator.uniform())
+    narrowed = NarrowGenerator(generator, config.width)
+    if config.family == SIMULATED:
+        return degrade(clean, mix, strength, narrowed)
+    return stranger(clean, mix, strength, narrowed)
+
+
+def _check(config: SimulateConfig) -> None:
+    """Raises `BadOption` for what no simulator can be asked for."""
+    low, high = config.strengths
+    if not 0.0 <= low <= high <= 1.0:
+        raise BadOption("strengths", f"must rise within [0, 1], got {low:g} to {high:g}")
+    if not 0.0 <= config.width <= 1.0:
+        raise BadOption("width", f"must lie in [0, 1], got {config.width:g}")
+    if config.family not in (SIMULATED, STRANGERS):
+        raise BadOption("family", f"'{config.family}' is neither {SIMULATED} nor {STRANGERS}")
+    if config.family == STRANGERS and any(len(mix) > 1 for mix in parse_mixes(config.types)):
+        raise BadOption("family", "strangers makes no mixes of two degradations")
 
 
 def _run(tasks: list[Task], workers: int) -> Iterator[list[Pair] | Failure]:

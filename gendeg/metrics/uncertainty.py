@@ -86,6 +86,29 @@ def bootstrap_crossed(
     return estimate_from_draws(float(values.mean()), drawn, samples)
 
 
+def bootstrap_blocks(
+    blocks: Sequence[Float[np.ndarray, "runs _"]],
+    weights: Sequence[float],
+    draws: int,
+    generator: np.random.Generator,
+) -> Estimate:
+    """The weighted sum of the blocks' means: a block is a source, its rows are runs (seeds), its columns its photos.
+
+    As `bootstrap_crossed`, runs redrawn once for all blocks (they are the same restorers) and photos within each block.
+    `n` counts the photos. Raises `ValueError` when there is no block or the blocks' runs differ in number.
+    """
+    runs = {len(block) for block in blocks}
+    if len(runs) != 1 or len(blocks) != len(weights):
+        raise ValueError("every block needs a weight and the same runs")
+    picked = generator.integers(count := runs.pop(), size=(draws, count))
+    value, drawn = 0.0, np.zeros(draws)
+    for block, weight in zip(blocks, weights, strict=True):
+        photos = generator.integers(block.shape[1], size=(draws, block.shape[1]))
+        drawn += weight * block[picked[:, :, None], photos[:, None, :]].mean(axis=(1, 2))
+        value += weight * float(block.mean())
+    return estimate_from_draws(value, drawn, sum(block.shape[1] for block in blocks))
+
+
 def estimate_from_draws(value: float, drawn: Float[np.ndarray, " draws"], n: int) -> Estimate:
     """The percentile interval of draws made elsewhere; without a finite one it is the value itself."""
     finite = drawn[np.isfinite(drawn)]

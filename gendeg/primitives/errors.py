@@ -49,6 +49,14 @@ class NoImages(GendegError):
         super().__init__(f"{folder}: no images in this folder; looked for {' '.join(self.extensions)}")
 
 
+class NotEnoughPhotos(GendegError):
+    """A study needs photos to train on in two halves, and others to test on."""
+
+    def __init__(self, place: str | Path, train: int, test: int):
+        self.place, self.train, self.test = Path(place), train, test
+        super().__init__(f"{place}: {train} photos to train on and {test} to test on; give at least 2 and 1 (--clean)")
+
+
 class CannotRead(GendegError):
     """A folder or text file that is there but cannot be read (images have their own error)."""
 
@@ -296,4 +304,16 @@ class WorkersFailed(GendegError):
         self.shards, self.reason = tuple(shards), " ".join(reason.split())
         super().__init__(
             f"{len(self.shards)} shards could not be made ({self.reason}); the same command goes on from here"
+        )
+
+
+class RunsFailed(GendegError):
+    """Trainings of a study whose worker was killed; `runs` are those that are not done."""
+
+    def __init__(self, runs: Iterable[str]):
+        self.runs = tuple(runs)
+        shown = ", ".join(self.runs[:3]) + (" ..." if len(self.runs) > 3 else "")
+        super().__init__(
+            f"a worker was killed (out of memory? fewer --workers); {len(self.runs)} runs are not done ({shown}): the "
+            "same command goes on from here"
         )

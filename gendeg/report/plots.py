@@ -23,14 +23,22 @@ class Axis:
     label: str
     high: float
     low: float = 0.0
+    marks: Sequence[tuple[float, str]] = ()
+    """Where numbers stand and what they say, instead of round ones: for categories, and for logarithms."""
 
     def ticks(self) -> list[float]:
-        """Two to six round numbers inside it."""
+        """Two to six round numbers inside it, or where the marks are."""
+        if self.marks:
+            return [place for place, _ in self.marks]
         span = self.high - self.low
         step = 10.0 ** np.floor(np.log10(span / 2.5))
         step *= max(factor for factor in (1, 2, 2.5, 5) if factor == 1 or span / (step * factor) >= 2.5)
         first = np.ceil(self.low / step - 1e-9)
         return [float(step * number) for number in np.arange(first, self.high / step + 1e-9)]
+
+    def texts(self) -> list[str]:
+        """What stands at the ticks."""
+        return [text for _, text in self.marks] or _numbers(self.ticks())
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,11 @@ def whiskers(frame: Frame, x: Values, low: Values, high: Values, kind: str) -> M
     return _path("line", kind, "".join(f"M{one}L{other}" for one, other in ends))
 
 
+def band(frame: Frame, x: Values, low: Values, high: Values, kind: str) -> Markup:
+    """The area between two curves."""
+    return _path("area", kind, "M" + "L".join([*frame.points(x, high), *frame.points(x[::-1], low[::-1])]) + "Z")
+
+
 def spread(values: Sequence[Float[np.ndarray, " _"]], least: float) -> float:
     """A good upper end of an axis: past 99.5 % of all values, at least `least`."""
     filled = [np.quantile(one, 0.995) for one in values if len(one)]
@@ -121,13 +134,13 @@ def _axes(frame: Frame) -> Markup:
     parts = []
     if frame.x.label:
         ticks = frame.x.ticks()
-        for place, text in zip(frame.across(np.array(ticks)).tolist(), _numbers(ticks), strict=True):
+        for place, text in zip(frame.across(np.array(ticks)).tolist(), frame.x.texts(), strict=True):
             parts.append(Markup('<path class="grid" d="M{:.1f} {}V{}"/>').format(place, TOP, bottom))
             words = Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>')
             parts.append(words.format(place, bottom + 15, text))
     if frame.y.label:
         ticks = frame.y.ticks()
-        for place, text in zip(frame.down(np.array(ticks)).tolist(), _numbers(ticks), strict=True):
+        for place, text in zip(frame.down(np.array(ticks)).tolist(), frame.y.texts(), strict=True):
             parts.append(Markup('<path class="grid" d="M{} {:.1f}H{}"/>').format(LEFT, place, right))
             words = Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>')
             parts.append(words.format(LEFT - 6, place + 3.5, text))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gendeg.configs import SimulateConfig
@@ -9,7 +10,7 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.simulate import plan_tasks, simulate
 from gendeg.pairs.manifest import read_manifest
 from gendeg.physics import degrade
-from gendeg.primitives.errors import NoImages, OutputExists, UnknownDegradation
+from gendeg.primitives.errors import BadOption, NoImages, OutputExists, UnknownDegradation
 from gendeg.primitives.files import read_jsonl, sha256_of
 from gendeg.primitives.images import read_rgb, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import SINGLES, Degradation, mix_name
@@ -144,4 +145,29 @@ def test_bad_requests_write_nothing(config, tmp_path):
     (tmp_path / "void").mkdir()
     with pytest.raises(NoImages):
         simulate(replace(config, clean=(tmp_path / "void",)))
+    assert not config.out.exists()
+
+
+def test_a_narrow_part_of_the_ranges_is_a_narrow_range_of_mu(config):
+    wide, narrow = (
+        simulate(replace(config, out=config.out / name, types="haze", per_image=8, **given)).pairs
+        for name, given in (("wide", {}), ("narrow", {"strengths": (0.5, 0.55), "width": 0.1}))
+    )
+    assert np.std([pair.mu for pair in narrow]) < 0.5 * np.std([pair.mu for pair in wide])
+
+
+def test_the_second_family_says_so_and_makes_other_pictures(config):
+    first = simulate(config).pairs
+    second = simulate(replace(config, out=config.out / "other", family="strangers")).pairs
+    assert {pair.source for pair in second} == {"strangers"} and [p.clean for p in first] == [p.clean for p in second]
+    assert all(a.mu != b.mu for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"strengths": (0.6, 0.4)}, {"width": 2.0}, {"family": "nobody"}, {"family": "strangers", "types": "rain+haze"}],
+)
+def test_what_no_simulator_can_do_is_refused(config, odd):
+    with pytest.raises(BadOption):
+        simulate(replace(config, **odd))
     assert not config.out.exists()

@@ -1,0 +1,55 @@
+"""gendeg restore study: does this data help a restorer? (GenDeg, section 5; arXiv 2502.12600; arXiv 2208.13133)
+
+Recipe → plan of runs → data → trainings and tests → numbers with intervals → one page. The same command again goes on
+from where it was, and changes no number; another recipe, or other inputs, need another folder.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gendeg.configs import StudyConfig
+from gendeg.jobs.stages import write_json
+from gendeg.jobs.study_data import find_study_photos, make_data
+from gendeg.jobs.study_numbers import study_numbers
+from gendeg.jobs.study_page import study_page
+from gendeg.jobs.study_plan import open_plan, plan_runs
+from gendeg.jobs.study_recipe import read_study
+from gendeg.jobs.study_transfer import run_transfer
+from gendeg.jobs.study_tsne import embed_degradations
+from gendeg.jobs.study_work import Study, work_through
+from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.report.html import render_page
+
+RESULTS, PAGE = "results.json", "index.html"
+
+
+@dataclass(frozen=True)
+class Studied:
+    """The page, every number on it, and how many runs this call made."""
+
+    page: Path
+    results: dict[str, Any]
+    made: int
+
+
+def study(config: StudyConfig) -> Studied:
+    """Everything that is not done yet, then `results.json` and `index.html` below `config.out`.
+
+    Raises `BadManifest`, `BadOption`, `MissingPath`, `NotEnoughPhotos`, `DifferentRun` where the folder was begun with
+    another recipe or other inputs, `RunsFailed` when a worker was killed, and what building and training raise.
+    """
+    recipe = read_study(config)
+    photos = find_study_photos(recipe.data)
+    runs = plan_runs(recipe)
+    ensure_writable(config.out)
+    plan = open_plan(config, recipe, photos, runs)
+    make_data(config, recipe, photos)
+    whole = Study(config, recipe)
+    made = work_through(whole, runs)
+    results = study_numbers(whole, plan, runs)
+    results["tsne"] = embed_degradations(whole)
+    results["transfer"] = run_transfer(whole, photos)
+    write_json(config.out / RESULTS, results)
+    atomic_write(config.out / PAGE, render_page(study_page(whole, results)))
+    return Studied(config.out / PAGE, results, made)

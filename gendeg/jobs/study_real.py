@@ -1,0 +1,107 @@
+"""Real pairs for a study, from manifests and tables → one manifest, with pictures no larger than the recipe says."""
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gendeg.intensity.measure import measure_intensity
+from gendeg.jobs.study_recipe import DataRecipe
+from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
+from gendeg.primitives.errors import BadImage, BadManifest, MissingPath, NoPairs
+from gendeg.primitives.files import sha256_bytes, write_jsonl
+from gendeg.primitives.images import read_rgb, resize_short_side, write_image
+from gendeg.primitives.kinds import mix_name, parse_mix
+from gendeg.prompts import words
+
+TEST, TRAIN = "test", "train"
+
+
+@dataclass(frozen=True)
+class RealPair:
+    """Where its halves lie, and what is said of it; `split` train or test."""
+
+    clean: Path
+    degraded: Path
+    degradation: str
+    source: str
+    split: str
+
+
+def find_real(data: DataRecipe) -> list[RealPair]:
+    """Every pair of every place. Those of `unseen_sources` are for testing only.
+
+    Raises `MissingPath`, `BadManifest`.
+    """
+    found = [pair for place in map(Path, data.pairs) for pair in _pairs(place)]
+    return [replace(pair, split=TEST if pair.source in data.unseen_sources else pair.split) for pair in found]
+
+
+def real_digest(data: DataRecipe) -> str:
+    """SHA-256 over what is named, with the files' sizes."""
+    lines = [
+        f"{one.degradation} {one.source} {one.split} {one.degraded.name} {one.degraded.stat().st_size}"
+        for one in find_real(data)
+        if one.degraded.exists()
+    ]
+    return sha256_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+
+
+def write_real(data: DataRecipe, out: Path) -> None:
+    """`manifest.jsonl`, and `failures.jsonl` of pairs that cannot be used. Raises `NoPairs` when none can."""
+    kept, failures = [], []
+    for number, one in enumerate(find_real(data)):
+        try:
+            kept.append(_written(data, one, out, number))
+        except (BadImage, ValueError) as error:
+            failures.append({"degraded": str(one.degraded), "message": str(error)})
+    write_jsonl(out / "failures.jsonl", failures)
+    if not kept:
+        raise NoPairs(out / "manifest.jsonl", f"real pairs (failures.jsonl has {len(failures)} reasons)")
+    write_manifest(out / "manifest.jsonl", kept)
+
+
+def _written(data: DataRecipe, one: RealPair, out: Path, number: int) -> Pair:
+    clean, degraded = read_rgb(one.clean), read_rgb(one.degraded)
+    if clean.shape != degraded.shape:
+        raise ValueError(f"{one.degraded}: the halves differ in size")
+    places = [os.path.relpath(path.absolute(), out.absolute()) for path in (one.clean, one.degraded)]
+    if data.real_size and min(clean.shape[:2]) > data.real_size:
+        clean, degraded = (resize_short_side(image, data.real_size) for image in (clean, degraded))
+        places = [f"{half}/{number:05d}.png" for half in ("clean", "degraded")]
+        for place, image in zip(places, (clean, degraded), strict=True):
+            (out / place).parent.mkdir(exist_ok=True)
+            write_image(image, out / place, "png")
+    mu, sigma = measure_intensity(clean, degraded)
+    return Pair(
+        clean=places[0], degraded=places[1], degradation=one.degradation, source=one.source, split=one.split,
+        caption=words().fallback_caption, mu=round(mu, 6), sigma=round(sigma, 6), width=clean.shape[1],
+        height=clean.shape[0],
+    )  # fmt: skip
+
+
+def _pairs(place: Path) -> Iterator[RealPair]:
+    if not place.exists():
+        raise MissingPath(place)
+    if place.suffix.lower() == ".csv":
+        yield from _table(place)
+        return
+    manifest = place / "manifest.jsonl" if place.is_dir() else place
+    for pair in read_manifest(manifest):
+        halves = manifest.parent / pair.clean, manifest.parent / pair.degraded
+        yield RealPair(*halves, pair.degradation, pair.source, TEST if pair.split == TEST else TRAIN)
+
+
+def _table(place: Path) -> Iterator[RealPair]:
+    """Rows of kind pair (or of no kind): path, degradation, source, split, and the path of the clean half."""
+    with open(place, newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        missing = {"path", "degradation", "source", "split", "clean"} - set(reader.fieldnames or [])
+        if missing:
+            raise BadManifest(place, 1, f"a table of pairs needs the columns {', '.join(sorted(missing))}")
+        for row in reader:
+            if (row.get("kind") or "pair") == "pair":
+                halves = place.parent / row["clean"], place.parent / row["path"]
+                kind, split = mix_name(parse_mix(row["degradation"])), TEST if row["split"] == TEST else TRAIN
+                yield RealPair(*halves, kind, row["source"], split)

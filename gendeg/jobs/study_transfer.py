@@ -1,0 +1,57 @@
+"""Task transfer within a study: gendeg restore transfer --compare on the study's own pairs, and real photos."""
+
+from pathlib import Path
+from typing import Any
+
+from gendeg.configs import TransferConfig
+from gendeg.jobs.restore_transfer import transfer
+from gendeg.jobs.samples import choose_device
+from gendeg.jobs.stages import write_json
+from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, StudyPhotos
+from gendeg.jobs.study_work import Study, run_all
+from gendeg.primitives.errors import MissingPath
+from gendeg.primitives.files import atomic_write, read_json_object
+
+FOLDER = "transfer"
+ABSENT = "No real photos were given (--real: a folder for each degradation, or a table), and transfer learns from them."
+
+
+def run_transfer(study: Study, photos: StudyPhotos) -> dict[str, Any]:
+    """What the job tells, or {absent: why}. Done once, by a process of its own."""
+    table = study.recipe.transfer
+    if table is None:
+        return {"absent": "The recipe has no table [transfer]."}
+    if not table.real:
+        return {"absent": ABSENT}
+    if not Path(table.real).exists():
+        raise MissingPath(table.real)
+    mark = study.config.out / FOLDER / "study.json"
+    if not mark.exists():
+        clean = study.config.out / "data" / "clean.txt"
+        atomic_write(clean, "".join(f"{path.absolute()}\n" for path in photos.train))
+        run_all(study.config, [(FOLDER, _Transfer(study, clean))])
+    return read_json_object(mark)
+
+
+class _Transfer:
+    """The call, to be sent to the process."""
+
+    def __init__(self, study: Study, clean: Path):
+        self.study, self.clean = study, clean
+
+    def __call__(self) -> None:
+        study, table = self.study, self.study.recipe.transfer
+        assert table is not None
+        out = study.config.out / FOLDER
+        trained = [place for place in (study.data / EXISTING, study.data / REAL) if place.exists()]
+        told = transfer(
+            TransferConfig(
+                pairs=tuple(trained), real=Path(table.real), clean=self.clean, type=table.type, out=out,
+                share=table.share, steps=table.steps, teacher_steps=table.teacher_steps,
+                distill_steps=table.distill_steps, seeds=table.seeds, compare=True, test=(study.data / STRANGE,),
+                batch_size=study.recipe.train.get("batch_size", 8), size=study.recipe.train.get("size", 64),
+                seed=study.recipe.results.seed, draws=study.recipe.results.draws, workers=1,
+                cpu=choose_device(study.config.device) == "cpu", progress=False,
+            )
+        )  # fmt: skip
+        write_json(out / "study.json", told)
