@@ -425,6 +425,9 @@ class TransferConfig:
     cpu: bool = False
     tracker: str = "none"
     draws: int = 1000  # of the bootstrap
+
+
+@dataclass(frozen=True)
 class CurateConfig:
     """gendeg curate: without samples, backgrounds, simplest, balance or ranges everything is kept and only measured"""
 

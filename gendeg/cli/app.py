@@ -13,7 +13,6 @@ from gendeg.cli import (
     build,
     bundle,
     convert,
-    evaluate,
     curate,
     evaluate,
     gap,
@@ -23,10 +22,10 @@ from gendeg.cli import (
     report,
     restore,
     restore_transfer,
+    study,
     synth,
     train,
 )
-from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, restore, study, synth, train
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 
