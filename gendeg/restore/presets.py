@@ -18,7 +18,7 @@ PRESETS: dict[str, dict[str, Callable[[], Restorer]]] = {
         "paper": lambda: SwinRestorer(),
     },
     "promptir": {
-        "tiny": lambda: PromptRestorer(12, (1, 1, 1), (1, 2, 4), 1, (12, 24), (16, 8)),
+        "tiny": lambda: PromptRestorer(8, (1, 1, 1), (1, 2, 4), 1, (8, 16), (16, 8)),
         "paper": lambda: PromptRestorer(),
     },
 }
