@@ -340,6 +340,7 @@ class RestoreTrainConfig(TrainConfig):
     warmup: int = 20
     weight_decay: float = 0.0
     precision: str = "no"
+    memory: int = 1000  # megabytes of decoded pairs that are kept, so that they are read once only
     held_out: int = 48  # validation crops that sheets and psnr.csv measure, the degradations in turn
 
 

@@ -54,6 +54,7 @@ def train(
     precision: Annotated[Literal["no", "fp16", "bf16"], typer.Option(help="Mixed precision.")] = "no",
     seed: Annotated[int, typer.Option(min=0, help="Of everything random in the run.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Threads that prepare batches.")] = Default.workers,
+    memory: Annotated[int, typer.Option(min=0, help="Megabytes of pairs that are read once only.")] = Default.memory,
     held_out: Annotated[int, typer.Option(min=1, help="Validation crops behind psnr.csv.")] = Default.held_out,
     log_every: Annotated[int, typer.Option(min=1, help="Steps between rows of log.csv.")] = Default.log_every,
     sheet_every: Annotated[int, typer.Option(min=1, help="Steps between sheets and rows of psnr.csv.")] = 500,

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.configs import RestoreTrainConfig
-from gendeg.jobs.restore_data import Example, held_out_examples, in_turn, load_examples
+from gendeg.jobs.restore_data import Example, held_out_examples, in_turn, keep_in_memory, load_examples
 from gendeg.model.loading import quiet
 from gendeg.model.weights import BUNDLED, bundled_folder, load_autoencoder
 from gendeg.primitives.errors import BadOption
@@ -41,6 +41,7 @@ def train_restorer(
     quiet()
     learned = load_examples(config.pairs, "train", config.seed) if examples is None else list(examples)
     held_out = in_turn(held_out_examples(config.pairs, config.seed) if config.pairs else learned, config.held_out)
+    learned = keep_in_memory(learned, config.memory)
     deal = Deal(learned, config.seed, config.weights)
     torch.manual_seed(config.seed)
     network = make_network(config) if network is None else network
@@ -58,6 +59,8 @@ def train_restorer(
 
 def make_network(config: RestoreTrainConfig) -> Restorer:
     """What the run starts from. Raises `BadModel`, `BadOption`."""
+    if config.init and config.content_prior:
+        raise BadOption("--content-prior", "is for a fresh network; a restorer given by --init stays what it is")
     if config.init:
         return load_restorer(Path(config.init))
     network = make_restorer(config.model, config.preset)

@@ -1,4 +1,4 @@
-"""Removal and reconstruction apart: what is left of a degradation, and what became of the rest (arXiv 2502.12600)."""
+"""Removal and reconstruction apart: what is left of a degradation, what became of the rest (after arXiv 2502.12600)."""
 
 from dataclasses import dataclass
 

@@ -83,6 +83,26 @@ class Colour(nn.Module):
         return gain * x + offset
 
 
+@torch.no_grad()
+def quick_start(network: NAFRestorer, effect: float = 0.2) -> NAFRestorer:
+    """Other first weights, for runs of a few hundred steps: every block has an effect from the first step on.
+
+    Convolutions keep the size of what goes through (He et al., ICCV 2015), attention starts at 1, and the scales of
+    the two branches, zero as published, at `effect`. The last convolution stays at zero.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d) and name != "ending":
+            nn.init.normal_(module.weight, 0.0, module.weight[0].numel() ** -0.5)
+            if module.bias is not None:
+                nn.init.constant_(module.bias, 1.0 if ".sca." in name else 0.0)
+        if isinstance(module, NAFBlock):
+            module.beta.fill_(effect)
+            module.gamma.fill_(effect)
+    if network.intro.bias is not None:
+        nn.init.normal_(network.intro.bias, 0.0, 0.5)  # what norms compare brightness with
+    return network
+
+
 def zero_conv(channels: int, out: int = 3) -> nn.Conv2d:
     """A 3 x 3 convolution that starts at zero."""
     conv = nn.Conv2d(channels, out, 3, padding=1)

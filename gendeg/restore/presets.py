@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 from gendeg.primitives.errors import BadOption
-from gendeg.restore.nafnet import NAFRestorer
+from gendeg.restore.nafnet import NAFRestorer, quick_start
 from gendeg.restore.network import Restorer
 from gendeg.restore.promptir import PromptRestorer
 from gendeg.restore.swin import SwinRestorer
 
 PRESETS: dict[str, dict[str, Callable[[], Restorer]]] = {
     "nafnet": {
-        "tiny": lambda: NAFRestorer(12, (0, 1, 1), 1, (0, 1, 1), recolour=True),
+        "tiny": lambda: quick_start(NAFRestorer(12, (0, 1, 1), 1, (0, 1, 1), recolour=True)),
         "paper": lambda: NAFRestorer(),
     },
     "swin": {
@@ -18,7 +18,7 @@ PRESETS: dict[str, dict[str, Callable[[], Restorer]]] = {
         "paper": lambda: SwinRestorer(),
     },
     "promptir": {
-        "tiny": lambda: PromptRestorer(12, (1, 1, 1), (1, 2, 4), 1, (12, 24), (16, 8)),
+        "tiny": lambda: PromptRestorer(8, (1, 1, 1), (1, 2, 4), 1, (8, 16), (16, 8)),
         "paper": lambda: PromptRestorer(),
     },
 }

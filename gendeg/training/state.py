@@ -36,6 +36,7 @@ FREE_TO_CHANGE = {
     "tracker",
     "sheet_photos",
     "push_to_hub",
+    "memory",
 }
 
 PATIENCE = timedelta(hours=12)  # that processes wait for the main one, which encodes latents and draws sheets alone

@@ -20,7 +20,7 @@ def test_train_eval_and_apply_follow_each_other(tmp_path: Path) -> None:
         "--cpu", "--tracker", "none", "--content-prior", "autoencoder", "--no-detail-path", cwd=tmp_path,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
-    assert trained.stderr.splitlines()[-1] == "restorer in run/model"
+    assert trained.stderr.endswith("restorer in run/model\n")
     measured = run(
         "restore", "eval", "run", "--pairs", "pairs/manifest.jsonl", "--split", "validation", "--out", "scores",
         "--device", "cpu", cwd=tmp_path,

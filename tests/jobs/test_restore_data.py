@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gendeg.jobs.restore_data import held_out_examples, in_turn, load_examples
+from gendeg.jobs.restore_data import Memory, held_out_examples, in_turn, keep_in_memory, load_examples
 from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
 from gendeg.primitives.errors import BadManifest, MissingPath, NoPairs, NotADataset
 from gendeg.primitives.images import read_rgb
@@ -76,6 +76,20 @@ def test_degradations_are_taken_in_turn(tmp_path: Path) -> None:
     examples = load_examples([tmp_path / "m.jsonl"], "train")
     assert [one.pair.degradation for one in in_turn(examples, 6)] == ["haze", "rain", "snow", "haze", "snow", "haze"]
     assert len(in_turn(examples, 100)) == 8
+
+
+def test_what_fits_into_memory_is_read_once(tmp_path: Path) -> None:
+    examples = load_examples([write_pairs(tmp_path, count=4)], "train")
+    size = 2 * 32 * 40 * 3
+    memory = Memory(2 * size)
+    first = [memory.read(number, one) for number, one in enumerate(examples)]
+    again = [memory.read(number, one) for number, one in enumerate(examples)]
+    assert [a is b for a, b in zip(first, again, strict=True)] == [True, True, False, False]
+    kept = keep_in_memory(examples, 1)
+    for one, other in zip(kept, examples, strict=True):
+        assert (one.pair, one.origin, one.photo) == (other.pair, other.origin, other.photo)
+        assert all(np.array_equal(a, b) for a, b in zip(one.read(), other.read(), strict=True))
+        assert one.read(16)[0].shape == (16, 20, 3)
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
