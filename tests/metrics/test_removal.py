@@ -41,14 +41,14 @@ def test_what_is_left_as_it_is_has_all_of_the_rain_and_no_damage(rainy: tuple[np
 
 
 def test_half_of_the_rain_removed_is_half_of_the_error(rainy: tuple[np.ndarray, ...]) -> None:
-    clean, degraded, streaks = rainy
+    clean, _, streaks = rainy
     halved = np.where(streaks[..., None], clean + STREAK // 2, clean).astype(np.uint8)
     found = removal_errors(clean, halved, streaks)
     assert found.removal == pytest.approx(STREAK / 2 / 255) and found.background == 0
 
 
 def test_damage_of_the_background_alone_is_not_rain(rainy: tuple[np.ndarray, ...]) -> None:
-    clean, degraded, streaks = rainy
+    clean, _, streaks = rainy
     damaged = np.where(streaks[..., None], clean, clean - 10).astype(np.uint8)
     found = removal_errors(clean, damaged, streaks)
     assert found.removal == 0 and found.background == pytest.approx(10 / 255)
