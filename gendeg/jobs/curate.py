@@ -48,7 +48,7 @@ class Curated:
 def curate(config: CurateConfig) -> Curated:
     """Measure every pair, choose, and write the manifest, `.report.json` and `.dropped.jsonl` beside it.
 
-    Measurements lie in `.measures.jsonl`: the same command, or one with another choice, goes on from there.
+    Measurements lie in `.measures.jsonl` (or `config.measures`): the same command, or another choice, goes on there.
     Raises `BadOption`, `OutputExists`, `MissingPath`, `NoPairs`, `BadManifest`, `NotADataset`, `OutputNotWritable`.
     """
     _check(config)
@@ -91,7 +91,7 @@ def _measure(config: CurateConfig, places: Sequence[Placed]) -> list[Measured | 
     names = sha256_bytes("\n".join(sorted(one.name for one in places)).encode())
     settings = {"schema": SCHEMA, "steps": config.autoencoder_steps, "seed": config.seed,
                 "pairs": names if config.autoencoder_steps else ""}  # fmt: skip
-    cache = Cache(config.out.with_suffix(".measures.jsonl"), settings)
+    cache = Cache(config.measures or config.out.with_suffix(".measures.jsonl"), settings)
     errors = None
     if config.autoencoder_steps and any(cache.get(one) is None for one in places):
         errors = train_measure(places, config.autoencoder_steps, config.seed)
