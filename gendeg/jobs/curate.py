@@ -28,6 +28,7 @@ SCHEMA = "gendeg-curate-1"
 MANIFEST_ENDING = ".jsonl"
 UNREADABLE = "cannot be measured"
 MOST_MESSAGES = 20
+EVEN = 1.05  # counts that differ by less need no weights
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,11 @@ def _report(
 
 
 def even_weights(chosen: Sequence[Candidate]) -> str:
-    """For --weights of a training: every degradation is drawn equally often. Empty when they are even already."""
+    """For --weights of a training: every degradation is drawn equally often. Empty when they nearly are already."""
     counts = Counter(one.degradation for one in chosen)
-    if len(set(counts.values())) < 2:
+    most = max(counts.values(), default=0)
+    if not counts or most <= EVEN * min(counts.values()):
         return ""
-    most = max(counts.values())
     return ",".join(f"{kind}={most / count:.4g}" for kind, count in sorted(counts.items()))
 
 
