@@ -443,6 +443,7 @@ class CurateConfig:
     autoencoder_steps: int = 300  # 0: without the fourth measure
     seed: int = 0
     workers: int = 0  # 0: one per core
+    measures: Path | None = None  # where what was measured is kept; None: beside out
     copy: bool = False  # the images of manifests too, so that the result stands alone; a dataset's always are
     overwrite: bool = False
     progress: bool | None = None

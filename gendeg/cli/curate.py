@@ -29,6 +29,9 @@ def curate(
     autoencoder_steps: Annotated[int, typer.Option(min=0, help="Of the fourth measure; 0: without it.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same choice.")] = 0,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+    measures: Annotated[
+        Path | None, typer.Option(help="Where measurements are kept for the next choice; default: beside --out.")
+    ] = None,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the images of manifests too; a dataset's always are.")
     ] = False,
@@ -44,7 +47,7 @@ def curate(
 
     config = CurateConfig(
         tuple(data), out, samples, backgrounds, simplest, balance, tuple(range or ()), split, autoencoder_steps, seed,
-        workers, copy, overwrite,
+        workers, measures, copy, overwrite,
     )  # fmt: skip
     curated = run(config)
     table, talk = say(curated)

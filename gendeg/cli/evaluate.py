@@ -75,8 +75,7 @@ def evaluate(
 ) -> int:
     """Measure a model: calibration, structure, realism, diversity, recognition. The same command again goes on.
 
-    Of data instead of a model, how far it is from real photos: gendeg evaluate gap.
-    """
+    Of data instead of a model: gendeg evaluate gap."""
     parse_mixes(types)
     chosen = {
         "intensities": None if intensity is None else tuple(sorted(set(unit_numbers("--intensity", intensity)))),

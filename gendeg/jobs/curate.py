@@ -28,6 +28,7 @@ SCHEMA = "gendeg-curate-1"
 MANIFEST_ENDING = ".jsonl"
 UNREADABLE = "cannot be measured"
 MOST_MESSAGES = 20
+EVEN = 1.05  # counts that differ by less need no weights
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Curated:
 def curate(config: CurateConfig) -> Curated:
     """Measure every pair, choose, and write the manifest, `.report.json` and `.dropped.jsonl` beside it.
 
-    Measurements lie in `.measures.jsonl`: the same command, or one with another choice, goes on from there.
+    Measurements lie in `.measures.jsonl` (or `config.measures`): the same command, or another choice, goes on there.
     Raises `BadOption`, `OutputExists`, `MissingPath`, `NoPairs`, `BadManifest`, `NotADataset`, `OutputNotWritable`.
     """
     _check(config)
@@ -91,7 +92,7 @@ def _measure(config: CurateConfig, places: Sequence[Placed]) -> list[Measured | 
     names = sha256_bytes("\n".join(sorted(one.name for one in places)).encode())
     settings = {"schema": SCHEMA, "steps": config.autoencoder_steps, "seed": config.seed,
                 "pairs": names if config.autoencoder_steps else ""}  # fmt: skip
-    cache = Cache(config.out.with_suffix(".measures.jsonl"), settings)
+    cache = Cache(config.measures or config.out.with_suffix(".measures.jsonl"), settings)
     errors = None
     if config.autoencoder_steps and any(cache.get(one) is None for one in places):
         errors = train_measure(places, config.autoencoder_steps, config.seed)
@@ -139,11 +140,11 @@ def _report(
 
 
 def even_weights(chosen: Sequence[Candidate]) -> str:
-    """For --weights of a training: every degradation is drawn equally often. Empty when they are even already."""
+    """For --weights of a training: every degradation is drawn equally often. Empty when they nearly are already."""
     counts = Counter(one.degradation for one in chosen)
-    if len(set(counts.values())) < 2:
+    most = max(counts.values(), default=0)
+    if not counts or most <= EVEN * min(counts.values()):
         return ""
-    most = max(counts.values())
     return ",".join(f"{kind}={most / count:.4g}" for kind, count in sorted(counts.items()))
 
 

@@ -1,5 +1,6 @@
 """Measures every pair once: by several processes, with what is measured kept in a file so that a run goes on."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,8 +15,8 @@ from jaxtyping import UInt8
 from gendeg.jobs.curate_places import Measured, Placed
 from gendeg.metrics.complexity import background_complexity, layer_complexity, layer_of
 from gendeg.metrics.layer_shape import layer_shape
-from gendeg.primitives.errors import BadImage, GendegError
-from gendeg.primitives.files import append_jsonl, read_jsonl, write_jsonl
+from gendeg.primitives.errors import BadImage, CannotRead
+from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
 from gendeg.primitives.progress import track
 
 U8Image = UInt8[np.ndarray, "h w 3"]
@@ -54,14 +55,12 @@ class Cache:
         self.rows = self._read()
 
     def _read(self) -> dict[str, dict[str, Any]]:
-        try:
-            head, *rows = read_jsonl(self.path)
-            if head == self.settings:
-                return {row["name"]: row for row in rows}
-        except (GendegError, ValueError, KeyError):
-            pass  # not there, of another version, or cut: everything is measured again
-        write_jsonl(self.path, [self.settings])
-        return {}
+        """What the file holds; a line that an interruption cut is taken out of it, and all of other settings are."""
+        rows = list(_whole_lines(self.path))
+        kept = rows[1:] if rows[:1] == [self.settings] else []
+        ensure_writable(self.path.parent)
+        write_jsonl(self.path, [self.settings, *kept])
+        return {row["name"]: row for row in kept}
 
     def get(self, placed: Placed) -> Measured | str | None:
         row = self.rows.get(placed.name)
@@ -77,6 +76,24 @@ class Cache:
         ]
         append_jsonl(self.path, rows)
         self.rows |= {row["name"]: row for row in rows}
+
+
+def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Objects of a file up to the first line that is none; nothing where there is no file. Raises `CannotRead`."""
+    if not path.exists():
+        return
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise CannotRead(path, error.strerror or str(error)) from error
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(row, dict):
+            return
+        yield row
 
 
 def _stamp(placed: Placed) -> str:

@@ -138,6 +138,17 @@ def test_same_seed_same_choice_and_measurements_are_kept(tmp_path: Path) -> None
     assert len(first.manifest.with_suffix(".measures.jsonl").read_text().splitlines()) == 1 + PAIRS + 1
 
 
+def test_an_interrupted_measurement_goes_on_and_another_choice_uses_it(tmp_path: Path) -> None:
+    made = config(write_set(tmp_path, [(str(n), False, 0.5, 0) for n in range(5)]), measures=tmp_path / "m.jsonl")
+    first = curate(made)
+    lines = (tmp_path / "m.jsonl").read_text().splitlines()
+    (tmp_path / "m.jsonl").write_text("\n".join([*lines[:3], lines[3][:40]]))  # as a killed run leaves it
+    other = curate(replace(made, out=tmp_path / "other.jsonl", samples=2))
+    assert (tmp_path / "m.jsonl").read_text().splitlines() == lines
+    assert [one.measured for one in other.candidates] == [one.measured for one in first.candidates]
+    assert not (tmp_path / "other.measures.jsonl").exists()
+
+
 def test_every_pair_is_kept_held_out_or_dropped_with_a_reason(tmp_path: Path) -> None:
     rows = [(str(n), n % 2 == 1, strength, slope) for n in range(2) for strength in STRENGTHS for slope in SLOPES]
     manifest = write_set(tmp_path, rows, held_out=5)
