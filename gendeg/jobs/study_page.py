@@ -68,10 +68,12 @@ def _claim(results: Numbers) -> Section:
     tables = [Table("Existing + generated minus existing, paired by seed and image", columns, rows), _sources(ood)]
     met = "This is met." if claim["met"] else "This is not met."
     text = [
-        "The claim of GenDeg: data generated beside the existing one makes restorers better out of distribution. "
-        f"Wanted: a gain whose interval excludes zero for at least {claim['wanted']} degradations. {met} "
-        f"Better: {', '.join(claim['better']) or 'none'}; worse: {', '.join(claim['worse']) or 'none'}; "
-        "the rest is undecided. Motion blur is the paper's own weak case and stands in a row of its own.",
+        (
+            "The claim of GenDeg: data generated beside the existing one makes restorers better out of distribution. "
+            f"Wanted: a gain whose interval excludes zero for at least {claim['wanted']} degradations. {met} "
+            f"Better: {', '.join(claim['better']) or 'none'}; worse: {', '.join(claim['worse']) or 'none'}; "
+            "the rest is undecided. Motion blur is the paper's own weak case and stands in a row of its own."
+        ),
         HOW,
     ]
     return Section("claim", "Out of distribution", text, tables)
@@ -97,11 +99,11 @@ def _arms(results: Numbers) -> Section:
             cells = [[row["arm"], *(_best(row, measure, name, digits, best[name]) for name in names)] for row in rows]
             blocks.append(Table(f"{title}: {unit} (the best arm in green)", ["arm", *names], cells))
     roles = "; ".join(f"{place.replace('/', ' · ')}: {role}" for place, role in results["roles"].items())
-    text = [
+    text = (
         "One network for all degradations; the arms differ in their data only. "
-        f"A source is within distribution when the existing data has pairs of it. {roles}.",
-    ]
-    return Section("arms", "Arms", text, blocks)
+        f"A source is within distribution when the existing data has pairs of it. {roles}."
+    )
+    return Section("arms", "Arms", [text], blocks)
 
 
 def _best(row: Numbers, measure: str, name: str, digits: int, best: float) -> Cell:
@@ -158,12 +160,12 @@ def _data(study: Study, results: Numbers) -> Section:
         for row in results["data"]
     ]  # fmt: skip
     table = Table("Sets of pairs", ["set", "used for", "pairs", "by degradation", "SHA-256"], rows)
-    text = [
+    text = (
         "Existing: gendeg's own simulators with narrow parameters over one half of the photos, and the training split "
         "of the real pairs. Generated: gendeg build over the other half. Strangers: a second family of simulators, by "
-        "other published equations (gendeg/physics/strangers.py), over test photos; nothing was trained on it.",
-    ]
-    return Section("data", "Data", text, [table, picture_sheet(study)])
+        "other published equations (gendeg/physics/strangers.py), over test photos; nothing was trained on it."
+    )
+    return Section("data", "Data", [text], [table, picture_sheet(study)])
 
 
 def _provenance(study: Study, results: Numbers) -> Section:
