@@ -12,7 +12,7 @@ from gendeg.restore.swin import SwinRestorer
 
 def _small(model: str) -> Restorer:
     if model == "nafnet":
-        return NAFRestorer(4, (1, 1), 1, (1, 1))
+        return NAFRestorer(4, (1, 1), 1, (1, 1), recolour=True)
     if model == "swin":
         return SwinRestorer(8, (1, 2), (1, 2), window=2, patch=4, stem=4)
     return PromptRestorer(4, (1, 1), (1, 2), 1, (3,), (4,), 2)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import MissingPath, NoPairs
@@ -19,6 +19,7 @@ VIEW = re.compile(r"-v\d+\.png$")
 """How `gendeg pairs simulate` ends the names of the views of one photo."""
 
 
+@runtime_checkable
 class Example(Protocol):
     """One pair, wherever it lies."""
 

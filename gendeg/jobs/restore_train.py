@@ -41,7 +41,7 @@ def train_restorer(
     quiet()
     learned = load_examples(config.pairs, "train", config.seed) if examples is None else list(examples)
     held_out = in_turn(held_out_examples(config.pairs, config.seed) if config.pairs else learned, config.held_out)
-    deal = Deal(learned, config.seed, config.weights)  # type: ignore[arg-type]
+    deal = Deal(learned, config.seed, config.weights)
     torch.manual_seed(config.seed)
     network = make_network(config) if network is None else network
     run = Run(config, network, [{"params": [p for p in network.parameters() if p.requires_grad]}])

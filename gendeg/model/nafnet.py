@@ -19,8 +19,8 @@ class LayerNorm2d(nn.Module):
         self.eps = eps
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-        variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
-        return (x - mean) * torch.rsqrt(variance + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
+        last = F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, self.eps)
+        return last.permute(0, 3, 1, 2)
 
 
 def simple_gate(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b half h w"]:

@@ -10,7 +10,7 @@ from gendeg.restore.swin import SwinRestorer
 
 PRESETS: dict[str, dict[str, Callable[[], Restorer]]] = {
     "nafnet": {
-        "tiny": lambda: NAFRestorer(16, (1, 1, 1), 1, (1, 1, 1)),
+        "tiny": lambda: NAFRestorer(12, (0, 1, 1), 1, (0, 1, 1), recolour=True),
         "paper": lambda: NAFRestorer(),
     },
     "swin": {

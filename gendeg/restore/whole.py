@@ -20,4 +20,4 @@ def restore_photo(restorer: Restorer, degraded: U8Image, tile: int = 512, overla
     signed = torch.from_numpy(u8_to_signed(degraded)).permute(2, 0, 1)[None].to(restorer.device, restorer.dtype)
     tile = tile + -tile % restorer.factor
     restored = over_tiles(restorer, [signed], tile, min(overlap, tile - 1), restorer.factor)
-    return signed_to_u8(restored[0].permute(1, 2, 0).float().cpu().numpy())
+    return signed_to_u8(np.ascontiguousarray(restored[0].permute(1, 2, 0).float().cpu().numpy()))

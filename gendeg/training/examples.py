@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,14 @@ from gendeg.primitives.rng import for_sample
 Item = TypeVar("Item")
 U8Image = UInt8[np.ndarray, "h w 3"]
 Crop = UInt8[np.ndarray, "size size 3"]
+
+
+@runtime_checkable
+class Paired(Protocol):
+    """What is drawn by its degradation or source, wherever its images lie."""
+
+    @property
+    def pair(self) -> Pair: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ def _order(count: int, epoch: int, seed: int) -> np.ndarray:
 class Deal:
     """Which pair the `number`-th example of the stream is: each once an epoch, or drawn by weights."""
 
-    def __init__(self, pairs: Sequence[PlacedPair], seed: int, weights: str = ""):
+    def __init__(self, pairs: Sequence[Paired], seed: int, weights: str = ""):
         """`weights` as in "rain=2,haze=0.5": how often a pair of that degradation or source is drawn; others count 1.
 
         Raises `BadOption` for a name that no pair has, or a weight that is not a number above 0.
@@ -83,7 +91,7 @@ class Deal:
         return int(np.searchsorted(self._bounds, for_sample(self._seed, number, "pair").uniform(), side="right"))
 
 
-def _pair_weights(pairs: Sequence[PlacedPair], weights: str) -> np.ndarray:
+def _pair_weights(pairs: Sequence[Paired], weights: str) -> np.ndarray:
     found = np.ones(len(pairs))
     for part in weights.split(","):
         name, _, text = part.strip().partition("=")

@@ -1,4 +1,4 @@
-"""What every restorer promises: any size, nothing changed by a fresh one, encode and decode as one, gradients for all."""
+"""What every restorer promises: any size, nothing changed by a fresh one, encode and decode are one, all learns."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from gendeg.model.bundled import SMOKE, make_autoencoder
 from gendeg.model.latents import decode, encode
 from gendeg.primitives.errors import BadOption
 from gendeg.restore.content_prior import PriorRestorer, prior_of
-from gendeg.restore.nafnet import NAFRestorer
+from gendeg.restore.nafnet import Colour, NAFRestorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.presets import PRESETS, make_restorer
 from gendeg.restore.promptir import Prompt, PromptRestorer, TransposedAttention
@@ -126,3 +126,12 @@ def test_without_the_detail_path_the_decoder_alone_makes_the_image() -> None:
     latent = encode(network.autoencoder, x) + network.change(network.encode(x), (8, 8)) / network.scale
     assert torch.allclose(network(x), decode(network.autoencoder, latent), atol=1e-6)
     assert network.detail is None and isinstance(network, PriorRestorer)
+
+
+def test_a_gain_and_an_offset_of_each_colour() -> None:
+    network = Colour([3])
+    with torch.no_grad():
+        network.say[2].bias.copy_(torch.tensor([0.5, 0.0, -1.0, 0.1, 0.2, 0.0]))
+    x = torch.full((1, 3, 2, 2), 0.4)
+    expected = torch.tensor([0.3, 0.2, -0.4])[None, :, None, None].expand(1, 3, 2, 2)
+    assert torch.allclose(network(x, [x]), expected)
