@@ -9,7 +9,21 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import build, bundle, convert, evaluate, pairs, priors, records, report, restore, study, synth, train
+from gendeg.cli import (
+    build,
+    bundle,
+    convert,
+    evaluate,
+    pairs,
+    priors,
+    records,
+    report,
+    restore,
+    restore_transfer,
+    study,
+    synth,
+    train,
+)
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 
 app = typer.Typer(
@@ -34,8 +48,9 @@ app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")
-restore.app.command("study", epilog=study.EXAMPLE)(study.study)
 app.add_typer(restore.app, name="restore")
+restore.app.command("transfer", epilog=restore_transfer.EXAMPLE)(restore_transfer.transfer)
+restore.app.command("study", epilog=study.EXAMPLE)(study.study)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
 

@@ -1,11 +1,13 @@
 """gendeg restore transfer"""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from gendeg.configs import TransferConfig
+from gendeg.primitives.ranks import world
 
 EXAMPLE = (
     "Example: gendeg restore transfer --pairs pairs/manifest.jsonl --real photos.csv --clean clean/ --type rain "
@@ -57,4 +59,7 @@ def transfer(
     from gendeg.jobs.restore_transfer import transfer as run
     from gendeg.jobs.transfer_compare import tabulate
 
-    print(tabulate(run(config)))
+    told = run(config)
+    if world().rank == 0:
+        print(tabulate(told))
+        print(f"numbers in {out / 'results.json'}, real photos in {out / 'real.png'}", file=sys.stderr)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 
 from gendeg.configs import RestoreTrainConfig, TaskConfig
-from gendeg.jobs.transfer_photos import CLEAN, DEGRADED, RealPhotos, make_crops, read_view
+from gendeg.jobs.transfer_photos import CLEAN, DEGRADED, RealPhotos, make_crops, middle_of
 from gendeg.metrics.uncertainty import Estimate, bootstrap
 from gendeg.model.loading import quiet
 from gendeg.primitives.images import signed_to_u8, write_image
@@ -26,7 +26,6 @@ from gendeg.restore.loading import load_restorer, save_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.presets import make_restorer
 from gendeg.restore.scatter import draw_scattering, scatter, scattering_kernels
-from gendeg.training.examples import to_tensor
 from gendeg.training.losses import psnr
 from gendeg.training.run import Run
 
@@ -53,7 +52,7 @@ def train_classifier(config: TaskConfig, photos: RealPhotos) -> dict[str, Any]:
     run = Run(config, classifier)
     device = run.accelerator.device
     batches = run.batches(lambda numbers: make_crops(numbers, photos, config))
-    for _ in run.steps(f"{config.type} or not", lambda step: _accuracies(classifier, photos, config)):
+    for _ in run.steps(f"{config.type} or not", lambda step: {}):
         for _ in range(config.accumulate):
             crops = next(batches)
             with run.accumulate():
@@ -77,7 +76,7 @@ def load_classifier(folder: Path) -> Classifier:
 
 @torch.no_grad()
 def measure_classifier(classifier: Classifier, photos: RealPhotos, config: TaskConfig) -> dict[str, Any]:
-    """Accuracy on whole held-out photos, each class counting half, with its interval over photos; and a row for each.
+    """Accuracy on held-out photos, each class counting half, with its interval over photos; and that of each class.
 
     Photos that look alike because one camera took them are not told apart from degradation by this number.
     """
@@ -85,7 +84,7 @@ def measure_classifier(classifier: Classifier, photos: RealPhotos, config: TaskC
     device = next(classifier.parameters()).device
     right, truth = [], np.array([label for _, label in named])
     for path, label in named:
-        logits = classifier(to_tensor([read_view(path, config.short_side)]).to(device))[0]
+        logits = classifier(middle_of(path, config).to(device))[0]
         right.append(float(int(logits.argmax()) == label))
     correct = np.array(right)
     accuracy = _balanced(correct, truth, config.seed)
@@ -102,10 +101,6 @@ def _balanced(correct: Float[np.ndarray, " n"], truth: np.ndarray, seed: int) ->
         return float(np.mean([one.mean() for one in means])) if all(map(len, means)) else float("nan")
 
     return bootstrap(list(range(len(truth))), mean, DRAWS, for_sample(seed, "classifier", "bootstrap"))
-
-
-def _accuracies(classifier: Classifier, photos: RealPhotos, config: TaskConfig) -> dict[str, float]:
-    return {"accuracy": measure_classifier(classifier, photos, config)["accuracy"]["value"]}
 
 
 # --- teacher 2: what was it before the light was scattered? ---
@@ -131,7 +126,7 @@ def train_descatterer(config: TaskConfig, photos: RealPhotos) -> dict[str, Any]:
 
 @torch.no_grad()
 def measure_descatterer(network: Restorer, photos: RealPhotos, config: TaskConfig) -> dict[str, Any]:
-    """Mean PSNR in dB over whole held-out photos of both classes: scattered, and restored."""
+    """Mean PSNR in dB over held-out photos of both classes: scattered, and restored."""
     before, after = [], []
     for path in (*photos.clean.held_out, *photos.degraded.held_out):
         image, scattered, restored = _one(network, path, config)
@@ -142,7 +137,7 @@ def measure_descatterer(network: Restorer, photos: RealPhotos, config: TaskConfi
 
 def _one(network: Restorer, path: Path, config: TaskConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(photo, scattered, restored), signed [1 3 h w]; how it is scattered follows from its name."""
-    image = to_tensor([read_view(path, config.short_side)])
+    image = middle_of(path, config)
     drawn = draw_scattering(config.scatter, for_sample(config.seed, path.name, "held-out scattering"))
     scattered = scatter(image, scattering_kernels([drawn], config.scatter))
     return image, scattered, network(scattered.to(network.device)).cpu()

@@ -21,7 +21,7 @@ from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
 from gendeg.jobs.restore_train import train_restorer
 from gendeg.jobs.stages import run_once, write_json
-from gendeg.jobs.transfer_compare import ARMS, EVERY, TRANSFERRED, compare_arms, draw_real_photos
+from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.files import ensure_writable
@@ -49,10 +49,10 @@ class Task:
 
     def pairs_of(self, arm: str, seed: int) -> list[Example]:
         """All pairs, or the share of them that arms of this seed may see, at least one; another seed draws others."""
-        if arm == EVERY:
+        if arm == ALL_PAIRS:
             return list(self.pairs)
         order = for_sample(seed, len(self.pairs), "minority").permutation(len(self.pairs))
-        return [self.pairs[i] for i in order[: max(1, round(self.config.share * len(self.pairs)))]]
+        return [self.pairs[i] for i in sorted(order[: max(1, round(self.config.share * len(self.pairs)))])]
 
 
 def transfer(config: TransferConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from accelerate import PartialState
 from jaxtyping import Float
 
 from gendeg.configs import TransferConfig
@@ -19,10 +20,11 @@ from gendeg.primitives.images import write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.restore.loading import load_restorer
+from gendeg.restore.network import Restorer
 from gendeg.restore.whole import restore_photo
 
-TRANSFERRED, SCRATCH, EVERY = "transferred", "scratch", "all"
-ARMS = (TRANSFERRED, SCRATCH, EVERY)
+TRANSFERRED, SCRATCH, ALL_PAIRS = "transferred", "scratch", "all"
+ARMS = (TRANSFERRED, SCRATCH, ALL_PAIRS)
 MEASURES = ("psnr", "ssim", "e_r", "e_b")
 SHOWN = 6  # real photos on the sheet
 
@@ -34,7 +36,7 @@ def compare_arms(trained: dict[str, list[Path]], examples: Sequence[Example], co
     """
     if not examples:
         return {}
-    rows = {arm: [_scores(folder, examples) for folder in folders] for arm, folders in trained.items()}
+    rows = {arm: [_scores(folder, examples, config.cpu) for folder in folders] for arm, folders in trained.items()}
     names = [name for name in MEASURES if name in rows[TRANSFERRED][0][0]]
     told: dict[str, Any] = {"n": len(examples), "seeds": len(trained[TRANSFERRED])}
     for name in names:
@@ -52,14 +54,21 @@ def _table(rows: list[list[dict[str, Any]]], name: str) -> Float[np.ndarray, "se
     return np.array([[row[name] for row in one] for one in rows], np.float64)
 
 
-def _scores(folder: Path, examples: Sequence[Example]) -> list[dict[str, Any]]:
+def _scores(folder: Path, examples: Sequence[Example], cpu: bool) -> list[dict[str, Any]]:
     """One row an example, in their order; kept beside the restorer, and measured again for other examples."""
     place, used = folder.parent / "scores.json", _digest(examples)
     if place.exists() and (kept := read_json_object(place))["examples"] == used:
         return list(kept["rows"])
-    rows = [row.as_row() for row in evaluate_restorer(load_restorer(folder), examples)]
+    rows = [row.as_row() for row in evaluate_restorer(_loaded(folder, cpu), examples)]
     write_json(place, {"examples": used, "rows": rows})
     return rows
+
+
+def _loaded(folder: Path, cpu: bool) -> Restorer:
+    """On the device that the stages ran on."""
+    restorer = load_restorer(folder)
+    restorer.to(PartialState(cpu=cpu).device)
+    return restorer
 
 
 def _digest(examples: Sequence[Example]) -> str:
@@ -68,7 +77,7 @@ def _digest(examples: Sequence[Example]) -> str:
 
 def draw_real_photos(folders: dict[str, Path], photos: RealPhotos, config: TransferConfig) -> None:
     """Real degraded photos that no stage has seen, as they are and as each arm restores them: `real.png`."""
-    restorers = {arm: load_restorer(folder) for arm, folder in folders.items()}
+    restorers = {arm: _loaded(folder, config.cpu) for arm, folder in folders.items()}
     rows = []
     for path in photos.degraded.held_out[:SHOWN]:
         image = read_view(path, config.short_side)
@@ -85,7 +94,7 @@ def tabulate(told: dict[str, Any]) -> str:
         "teacher 2, scattering: {psnr_scattered:.2f} dB → {psnr:.2f} dB".format(**teachers["scattering"]),
         *(f"student, seed {seed}: loss {one['loss']:.3f}" for seed, one in told["students"].items()),
     ]
-    test = told["test"]
+    test = told.get("test")
     if not test:
         return "\n".join(lines)
     lines += ["", f"{test['n']} test pairs, {test['seeds']} seeds; mean [95 % interval over seeds and photos]"]

@@ -92,6 +92,13 @@ def make_crops(numbers: Sequence[int], photos: RealPhotos, config: TaskConfig) -
     return Crops(to_tensor(images), labels, scattering_kernels(drawn, config.scatter))
 
 
+def middle_of(path: Path, config: TaskConfig) -> Float[Tensor, "1 3 h w"]:
+    """What a teacher is measured on: the middle of a photo, twice as wide as a crop where there is that much of it."""
+    image = read_view(path, config.short_side)
+    top, left = (max(0, side - 2 * config.size) // 2 for side in image.shape[:2])
+    return to_tensor([image[top : top + 2 * config.size, left : left + 2 * config.size]])
+
+
 @lru_cache(
     maxsize=REMEMBERED
 )  # decoding costs more than a small network's step; read only, so safe to share by threads

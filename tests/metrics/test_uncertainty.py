@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from gendeg.metrics.uncertainty import bootstrap, bootstrap_blocks, bootstrap_mean, bootstrap_ratio
+from gendeg.metrics.uncertainty import (
+    bootstrap,
+    bootstrap_blocks,
+    bootstrap_crossed,
+    bootstrap_mean,
+    bootstrap_ratio,
+)
 
 
 def interval(values: np.ndarray, clusters: list, draws: int = 1000):
@@ -71,3 +77,21 @@ def test_blocks_draw_the_same_runs_together() -> None:
 def test_blocks_of_other_runs_are_refused() -> None:
     with pytest.raises(ValueError, match="runs"):
         bootstrap_blocks([np.ones((2, 3)), np.ones((3, 3))], [1.0, 1.0], 5, np.random.default_rng(0))
+
+
+def test_crossed_draws_are_of_runs_and_of_photos():
+    """Values are a run's part plus a photo's: the variance of the mean is the sum of both, each over its own count."""
+    rng = np.random.default_rng(2)
+    runs, photos = rng.normal(0, 2.0, 30), rng.normal(0, 3.0, 200)
+    found = bootstrap_crossed(runs[:, None] + photos[None], 2000, np.random.default_rng(0))
+    assert found.value == pytest.approx(runs.mean() + photos.mean())
+    width = 2 * 1.96 * np.sqrt(runs.var() / 30 + photos.var() / 200)
+    assert found.high - found.low == pytest.approx(width, rel=0.1)
+    assert found.n == 200
+
+
+def test_runs_that_all_say_the_same_leave_the_photos():
+    photos = np.random.default_rng(3).normal(0, 1, 50)
+    found = bootstrap_crossed(np.tile(photos, (4, 1)), 500, np.random.default_rng(0))
+    alone = interval(photos, list(range(50)))
+    assert found.high - found.low == pytest.approx(alone.high - alone.low, rel=0.15)
