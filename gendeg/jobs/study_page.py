@@ -8,7 +8,7 @@ from gendeg.jobs.study_data import EXISTING
 from gendeg.jobs.study_numbers import INPUT, MIXES
 from gendeg.jobs.study_page_lessons import complexity_section, prior_section, transfer_section, tsne_section
 from gendeg.jobs.study_pictures import picture_sheet
-from gendeg.jobs.study_plan import BOTH
+from gendeg.jobs.study_plan import BOTH, PLACES
 from gendeg.jobs.study_plots import plot_curves
 from gendeg.jobs.study_scores import ALL, ALL_BUT_BLUR, OOD, WITHIN
 from gendeg.jobs.study_tables import estimate, kinds_of, signed
@@ -176,7 +176,8 @@ def _provenance(study: Study, results: Numbers) -> Section:
     ]
     facts = [("recipe", study.recipe.path.name), ("fingerprint", results["fingerprint"])]
     facts += [(f"SHA-256 of {name}", digest) for name, digest in results["inputs"].items() if digest]
-    facts += [(name, plain(value)) for name, value in study.recipe.described().items() if value not in ("", [], None)]
+    told = {name: value for name, value in study.recipe.described().items() if name not in PLACES}
+    facts += [(name, plain(value)) for name, value in told.items() if value not in ("", [], None)]
     table = Table("Every training of a section makes the same steps and sees equally many crops", columns, rows)
     text = ["Seconds and dates stand in times.jsonl beside this page, since nothing depends on them."]
     return Section("provenance", "Budget and provenance", text, [table, Facts(facts)])

@@ -133,7 +133,7 @@ def _make_run(study: Study, run: Run, folder: Path) -> None:
     model = train_restorer(config, examples)
     restorer = load_restorer(model).to(choose_device(study.config.device))
     rows = evaluate_restorer(restorer, test_examples(study, run), progress=False)
-    write_jsonl(folder / SCORES, [row.as_row() for row in rows])
+    write_jsonl(folder / SCORES, [row.as_row() | {"photo": _within(study, row.photo)} for row in rows])
     told = {
         "run": run.folder, "name": run.name, "seed": run.seed, "section": run.section, "steps": config.steps,
         "batch": config.batch_size * config.accumulate, "seen": config.steps * config.batch_size * config.accumulate,
@@ -192,6 +192,11 @@ def examples_of(place: Path, split: str, seed: int = 0) -> list[Example]:
         if place.name != REAL:
             raise
         return []
+
+
+def _within(study: Study, photo: str) -> str:
+    """Its place below data/, so that a study reads the same wherever it lies."""
+    return os.path.relpath(photo, study.data) if photo.startswith(str(study.data)) else photo
 
 
 def _origin(example: Example) -> str:
