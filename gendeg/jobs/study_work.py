@@ -57,15 +57,17 @@ class Study:
         return self.config.out / "runs" / run.folder
 
 
-def work_through(study: Study, runs: Sequence[Run]) -> int:
-    """Make every run that is not done; returns how many were made. Raises `RunsFailed` when a worker was killed."""
+def missing_runs(study: Study, runs: Sequence[Run]) -> list[Task]:
+    """Those that are not done."""
     missing = [run for run in runs if not (study.folder(run) / RESULT).exists()]
-    tasks = [(run.folder, partial(make_run, study, run)) for run in missing]
-    return run_all(study.config, tasks)
+    return [(run.folder, partial(make_run, study, run)) for run in missing]
 
 
 def run_all(config: StudyConfig, tasks: Sequence[Task]) -> int:
-    """All tasks, several at a time; each one's seconds go to times.jsonl as it ends."""
+    """All tasks, several at a time; each one's seconds go to times.jsonl as it ends. Returns how many.
+
+    Raises `RunsFailed` when a worker was killed.
+    """
     if not tasks:
         return 0
     device = choose_device(config.device)
