@@ -33,7 +33,9 @@ def study_page(study: Study, results: Numbers) -> Page:
     gained = f"{len(claim['better'])} of {len(kinds_of(_claimed(results)))}"
     tiles = [(gained, "degradations that gain out of distribution")]
     if total:
-        tiles.append((signed(total, 2), "dB, existing + generated over existing, all of them"))
+        tiles.append(
+            (f"{total['value']:+.2f} dB".replace("-", "−"), "existing + generated over existing, unseen sources")
+        )
     tiles.append((str(sum(row["runs"] for row in results["budget"])), "trainings"))
     tiles.append((str(len(study.recipe.arms.seeds)), "seeds of every arm"))
     return Page(
@@ -98,12 +100,21 @@ def _arms(results: Numbers) -> Section:
             best = {name: max(row[measure][name]["value"] for row in rows if row["arm"] != INPUT) for name in names}
             cells = [[row["arm"], *(_best(row, measure, name, digits, best[name]) for name in names)] for row in rows]
             blocks.append(Table(f"{title}: {unit} (the best arm in green)", ["arm", *names], cells))
-    roles = "; ".join(f"{place.replace('/', ' · ')}: {role}" for place, role in results["roles"].items())
+    roles = results["roles"]
+    known, unseen = ([place for place, role in roles.items() if role == which] for which in (WITHIN, OOD))
     text = (
-        "One network for all degradations; the arms differ in their data only. "
-        f"A source is within distribution when the existing data has pairs of it. {roles}."
+        "One network for all degradations; the arms differ in their data only. A source is within distribution when "
+        f"the existing data has pairs of it: {_listed(known)}. Out of distribution: {_listed(unseen)}."
     )
     return Section("arms", "Arms", [text], blocks)
+
+
+def _listed(places: Sequence[str]) -> str:
+    """`haze (simulated, sots), rain (simulated)`: sources by degradation."""
+    sources: dict[str, list[str]] = {}
+    for kind, source in (place.split("/", 1) for place in places):
+        sources.setdefault(kind, []).append(source)
+    return ", ".join(f"{kind} ({', '.join(names)})" for kind, names in sources.items()) or "none"
 
 
 def _best(row: Numbers, measure: str, name: str, digits: int, best: float) -> Cell:
