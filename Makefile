@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench bundled clean
+.PHONY: help setup demo test test-slow check format bench bundled study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,18 @@ bench: setup ## time every script in benchmarks/ on this machine
 bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos (or a .txt list)
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }
 	$(BIN)/python -m gendeg bundle "$(CLEAN)" --recipe manifests/recipes/bundled.toml --out runs/bundled --install
+
+# The table of photos and pairs beside a checkout, where there is one; CLEAN, PAIRS and REAL name others.
+SHARED := $(wildcard ../shared/data/index.csv)
+STUDY_CLEAN = $(or $(CLEAN),$(SHARED))
+STUDY_PAIRS = $(or $(PAIRS),$(if $(CLEAN),,$(SHARED)))
+STUDY_REAL = $(or $(REAL),$(if $(CLEAN),,$(SHARED)))
+
+study: setup ## train restorers with and without generated data: make study CLEAN=/photos PAIRS=pairs/manifest.jsonl
+	@test -n "$(STUDY_CLEAN)" || { echo "say where clean photos are: make study CLEAN=/a/folder (or a .txt list, or a .csv with \
+path and split); PAIRS=manifest.jsonl and REAL=/photos/by/degradation add real pairs and task transfer" >&2; exit 2; }
+	$(BIN)/python -m gendeg restore study --recipe ood --out out/study --clean "$(STUDY_CLEAN)" \
+		$(if $(STUDY_PAIRS),--pairs "$(STUDY_PAIRS)") $(if $(STUDY_REAL),--real "$(STUDY_REAL)")
 
 clean: ## remove what demo, build and the tools left; .venv and runs/ stay
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache

@@ -15,9 +15,9 @@ from gendeg.jobs.study_numbers import study_numbers
 from gendeg.jobs.study_page import study_page
 from gendeg.jobs.study_plan import open_plan, plan_runs
 from gendeg.jobs.study_recipe import read_study
-from gendeg.jobs.study_transfer import run_transfer
+from gendeg.jobs.study_transfer import transfer_numbers, transfer_tasks
 from gendeg.jobs.study_tsne import embed_degradations
-from gendeg.jobs.study_work import Study, work_through
+from gendeg.jobs.study_work import Study, missing_runs, run_all
 from gendeg.primitives.files import atomic_write, ensure_writable
 from gendeg.report.html import render_page
 
@@ -26,7 +26,7 @@ RESULTS, PAGE = "results.json", "index.html"
 
 @dataclass(frozen=True)
 class Studied:
-    """The page, every number on it, and how many runs this call made."""
+    """The page, every number on it, and how many trainings (task transfer is one) this call made."""
 
     page: Path
     results: dict[str, Any]
@@ -46,10 +46,10 @@ def study(config: StudyConfig) -> Studied:
     plan = open_plan(config, recipe, photos, runs)
     make_data(config, recipe, photos)
     whole = Study(config, recipe)
-    made = work_through(whole, runs)
+    made = run_all(config, transfer_tasks(whole, photos) + missing_runs(whole, runs))
     results = study_numbers(whole, plan, runs)
     results["tsne"] = embed_degradations(whole)
-    results["transfer"] = run_transfer(whole, photos)
+    results["transfer"] = transfer_numbers(whole)
     write_json(config.out / RESULTS, results)
     atomic_write(config.out / PAGE, render_page(study_page(whole, results)))
     return Studied(config.out / PAGE, results, made)

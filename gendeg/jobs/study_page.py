@@ -8,7 +8,7 @@ from gendeg.jobs.study_data import EXISTING
 from gendeg.jobs.study_numbers import INPUT, MIXES
 from gendeg.jobs.study_page_lessons import complexity_section, prior_section, transfer_section, tsne_section
 from gendeg.jobs.study_pictures import picture_sheet
-from gendeg.jobs.study_plan import BOTH
+from gendeg.jobs.study_plan import BOTH, PLACES
 from gendeg.jobs.study_plots import plot_curves
 from gendeg.jobs.study_scores import ALL, ALL_BUT_BLUR, OOD, WITHIN
 from gendeg.jobs.study_tables import estimate, kinds_of, signed
@@ -33,7 +33,9 @@ def study_page(study: Study, results: Numbers) -> Page:
     gained = f"{len(claim['better'])} of {len(kinds_of(_claimed(results)))}"
     tiles = [(gained, "degradations that gain out of distribution")]
     if total:
-        tiles.append((signed(total, 2), "dB, existing + generated over existing, all of them"))
+        tiles.append(
+            (f"{total['value']:+.2f} dB".replace("-", "−"), "existing + generated over existing, unseen sources")
+        )
     tiles.append((str(sum(row["runs"] for row in results["budget"])), "trainings"))
     tiles.append((str(len(study.recipe.arms.seeds)), "seeds of every arm"))
     return Page(
@@ -68,10 +70,12 @@ def _claim(results: Numbers) -> Section:
     tables = [Table("Existing + generated minus existing, paired by seed and image", columns, rows), _sources(ood)]
     met = "This is met." if claim["met"] else "This is not met."
     text = [
-        "The claim of GenDeg: data generated beside the existing one makes restorers better out of distribution. "
-        f"Wanted: a gain whose interval excludes zero for at least {claim['wanted']} degradations. {met} "
-        f"Better: {', '.join(claim['better']) or 'none'}; worse: {', '.join(claim['worse']) or 'none'}; "
-        "the rest is undecided. Motion blur is the paper's own weak case and stands in a row of its own.",
+        (
+            "The claim of GenDeg: data generated beside the existing one makes restorers better out of distribution. "
+            f"Wanted: a gain whose interval excludes zero for at least {claim['wanted']} degradations. {met} "
+            f"Better: {', '.join(claim['better']) or 'none'}; worse: {', '.join(claim['worse']) or 'none'}; "
+            "the rest is undecided. Motion blur is the paper's own weak case and stands in a row of its own."
+        ),
         HOW,
     ]
     return Section("claim", "Out of distribution", text, tables)
@@ -96,12 +100,21 @@ def _arms(results: Numbers) -> Section:
             best = {name: max(row[measure][name]["value"] for row in rows if row["arm"] != INPUT) for name in names}
             cells = [[row["arm"], *(_best(row, measure, name, digits, best[name]) for name in names)] for row in rows]
             blocks.append(Table(f"{title}: {unit} (the best arm in green)", ["arm", *names], cells))
-    roles = "; ".join(f"{place.replace('/', ' · ')}: {role}" for place, role in results["roles"].items())
-    text = [
-        "One network for all degradations; the arms differ in their data only. "
-        f"A source is within distribution when the existing data has pairs of it. {roles}.",
-    ]
-    return Section("arms", "Arms", text, blocks)
+    roles = results["roles"]
+    known, unseen = ([place for place, role in roles.items() if role == which] for which in (WITHIN, OOD))
+    text = (
+        "One network for all degradations; the arms differ in their data only. A source is within distribution when "
+        f"the existing data has pairs of it: {_listed(known)}. Out of distribution: {_listed(unseen)}."
+    )
+    return Section("arms", "Arms", [text], blocks)
+
+
+def _listed(places: Sequence[str]) -> str:
+    """`haze (simulated, sots), rain (simulated)`: sources by degradation."""
+    sources: dict[str, list[str]] = {}
+    for kind, source in (place.split("/", 1) for place in places):
+        sources.setdefault(kind, []).append(source)
+    return ", ".join(f"{kind} ({', '.join(names)})" for kind, names in sources.items()) or "none"
 
 
 def _best(row: Numbers, measure: str, name: str, digits: int, best: float) -> Cell:
@@ -158,12 +171,12 @@ def _data(study: Study, results: Numbers) -> Section:
         for row in results["data"]
     ]  # fmt: skip
     table = Table("Sets of pairs", ["set", "used for", "pairs", "by degradation", "SHA-256"], rows)
-    text = [
+    text = (
         "Existing: gendeg's own simulators with narrow parameters over one half of the photos, and the training split "
         "of the real pairs. Generated: gendeg build over the other half. Strangers: a second family of simulators, by "
-        "other published equations (gendeg/physics/strangers.py), over test photos; nothing was trained on it.",
-    ]
-    return Section("data", "Data", text, [table, picture_sheet(study)])
+        "other published equations (gendeg/physics/strangers.py), over test photos; nothing was trained on it."
+    )
+    return Section("data", "Data", [text], [table, picture_sheet(study)])
 
 
 def _provenance(study: Study, results: Numbers) -> Section:
@@ -174,7 +187,8 @@ def _provenance(study: Study, results: Numbers) -> Section:
     ]
     facts = [("recipe", study.recipe.path.name), ("fingerprint", results["fingerprint"])]
     facts += [(f"SHA-256 of {name}", digest) for name, digest in results["inputs"].items() if digest]
-    facts += [(name, plain(value)) for name, value in study.recipe.described().items() if value not in ("", [], None)]
+    told = {name: value for name, value in study.recipe.described().items() if name not in PLACES}
+    facts += [(name, plain(value)) for name, value in told.items() if value not in ("", [], None)]
     table = Table("Every training of a section makes the same steps and sees equally many crops", columns, rows)
     text = ["Seconds and dates stand in times.jsonl beside this page, since nothing depends on them."]
     return Section("provenance", "Budget and provenance", text, [table, Facts(facts)])

@@ -29,13 +29,13 @@ def tsne_section(told: Numbers) -> Section:
     columns = ["degradation", "to existing", "to generated"]
     caption = "Distance of unseen images to their nearest neighbour of the set (green: generated is nearer)"
     table = Table(caption, columns, rows)
-    text = [
+    text = (
         "t-SNE of what the degradation changes in a restorer's coarsest features (of the degraded image minus of the "
         f"clean one; {told['restorer']}). All degradations were laid out together; each plot shows one of them. "
-        "Distances are in the features themselves, standardised; t-SNE's own mean little.",
-    ]
+        "Distances are in the features themselves, standardised; t-SNE's own mean little."
+    )
     legend = [(colour, origin) for origin, colour in COLOURS.items()]
-    return Section("tsne", "Features", text, [Figures(figures, legend), table])
+    return Section("tsne", "Features", [text], [Figures(figures, legend), table])
 
 
 def complexity_section(told: Numbers) -> Section | None:
@@ -59,13 +59,13 @@ def complexity_section(told: Numbers) -> Section | None:
         legend = [("generated", "restored"), ("ideal", "the rainy photo as it is")]
         blocks.append(Figures(figures, legend, heading=_heading(axis, told), across=3))
         blocks.append(_curve_table(axis, rows, marks))
-    text = [
+    text = (
         "Hu et al. (arXiv 2502.12600) find that derainers trained on fewer backgrounds, and on a wider range of rain, "
         "remove more of unseen rain: a network learns what is easier to learn, and few backgrounds leave the rain as "
         f"the easier part. Every derainer here has {told['pairs']} pairs and equally many steps. E_R: error inside the "
-        "rain, E_B: error outside it. The curves show what was measured, whether it agrees or not.",
-    ]
-    return Section("complexity", "Backgrounds and range", text, blocks)
+        "rain, E_B: error outside it. The curves show what was measured, whether it agrees or not."
+    )
+    return Section("complexity", "Backgrounds and range", [text], blocks)
 
 
 def _heading(axis: str, told: Numbers) -> str:
@@ -96,13 +96,15 @@ def prior_section(rows: Sequence[Numbers]) -> Section | None:
         for row in rows
     ]  # fmt: skip
     columns = ["tested on", "", "network", "degraded, dB", "restored, dB", "over plain, dB", "SSIM"]
-    text = [
+    text = (
         "Narrow rain, and Gaussian noise of one deviation, are trained on; other rain and other noises are tested on. "
         "plain: degraded → clean in pixels. prior: the network changes the latent of a frozen autoencoder, whose "
         "decoder makes the image. prior+detail: with a light residual of its finest features added. A small "
-        "autoencoder limits what the prior can show: its own error is part of every number of these two rows.",
-    ]
-    return Section("content-prior", "Content prior", text, [Table("Plain and through the autoencoder", columns, cells)])
+        "autoencoder limits what the prior can show: its own error is part of every number of these two rows."
+    )
+    return Section(
+        "content-prior", "Content prior", [text], [Table("Plain and through the autoencoder", columns, cells)]
+    )
 
 
 def _gain(one: Numbers | None) -> Cell:

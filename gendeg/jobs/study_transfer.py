@@ -8,7 +8,7 @@ from gendeg.jobs.restore_transfer import transfer
 from gendeg.jobs.samples import choose_device
 from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, StudyPhotos
-from gendeg.jobs.study_work import Study, run_all
+from gendeg.jobs.study_work import Study, Task
 from gendeg.primitives.errors import MissingPath
 from gendeg.primitives.files import atomic_write, read_json_object
 
@@ -16,21 +16,27 @@ FOLDER = "transfer"
 ABSENT = "No real photos were given (--real: a folder for each degradation, or a table), and transfer learns from them."
 
 
-def run_transfer(study: Study, photos: StudyPhotos) -> dict[str, Any]:
-    """What the job tells, or {absent: why}. Done once, by a process of its own."""
+def transfer_tasks(study: Study, photos: StudyPhotos) -> list[Task]:
+    """The job, where it is wanted and not done. Raises `MissingPath`."""
     table = study.recipe.transfer
-    if table is None:
-        return {"absent": "The recipe has no table [transfer]."}
-    if not table.real:
-        return {"absent": ABSENT}
+    if table is None or not table.real or _mark(study).exists():
+        return []
     if not Path(table.real).exists():
         raise MissingPath(table.real)
-    mark = study.config.out / FOLDER / "study.json"
-    if not mark.exists():
-        clean = study.config.out / "data" / "clean.txt"
-        atomic_write(clean, "".join(f"{path.absolute()}\n" for path in photos.train))
-        run_all(study.config, [(FOLDER, _Transfer(study, clean))])
-    return read_json_object(mark)
+    clean = study.data / "clean.txt"
+    atomic_write(clean, "".join(f"{path.absolute()}\n" for path in photos.train))
+    return [(FOLDER, _Transfer(study, clean))]
+
+
+def transfer_numbers(study: Study) -> dict[str, Any]:
+    """What the job told, or {absent: why}."""
+    if study.recipe.transfer is None:
+        return {"absent": "The recipe has no table [transfer]."}
+    return read_json_object(_mark(study)) if study.recipe.transfer.real else {"absent": ABSENT}
+
+
+def _mark(study: Study) -> Path:
+    return study.config.out / FOLDER / "study.json"
 
 
 class _Transfer:
@@ -54,4 +60,4 @@ class _Transfer:
                 cpu=choose_device(study.config.device) == "cpu", progress=False,
             )
         )  # fmt: skip
-        write_json(out / "study.json", told)
+        write_json(_mark(study), told)

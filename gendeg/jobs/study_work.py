@@ -57,15 +57,17 @@ class Study:
         return self.config.out / "runs" / run.folder
 
 
-def work_through(study: Study, runs: Sequence[Run]) -> int:
-    """Make every run that is not done; returns how many were made. Raises `RunsFailed` when a worker was killed."""
+def missing_runs(study: Study, runs: Sequence[Run]) -> list[Task]:
+    """Those that are not done."""
     missing = [run for run in runs if not (study.folder(run) / RESULT).exists()]
-    tasks = [(run.folder, partial(make_run, study, run)) for run in missing]
-    return run_all(study.config, tasks)
+    return [(run.folder, partial(make_run, study, run)) for run in missing]
 
 
 def run_all(config: StudyConfig, tasks: Sequence[Task]) -> int:
-    """All tasks, several at a time; each one's seconds go to times.jsonl as it ends."""
+    """All tasks, several at a time; each one's seconds go to times.jsonl as it ends. Returns how many.
+
+    Raises `RunsFailed` when a worker was killed.
+    """
     if not tasks:
         return 0
     device = choose_device(config.device)
@@ -133,7 +135,7 @@ def _make_run(study: Study, run: Run, folder: Path) -> None:
     model = train_restorer(config, examples)
     restorer = load_restorer(model).to(choose_device(study.config.device))
     rows = evaluate_restorer(restorer, test_examples(study, run), progress=False)
-    write_jsonl(folder / SCORES, [row.as_row() for row in rows])
+    write_jsonl(folder / SCORES, [row.as_row() | {"photo": _within(study, row.photo)} for row in rows])
     told = {
         "run": run.folder, "name": run.name, "seed": run.seed, "section": run.section, "steps": config.steps,
         "batch": config.batch_size * config.accumulate, "seen": config.steps * config.batch_size * config.accumulate,
@@ -192,6 +194,11 @@ def examples_of(place: Path, split: str, seed: int = 0) -> list[Example]:
         if place.name != REAL:
             raise
         return []
+
+
+def _within(study: Study, photo: str) -> str:
+    """Its place below data/, so that a study reads the same wherever it lies."""
+    return os.path.relpath(photo, study.data) if photo.startswith(str(study.data)) else photo
 
 
 def _origin(example: Example) -> str:

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from gendeg.metrics.uncertainty import bootstrap, bootstrap_crossed, bootstrap_mean, bootstrap_ratio
+from gendeg.metrics.uncertainty import (
+    bootstrap,
+    bootstrap_blocks,
+    bootstrap_crossed,
+    bootstrap_mean,
+    bootstrap_ratio,
+)
 
 
 def interval(values: np.ndarray, clusters: list, draws: int = 1000):
@@ -52,6 +58,25 @@ def test_a_ratio_of_paired_samples_that_is_always_two_has_no_width():
     bottom = np.random.default_rng(5).uniform(1, 3, 30)
     found = bootstrap_ratio(list(range(30)), 2 * bottom, bottom, 200, np.random.default_rng(0))
     assert (found.value, found.low, found.high) == pytest.approx((2, 2, 2))
+
+
+def test_blocks_of_one_value_have_no_interval_and_weights_count() -> None:
+    blocks = [np.full((3, 4), 1.0), np.full((3, 9), 5.0)]
+    told = bootstrap_blocks(blocks, [0.75, 0.25], 50, np.random.default_rng(0))
+    assert (told.value, told.low, told.high, told.n) == (2.0, 2.0, 2.0, 13)
+
+
+def test_blocks_draw_the_same_runs_together() -> None:
+    """What one run gains here it loses there: the sum is certain, though neither block is."""
+    gain = np.array([[1.0], [-1.0], [0.5]]) * np.ones((3, 6))
+    told = bootstrap_blocks([gain, -gain], [1.0, 1.0], 200, np.random.default_rng(0))
+    assert told.low == told.high == 0
+    assert bootstrap_blocks([gain], [1.0], 200, np.random.default_rng(0)).low < -0.5
+
+
+def test_blocks_of_other_runs_are_refused() -> None:
+    with pytest.raises(ValueError, match="runs"):
+        bootstrap_blocks([np.ones((2, 3)), np.ones((3, 3))], [1.0, 1.0], 5, np.random.default_rng(0))
 
 
 def test_crossed_draws_are_of_runs_and_of_photos():
