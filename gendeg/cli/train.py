@@ -74,7 +74,7 @@ def train(
 ) -> None:  # fmt: skip
     """Train one of the three networks. What is not given keeps the preset's or that network's default.
 
-    Every setting, also of a preset's file, is explained in gendeg/configs.py.
+    Every setting, also of a preset's file, is explained in gendeg/configs/.
     """
     given: dict[str, Any] = {name: value for name, value in locals().items() if value not in (None, False)}
     for name in ("network", "preset"):

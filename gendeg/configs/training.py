@@ -1,0 +1,117 @@
+"""Knobs of the three trainings, and of the model that they make."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What the three trainings share. The effective batch is batch_size × accumulate × processes."""
+
+    pairs: tuple[Path, ...]
+    out: Path
+    steps: int = 1000
+    batch_size: int = 16
+    accumulate: int = 1
+    size: int = 128  # pixels of a crop's side
+    learning_rate: float = 5e-4
+    warmup: int = 100
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    precision: str = "bf16"  # no, fp16, bf16
+    seed: int = 0
+    workers: int = 2  # threads that read and crop images
+    log_every: int = 10
+    sheet_every: int = 500
+    checkpoint_every: int = 250
+    keep_checkpoints: int = 2
+    resume: bool = False
+    init: str = ""  # a model folder whose weights the run starts from
+    cpu: bool = False
+    sizes: str = "bundled"  # of networks that start from nothing: bundled, smoke
+    optimizer: str = "adamw"  # adamw8bit keeps its two averages in 8 bits (package bitsandbytes)
+    schedule: str = "cosine"  # of the learning rate after the warm-up: cosine (half of one, to zero), constant
+    tracker: str = "tensorboard"  # or any of accelerate's: wandb, mlflow, trackio ...; none: log.csv only
+    compile: bool = False  # torch.compile: needs a C++ compiler; on a CPU it halves the autoencoder's steps only
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(TrainConfig):
+    """gendeg train autoencoder"""
+
+    gradient_weight: float = 1.0  # L1 of image gradients beside L1 of pixels
+    latent_weight: float = 1e-4  # keeps latents near unit size, for they condition the UNet unscaled
+
+
+@dataclass(frozen=True)
+class DiffusionConfig(TrainConfig):
+    """gendeg train diffusion; defaults are the bundled model's"""
+
+    vae: str = ""  # model folder or autoencoder folder that latents are made with
+    base: str = ""  # Stable Diffusion 1.5 or its like, folder or hub id, instead of a fresh small model
+    lora_rank: int = 0  # train low-rank changes of the attention's projections instead of all weights; 0: all
+    gradient_checkpointing: bool = False  # less memory, a third more time
+    cache_latents: bool = False  # encode all pairs once, to disk, instead of every crop when its turn comes
+    flips: bool = True  # mirror every other crop
+    short_side: int = 0  # pixels that pairs are brought to before they are cut, aspect kept; 0: as they are
+    batch_size: int = 32
+    learning_rate: float = 4e-4
+    statistics_rate: float = 2.0  # learning rate of the two projections, relative (GenDeg, section 4)
+    drop_text: float = 0.05
+    drop_image: float = 0.05
+    drop_both: float = 0.05
+    caption_mix: float = 0.5  # share of fallback captions replaced by random ones, so that any text can be read
+    prediction: str = ""  # what a new UNet says: sample (default), v_prediction or epsilon; with init: as it is
+    snr_cap: float = 5.0  # sample prediction: squared errors count SNR + 1 times, up to this (1: all alike)
+    min_snr_gamma: float = 0.0  # Min-SNR instead of that; 0 trains the zero-SNR end too, and is plain for the others
+    limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
+    weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
+    residual_gain: float = 2.0  # of a new model: it makes the change of the latent, times this; 0: the latent itself
+    train_text: bool = True  # the small models' text encoder, which starts from nothing; CLIP always stays frozen
+    sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
+    guidance_text: float = 1.0
+    guidance_image: float = 1.0
+    sheet_photos: int = 2  # held-out photos of each degradation on a sheet, and behind the calibration error
+    push_to_hub: str = ""  # user/name that the result is uploaded to
+
+
+@dataclass(frozen=True)
+class StructureConfig(TrainConfig):
+    """gendeg train structure"""
+
+    vae: str = ""  # pairs go through this autoencoder, with some noise on the latents
+    model: str = ""  # or through this model: noised a little, denoised by it in one step, decoded
+    noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to
+    learning_rate: float = 1e-3
+    gradient_weight: float = 1.0
+    latent_jitter: float = 0.2  # noise on the scaled latents, up to this: what the diffusion model may leave
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Which parts make the model, and the numbers it samples with."""
+
+    diffusion: Path
+    structure: Path
+    out: Path
+    steps: int = 20
+    guidance_text: float = 1.0
+    guidance_image: float = 1.0
+    structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop")
+    tile: int = 512
+    strength_gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """gendeg convert"""
+
+    checkpoint: Path
+    out: Path
+    structure: Path | None = None
+    base: str = ""  # where the tokenizer comes from
+    config: Path | None = None  # sizes other than the published ones
+    check: Path | None = None
+    overwrite: bool = False
