@@ -85,7 +85,9 @@ def logged(folder: Path) -> list[dict[str, str]]:
 
 def test_teachers_of_tasks_that_cannot_be_failed(given: dict[str, Any]) -> None:
     """Flat against striped is told without error; what was not scattered is restored by doing nothing."""
-    told = train_teachers(open_task(TransferConfig(**given | {"teacher_steps": 30, "learning_rate": 5e-3, "scatter": 0.0})))
+    told = train_teachers(
+        open_task(TransferConfig(**given | {"teacher_steps": 30, "learning_rate": 5e-3, "scatter": 0.0}))
+    )
     assert told["classifier"]["accuracy"]["value"] == 1.0
     assert told["classifier"]["by_class"] == {"clean": 1.0, "degraded": 1.0}
     assert told["scattering"] == {"psnr_scattered": 100.0, "psnr": pytest.approx(100.0, abs=1e-3)}
