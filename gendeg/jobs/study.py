@@ -10,18 +10,19 @@ from typing import Any
 
 from gendeg.configs import StudyConfig
 from gendeg.jobs.stages import write_json
-from gendeg.jobs.study_data import find_study_photos, make_data
+from gendeg.jobs.study_data import StudyPhotos, find_study_photos, make_data
 from gendeg.jobs.study_numbers import study_numbers
 from gendeg.jobs.study_page import study_page
 from gendeg.jobs.study_plan import open_plan, plan_runs
-from gendeg.jobs.study_recipe import read_study
+from gendeg.jobs.study_recipe import StudyRecipe, read_study
 from gendeg.jobs.study_transfer import transfer_numbers, transfer_tasks
 from gendeg.jobs.study_tsne import embed_degradations
 from gendeg.jobs.study_work import Study, missing_runs, run_all
 from gendeg.primitives.files import atomic_write, ensure_writable
 from gendeg.report.html import render_page
+from gendeg.shards.lock import FolderLock
 
-RESULTS, PAGE = "results.json", "index.html"
+RESULTS, PAGE, LOCK = "results.json", "index.html", ".lock.json"
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,18 @@ def study(config: StudyConfig) -> Studied:
     """Everything that is not done yet, then `results.json` and `index.html` below `config.out`.
 
     Raises `BadManifest`, `BadOption`, `MissingPath`, `NotEnoughPhotos`, `DifferentRun` where the folder was begun with
-    another recipe or other inputs, `RunsFailed` when a worker was killed, and what building and training raise.
+    another recipe or other inputs, `FolderInUse`, `RunsFailed` when a worker was killed, and what building and training
+    raise.
     """
     recipe = read_study(config)
     photos = find_study_photos(recipe.data)
-    runs = plan_runs(recipe)
     ensure_writable(config.out)
+    with FolderLock(config.out / LOCK, config.out):
+        return _study(config, recipe, photos)
+
+
+def _study(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> Studied:
+    runs = plan_runs(recipe)
     plan = open_plan(config, recipe, photos, runs)
     make_data(config, recipe, photos)
     whole = Study(config, recipe)

@@ -9,6 +9,7 @@ times.jsonl                        seconds of every run, which no number depends
 import os
 import shutil
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +95,7 @@ def _here(tasks: Sequence[Task]) -> Iterator[tuple[str, float]]:
 def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[str, float]]:
     """As they end. Raises `RunsFailed` when a worker was killed; whatever ends this ends the workers too."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are to be started
-    with ProcessPoolExecutor(workers, get_context("spawn"), _alone) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _alone, (os.getpid(),)) as pool:
         waiting = {pool.submit(_timed, task): name for name, task in tasks}
         try:
             for done in as_completed(waiting):
@@ -108,10 +109,20 @@ def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[str, fl
             raise
 
 
-def _alone() -> None:
-    """One thread a process, so that sums come out the same however many there are. Ctrl-C is the parent's."""
+def _alone(parent: int) -> None:
+    """One thread a process, so that sums come out the same however many there are. Ctrl-C is the parent's.
+
+    A worker whose parent was killed ends too: it would go on in folders that the next call works in.
+    """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _timed(task: Callable[[], None]) -> float:
