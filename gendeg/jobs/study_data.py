@@ -22,7 +22,7 @@ from gendeg.pairs.crops import random_view
 from gendeg.primitives.errors import NoPairs, NotEnoughPhotos
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
-from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.rng import for_sample
 from gendeg.shards.layout import Layout
 
@@ -85,7 +85,7 @@ def make_data(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> 
     narrow, types = {"strengths": data.strengths, "width": data.width}, data.types
     if data.existing_per_photo:
         _simulated(config, data, root / EXISTING, photos.existing, types, data.existing_per_photo, **narrow)
-    kinds = len(types.split(",")) if types != "all" else len(Degradation)
+    kinds = len(parse_mixes(types))
     _simulated(config, data, root / WITHIN, photos.test, types, kinds, **narrow)
     wide = {"strengths": data.unseen_strengths, "family": STRANGERS}
     _simulated(config, data, root / STRANGE, photos.test, types, kinds, **wide)

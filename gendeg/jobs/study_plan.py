@@ -118,7 +118,8 @@ def _priors(recipe: StudyRecipe) -> list[Run]:
     runs = []
     for seed in prior.seeds:
         for name, settings in networks.items():
-            told: dict[str, Any] = {"settings": settings}
+            steps = {"steps": prior.steps} if prior.steps else {}
+            told: dict[str, Any] = {"settings": settings | steps}
             runs.append(Run(f"rain-{name}", seed, "content_prior", (Part(PRIOR),), (WITHIN, STRANGE), **told))
             told |= {"noise": f"gaussian={prior.noise:g}", "unseen_noise": prior.unseen_noise}
             runs.append(Run(f"noise-{name}", seed, "content_prior", (Part(PRIOR),), (WITHIN,), **told))

@@ -8,6 +8,7 @@ from typing import Any
 from gendeg.configs import RestoreTrainConfig, StudyConfig
 from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
 from gendeg.primitives.files import data_root
+from gendeg.primitives.kinds import Degradation, mix_name, parse_mixes
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class PriorRecipe:
     unseen_noise: tuple[str, ...] = ("gaussian=0.12", "gaussian=0.2", "poisson=0.05", "speckle=0.3", "salt_pepper=0.03")
     strengths: tuple[float, float] = (0.5, 0.65)  # of the rain that is trained on
     width: float = 0.1
+    steps: int = 0  # of these trainings; 0: as [train] says
+    test_photos: int = 0  # of each source; 0: all
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,9 @@ def read_study(config: StudyConfig) -> StudyRecipe:
     data = tables.get("data", {}) | {name: value for name, value in given.items() if value}
     if not data.get("clean"):
         raise BadOption("--clean", "is needed: clean photos (a folder, a .txt list, or a .csv table of paths)")
+    kinds = {mix_name(mix) for mix in parse_mixes(str(data.get("types", "all")))}
+    if Degradation.RAIN not in kinds and {"complexity", "content_prior"} & set(tables):
+        raise BadManifest(config.recipe, 0, "[complexity] and [content_prior] need rain among the types of [data]")
     optional = [name for name in ("complexity", "content_prior") if name in tables]
     made: dict[str, Any] = {name: _made(config.recipe, name, tables[name]) for name in optional}
     if "transfer" in tables:

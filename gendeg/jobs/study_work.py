@@ -35,6 +35,7 @@ from gendeg.jobs.study_plan import CHECKPOINTS, Part, Run
 from gendeg.jobs.study_recipe import StudyRecipe
 from gendeg.primitives.errors import NoPairs, RunsFailed
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
+from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import bar
 from gendeg.restore.loading import load_restorer
 
@@ -184,12 +185,16 @@ def _part(study: Study, run: Run, part: Part) -> list[Example]:
 
 def test_examples(study: Study, run: Run) -> list[Example]:
     """The same images for every run of a section, in the same order."""
+    prior = study.recipe.content_prior
+    most = (prior.test_photos or None) if prior is not None and run.section == "content_prior" else None
     if run.noise:
         inner = _tests(study, WITHIN)
-        inner = [one for one in inner if one.pair.degradation == inner[0].pair.degradation]
+        inner = [one for one in inner if one.pair.degradation == inner[0].pair.degradation][:most]
         return [one for noise in (run.noise, *run.unseen_noise) for one in with_noise(inner, noise, 0)]
-    found = [one for test in run.tests for one in _tests(study, test)]
-    return found if run.section in ("arms", "scaling") else [one for one in found if one.pair.degradation == "rain"]
+    if run.section in ("arms", "scaling"):
+        return [one for test in run.tests for one in _tests(study, test)]
+    rain = [[one for one in _tests(study, test) if one.pair.degradation == Degradation.RAIN] for test in run.tests]
+    return [one for examples in rain for one in examples[:most]]
 
 
 def _tests(study: Study, place: str) -> list[Example]:
