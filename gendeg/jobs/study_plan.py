@@ -98,8 +98,9 @@ def share_name(share: float) -> str:
 def _derainers(recipe: StudyRecipe) -> list[Run]:
     complexity = recipe.complexity
     assert complexity is not None
+    steps = {"steps": complexity.steps} if complexity.steps else {}
     return [
-        Run(rain_name(count, number), seed, "complexity", (Part(rain_name(count, number)),), (STRANGE,))
+        Run(rain_name(count, number), seed, "complexity", (Part(rain_name(count, number)),), (STRANGE,), settings=steps)
         for seed in complexity.seeds
         for count, number in rain_names(complexity)
     ]
