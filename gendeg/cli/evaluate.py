@@ -90,16 +90,21 @@ def evaluate(
     )  # fmt: skip
     from gendeg.jobs.evaluate import evaluate as run
     from gendeg.jobs.evaluate_headline import tabulate_headline
-    from gendeg.jobs.report import report
 
     results = run(config)
     print(tabulate_headline(results["headline"]))
     for failure in results["failures"]:
         print(f"gendeg: {failure['message']}", file=sys.stderr)
+    _write_page(out)
+    return SOME_FAILED if results["failures"] else 0
+
+
+def _write_page(out: Path) -> None:
+    from gendeg.jobs.report import report
+
     page = ReportConfig(out, out / "report.html", overwrite=True)
     report(page)
     print(f"open {page.out}; numbers in {out / 'results.json'}, images in {out / 'images'}", file=sys.stderr)
-    return SOME_FAILED if results["failures"] else 0
 
 
 def calibrate(
