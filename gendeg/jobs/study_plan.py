@@ -98,10 +98,12 @@ def share_name(share: float) -> str:
 def _derainers(recipe: StudyRecipe) -> list[Run]:
     complexity = recipe.complexity
     assert complexity is not None
+    steps = {"steps": complexity.steps} if complexity.steps else {}
+    names = [rain_name(count, number) for count, number in rain_names(complexity)]
     return [
-        Run(rain_name(count, number), seed, "complexity", (Part(rain_name(count, number)),), (STRANGE,))
+        Run(name, seed, "complexity", (Part(name),), (STRANGE,), settings=steps)
         for seed in complexity.seeds
-        for count, number in rain_names(complexity)
+        for name in names
     ]
 
 

@@ -50,6 +50,7 @@ class ComplexityRecipe:
     """[complexity]: derainers against the number of backgrounds and the range of the rain."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
+    steps: int = 0  # of these trainings; 0: as [train] says
     pairs: int = 512  # of every training set
     backgrounds: tuple[int, ...] = (8, 32, 128, 512)
     ranges: tuple[tuple[float, float, float], ...] = (
