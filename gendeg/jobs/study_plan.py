@@ -102,7 +102,7 @@ def _derainers(recipe: StudyRecipe) -> list[Run]:
     return [
         Run(rain_name(count, number), seed, "complexity", (Part(rain_name(count, number)),), (STRANGE,), settings=steps)
         for seed in complexity.seeds
-        for count, number in rain_names(complexity)
+        for name in names
     ]
 
 
