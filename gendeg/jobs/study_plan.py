@@ -100,9 +100,9 @@ def _derainers(recipe: StudyRecipe) -> list[Run]:
     assert complexity is not None
     steps = {"steps": complexity.steps} if complexity.steps else {}
     return [
-        Run(rain_name(count, number), seed, "complexity", (Part(rain_name(count, number)),), (STRANGE,), settings=steps)
+        Run(name, seed, "complexity", (Part(name),), (STRANGE,), settings=steps)
         for seed in complexity.seeds
-        for name in names
+        for name in (rain_name(count, number) for count, number in rain_names(complexity))
     ]
 
 
