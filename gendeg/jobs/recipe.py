@@ -58,10 +58,16 @@ def check_recipe(recipe: Recipe) -> None:
             raise BadManifest(recipe.path, 0, f"[{step}] has no setting {', '.join(odd)}")
 
 
+def preset_names() -> list[str]:
+    """The files in manifests/recipes that make a model; those that begin with ood are studies (jobs/study_recipe.py)."""
+    found = (data_root("manifests") / "recipes").glob("*.toml")
+    return sorted(path.stem for path in found if not path.stem.startswith("ood"))
+
+
 def preset(name: str) -> Recipe:
     """A recipe of that name in manifests/recipes, or a file. Raises `BadOption`, `BadManifest`."""
     folder = data_root("manifests") / "recipes"
-    known = sorted(path.stem for path in folder.glob("*.toml"))
+    known = preset_names()
     if name not in known and not Path(name).is_file():
         raise BadOption("--preset", f"'{name}' is no file and none of {', '.join(known)}")
     recipe = read_recipe(folder / f"{name}.toml" if name in known else Path(name), Path())

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from gendeg.configs import AutoencoderConfig
-from gendeg.jobs.bundle import check_recipe, read_recipe, run_recipe
+from gendeg.jobs.bundle import check_recipe, preset_names, read_recipe, run_recipe
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import BadManifest, DifferentRun, NoPairs, NothingToResume, RunExists
@@ -139,5 +139,7 @@ def test_without_one_readable_photo_nothing_counts_as_done(tmp_path: Path) -> No
 
 
 def test_the_recipes_that_come_along_are_right() -> None:
-    for path in (Path(__file__).parents[2] / "manifests" / "recipes").glob("*.toml"):
-        check_recipe(read_recipe(path, Path("x")))
+    folder = Path(__file__).parents[2] / "manifests" / "recipes"
+    assert {"paper", "bundled", "smoke"} <= set(preset_names())
+    for name in preset_names():
+        check_recipe(read_recipe(folder / f"{name}.toml", Path("x")))
