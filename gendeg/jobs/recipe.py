@@ -59,7 +59,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def preset_names() -> list[str]:
-    """The files in manifests/recipes that make a model; those that begin with ood are studies (jobs/study_recipe.py)."""
+    """The files in manifests/recipes that make a model; those called ood are studies (jobs/study_recipe.py)."""
     found = (data_root("manifests") / "recipes").glob("*.toml")
     return sorted(path.stem for path in found if not path.stem.startswith("ood"))
 

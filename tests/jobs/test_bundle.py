@@ -9,7 +9,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from gendeg.configs import AutoencoderConfig
-from gendeg.jobs.bundle import check_recipe, preset_names, read_recipe, run_recipe
+from gendeg.jobs.bundle import check_recipe, read_recipe, run_recipe
+from gendeg.jobs.recipe import preset_names
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import BadManifest, DifferentRun, NoPairs, NothingToResume, RunExists
