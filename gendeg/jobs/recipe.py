@@ -1,6 +1,7 @@
 """Recipes and presets: TOML files whose tables are the configs of steps; the known ones lie in manifests/recipes."""
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,25 @@ class Recipe:
 
 def read_recipe(path: Path, out: Path) -> Recipe:
     """Raises `MissingPath`, or `BadManifest` for a file that is not TOML or names an unknown step."""
+    tables = read_tables(path, KINDS, "unknown step {}; known are the tables {}")
+    return Recipe(path, tables, out)
+
+
+def read_tables(path: Path, known: Collection[str], unknown: str) -> dict[str, dict[str, Any]]:
+    """A TOML file of tables that have known names; `unknown` says which have not, and which there are.
+
+    Raises `MissingPath`, `BadManifest`.
+    """
     if not path.exists():
         raise MissingPath(path)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadManifest(path, 0, f"not TOML ({error})") from error
-    odd = sorted(name for name, table in tables.items() if name not in KINDS or not isinstance(table, dict))
+    odd = sorted(name for name, table in tables.items() if name not in known or not isinstance(table, dict))
     if odd:
-        raise BadManifest(path, 0, f"unknown step {', '.join(odd)}; known are the tables {', '.join(KINDS)}")
-    return Recipe(path, tables, out)
+        raise BadManifest(path, 0, unknown.format(", ".join(odd), ", ".join(known)))
+    return tables
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -1,12 +1,12 @@
 """The recipe of a study: a TOML file whose tables are the settings below; what is missing keeps its default."""
 
-import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from gendeg.configs import RestoreTrainConfig, StudyConfig
-from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
+from gendeg.jobs.recipe import read_tables
+from gendeg.primitives.errors import BadManifest, BadOption
 from gendeg.primitives.files import data_root
 from gendeg.primitives.kinds import Degradation, mix_name, parse_mixes
 
@@ -137,7 +137,7 @@ class StudyRecipe:
 
 def read_study(config: StudyConfig) -> StudyRecipe:
     """The recipe, with what the command line says over it. Raises `MissingPath`, `BadManifest`, `BadOption`."""
-    tables = _tables(_find(config.recipe))
+    tables = read_tables(_find(config.recipe), TABLES, "unknown table {}; known are {}")
     given = {"clean": config.clean, "test_clean": config.test_clean, "pairs": tuple(map(str, config.pairs))}
     data = tables.get("data", {}) | {name: value for name, value in given.items() if value}
     if not data.get("clean"):
@@ -164,19 +164,6 @@ def _find(path: Path) -> Path:
     """A file, or the name of one in manifests/recipes."""
     named = data_root("manifests") / "recipes" / f"{path}.toml"
     return named if not path.exists() and named.is_file() else path
-
-
-def _tables(path: Path) -> dict[str, dict[str, Any]]:
-    if not path.exists():
-        raise MissingPath(path)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadManifest(path, 0, f"not TOML ({error})") from error
-    odd = sorted(name for name, table in tables.items() if name not in TABLES or not isinstance(table, dict))
-    if odd:
-        raise BadManifest(path, 0, f"unknown table {', '.join(odd)}; known are {', '.join(TABLES)}")
-    return tables
 
 
 def _checked(path: Path, name: str, table: dict[str, Any]) -> dict[str, Any]:

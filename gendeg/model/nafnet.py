@@ -71,13 +71,13 @@ class NAFNet(ModelMixin, ConfigMixin):
         super().__init__()
         widths = [width * 2**level for level in range(len(encoder_blocks) + 1)]
         self.intro = nn.Conv2d(2 * image_channels, width, 3, padding=1)
-        self.encoders = nn.ModuleList(_stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
+        self.encoders = nn.ModuleList(stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
         self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
-        self.middle_blks = _stack(widths[-1], middle_blocks)
+        self.middle_blks = stack(widths[-1], middle_blocks)
         self.ups = nn.ModuleList(
             nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(widths[1:])
         )
-        self.decoders = nn.ModuleList(_stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
+        self.decoders = nn.ModuleList(stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
         self.ending = nn.Conv2d(width, image_channels, 3, padding=1)
 
     def forward(self, clean: Float[Tensor, "b 3 h w"], generated: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
@@ -96,5 +96,6 @@ class NAFNet(ModelMixin, ConfigMixin):
         return generated + self.ending(x)[..., :height, :width]
 
 
-def _stack(channels: int, blocks: int) -> nn.Sequential:
+def stack(channels: int, blocks: int) -> nn.Sequential:
+    """One level of the U: blocks of one width, one after the other."""
     return nn.Sequential(*(NAFBlock(channels) for _ in range(blocks)))

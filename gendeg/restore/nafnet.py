@@ -8,7 +8,7 @@ from diffusers.configuration_utils import register_to_config
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gendeg.model.nafnet import NAFBlock
+from gendeg.model.nafnet import NAFBlock, stack
 from gendeg.restore.network import Features, Restorer
 
 
@@ -36,13 +36,13 @@ class NAFRestorer(Restorer):
         self.widths = widths
         self.factor = 2 ** len(encoder_blocks)
         self.intro = nn.Conv2d(3, width, 3, padding=1)
-        self.encoders = nn.ModuleList(_stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
+        self.encoders = nn.ModuleList(stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
         self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
-        self.middle_blks = _stack(widths[-1], middle_blocks)
+        self.middle_blks = stack(widths[-1], middle_blocks)
         self.ups = nn.ModuleList(
             nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(widths[1:])
         )
-        self.decoders = nn.ModuleList(_stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
+        self.decoders = nn.ModuleList(stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
         self.ending = zero_conv(width)
         self.colour = Colour([3, *widths[-2:]]) if recolour else None
 
@@ -110,7 +110,3 @@ def zero_conv(channels: int, out: int = 3) -> nn.Conv2d:
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
     return conv
-
-
-def _stack(channels: int, blocks: int) -> nn.Sequential:
-    return nn.Sequential(*(NAFBlock(channels) for _ in range(blocks)))
