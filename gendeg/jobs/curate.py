@@ -61,10 +61,12 @@ def curate(config: CurateConfig) -> Curated:
     if not candidates:
         raise NoPairs(config.data[0], "readable pairs")
     mine = [i for i, one in enumerate(candidates) if one.placed.pair.split == config.split]
+    if not mine:
+        raise NoPairs(config.data[0], f"pairs of split {config.split}")
     reasons = [HELD_OUT] * len(candidates)
     for i, why in zip(mine, select([candidates[i] for i in mine], config), strict=True):
         reasons[i] = why
-    if mine and not any(reasons[i] == KEPT for i in mine):
+    if not any(reasons[i] == KEPT for i in mine):
         raise BadOption("--range", f"no pair of split {config.split} is left; widen it")
     curated = Curated(candidates, reasons, bad, _report(config, candidates, reasons, bad), config.out)
     _write(config, curated)
@@ -90,7 +92,7 @@ def _check(config: CurateConfig) -> None:
 def _measure(config: CurateConfig, places: Sequence[Placed]) -> list[Measured | str]:
     """The autoencoder is trained only when a pair is new, and is part of what makes a measurement another one."""
     names = sha256_bytes("\n".join(sorted(one.name for one in places)).encode())
-    settings = {"schema": SCHEMA, "steps": config.autoencoder_steps, "seed": config.seed,
+    settings = {"steps": config.autoencoder_steps, "seed": config.seed,
                 "pairs": names if config.autoencoder_steps else ""}  # fmt: skip
     cache = Cache(config.measures or config.out.with_suffix(".measures.jsonl"), settings)
     errors = None

@@ -15,11 +15,12 @@ from jaxtyping import UInt8
 from gendeg.jobs.curate_places import Measured, Placed
 from gendeg.metrics.complexity import background_complexity, layer_complexity, layer_of
 from gendeg.metrics.layer_shape import layer_shape
-from gendeg.primitives.errors import BadImage, CannotRead
+from gendeg.primitives.errors import BadImage, BadOption, CannotRead
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
 from gendeg.primitives.progress import track
 
 U8Image = UInt8[np.ndarray, "h w 3"]
+SCHEMA = "gendeg-complexity-1"
 WINDOW = 512  # pixels: of larger images the middle is measured, unscaled, for training sees pixels as they are
 LOOK = 96  # pixels of the middle that the autoencoder is shown
 AT_ONCE = 64  # pairs that are written to the file together
@@ -51,12 +52,15 @@ class Cache:
     """What earlier runs measured: a line a pair, kept as long as its files and the settings are the same."""
 
     def __init__(self, path: Path, settings: dict[str, Any]):
-        self.path, self.settings = path, settings
+        """Raises `BadOption` for a file that holds something else, which is left as it is."""
+        self.path, self.settings = path, {"schema": SCHEMA} | settings
         self.rows = self._read()
 
     def _read(self) -> dict[str, dict[str, Any]]:
         """What the file holds; a line that an interruption cut is taken out of it, and all of other settings are."""
         rows = list(_whole_lines(self.path))
+        if self.path.exists() and self.path.stat().st_size and (not rows or rows[0].get("schema") != SCHEMA):
+            raise BadOption("--measures", f"{self.path} holds something else; choose another name")
         kept = rows[1:] if rows[:1] == [self.settings] else []
         ensure_writable(self.path.parent)
         write_jsonl(self.path, [self.settings, *kept])

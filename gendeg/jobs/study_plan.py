@@ -99,11 +99,10 @@ def _derainers(recipe: StudyRecipe) -> list[Run]:
     complexity = recipe.complexity
     assert complexity is not None
     steps = {"steps": complexity.steps} if complexity.steps else {}
-    names = [rain_name(count, number) for count, number in rain_names(complexity)]
     return [
-        Run(name, seed, "complexity", (Part(name),), (STRANGE,), settings=steps)
+        Run(rain_name(count, number), seed, "complexity", (Part(rain_name(count, number)),), (STRANGE,), settings=steps)
         for seed in complexity.seeds
-        for name in names
+        for count, number in rain_names(complexity)
     ]
 
 

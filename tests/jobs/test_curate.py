@@ -233,6 +233,8 @@ def test_bad_input_is_said_by_name(tmp_path: Path) -> None:
         ({"split": "dev"}, BadOption, "train, validation, test"),
         ({"out": manifest}, OutputExists, "exists"),
         ({"out": manifest, "overwrite": True}, BadOption, "what is read"),
+        ({"measures": manifest}, BadOption, "something else"),
+        ({"split": "test"}, NoPairs, "split test"),
         ({"out": tmp_path / "x.json"}, BadOption, ".jsonl"),
     ):
         with pytest.raises(error, match=says.replace("(", r"\(").replace(".", r"\.")):
