@@ -19,6 +19,10 @@ from gendeg.primitives.errors import BadManifest, MissingPath
 
 CLOSE = 1e-4
 """Largest relative error that counts as the same."""
+SAMPLED, ROUNDED = ("z0", "generated", "corrected"), 2e-3
+"""What a hundred ancestral steps end in, and how far apart equal sums in other orders may end there: the steps multiply
+the last bit of float32 by thousands (140 orders on one machine: up to 8e-4), and a processor or release of torch other
+than the reference's rounds otherwise. Every single stage, and the loop in float64, have to agree to `CLOSE`."""
 WANTED = ("mu", "sigma", "bins", "clean", "input_ids", "null_ids", "text", "null_text", "context", "null_context",
           "latent", "decoded", "x_t", "t", "eps", "sigmas", "noise", "z0", "generated", "corrected")  # fmt: skip
 
@@ -33,7 +37,7 @@ class Agreement(NamedTuple):
 
     @property
     def close(self) -> bool:
-        return self.error <= CLOSE  # False for NaN
+        return self.error <= (ROUNDED if self.quantity in SAMPLED else CLOSE)  # False for NaN
 
 
 def read_reference(path: Path) -> dict[str, Tensor]:
@@ -48,8 +52,9 @@ def read_reference(path: Path) -> dict[str, Tensor]:
 
 
 def doubt(rows: list[Agreement]) -> str:
-    """What to say of a table in which every single stage agrees and only the end of the sampling does not."""
-    if {row.quantity for row in rows if not row.close} - {"z0", "generated", "corrected"} or all(r.close for r in rows):
+    """What to say of a table in which every single stage agrees and only the end of the sampling is not quite the same."""
+    apart = {row.quantity for row in rows if not row.error <= CLOSE}
+    if not apart or apart - set(SAMPLED):
         return ""
     return (
         "every single stage agrees; z0 follows the last bit of every sum, which another processor or release of torch "

@@ -28,7 +28,7 @@ class DataRecipe:
     existing_per_photo: int = 6
     strengths: tuple[float, float] = (0.45, 0.65)  # of the existing simulators, 0 to 1
     width: float = 0.15  # share of every other parameter's range that they draw from
-    unseen_strengths: tuple[float, float] = (0.3, 1.0)  # of the strangers
+    unseen_strengths: tuple[float, float] = (0.1, 1.0)  # of the strangers
     model: str = "bundled"
     generated_per_photo: int = 6
     sample_steps: int = 0  # of the model; 0: its own

@@ -37,9 +37,10 @@ from gendeg.primitives.errors import NoPairs, RunsFailed
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import bar
+from gendeg.restore.loading import RESULT as MODEL
 from gendeg.restore.loading import load_restorer
 
-RESULT, SCORES, LOG, TIMES = "result.json", "scores.jsonl", "log.txt", "times.jsonl"
+TRAINED, RESULT, SCORES, LOG, TIMES = "trained.json", "result.json", "scores.jsonl", "log.txt", "times.jsonl"
 Task = tuple[str, Callable[[], None]]
 """Its name, and the call that does it."""
 
@@ -142,9 +143,12 @@ def make_run(study: Study, run: Run) -> None:
 def _make_run(study: Study, run: Run, folder: Path) -> None:
     config = training_config(study, run)
     examples = training_examples(study, run)
-    if (config.out / "config.json").exists() and not config.resume:
-        shutil.rmtree(config.out)  # stopped before its first checkpoint
-    model = train_restorer(config, examples)
+    mark, model = folder / TRAINED, config.out / MODEL
+    if not mark.exists():
+        if (config.out / "config.json").exists() and not config.resume:
+            shutil.rmtree(config.out)  # stopped before its first checkpoint
+        train_restorer(config, examples)
+        write_json(mark, {"steps": config.steps})
     restorer = load_restorer(model).to(choose_device(study.config.device))
     rows = evaluate_restorer(restorer, test_examples(study, run), progress=False)
     write_jsonl(folder / SCORES, [row.as_row() | {"photo": _within(study, row.photo)} for row in rows])

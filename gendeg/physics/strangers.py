@@ -22,8 +22,11 @@ Photo = Float[np.ndarray, "h w 3"]
 
 
 def fog(clean: Photo, strength: float, generator: np.random.Generator) -> Photo:
-    """(x + c f) m / (m + c): f a plasma fractal in [0, 1], m the photo's maximum, c up to 2 (theirs: 1.5 to 3)."""
-    amount = 2.0 * check_strength(strength)
+    """(x + c f) m / (m + c): f a plasma fractal in [0, 1], m the photo's maximum, c up to 3 (theirs: 1.5 to 3).
+
+    c is 3 strength², because half of all that fog can do is done at c = 0.7.
+    """
+    amount = 3.0 * check_strength(strength) ** 2
     height, width = clean.shape[:2]
     field = plasma(height, width, generator.uniform(1.4, 2.4), generator)[..., None]
     most = max(float(clean.max()), 1e-3)

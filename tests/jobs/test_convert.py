@@ -105,4 +105,5 @@ def test_only_the_end_of_the_sampling_is_doubted():
     z0, eps = Agreement("z0", 5e-4), Agreement("eps", 1e-6)
     assert "last bit" in doubt([eps, z0])
     assert doubt([eps]) == "" and doubt([eps._replace(error=1e-3), z0]) == ""
-    assert doubt([Agreement("loop", 1e-3), z0]) == ""
+    assert doubt([Agreement("loop", 1e-3), z0]) == "" and doubt([eps, z0._replace(error=1e-5)]) == ""
+    assert z0.close and not z0._replace(error=3e-3).close and not eps._replace(error=5e-4).close

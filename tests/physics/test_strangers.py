@@ -57,7 +57,7 @@ def test_other_strengths_are_refused(kind, strength):
 def test_fog_of_a_white_plasma_follows_its_equation(monkeypatch):
     monkeypatch.setattr("gendeg.physics.strangers.plasma", lambda *_: np.ones((48, 64), np.float32))
     most = float(texture().max())
-    expected = (texture() + 1.0) * most / (most + 1.0)  # c = 2 · 0.5
+    expected = (texture() + 0.75) * most / (most + 0.75)  # c = 3 · 0.5²
     np.testing.assert_allclose(fog(texture(), 0.5, np.random.default_rng(0)), expected, atol=1e-6)
 
 
