@@ -102,6 +102,7 @@ class ExportConfig:
     structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop")
     tile: int = 512
     strength_gain: float = 1.0
+    blur_extent: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from gendeg.jobs.samples import (
     choose_device,
     make_samples,
     noise_generator,
+    possible_mu,
     settings_of,
     to_signed_tensor,
 )
@@ -156,17 +157,23 @@ def measure_response(
     config: CalibrateConfig,
     made: Callable[[int], object] = lambda count: None,
 ) -> list[Answer]:
-    """What the model answers to each request when it is told so, over all photos."""
+    """What the model answers to each request when it is told so, over all photos.
+
+    Of a photo that cannot lose what is asked (`blur_extent`) its share is asked, and the answer counted as the whole.
+    """
     measured = np.zeros((len(photos), len(requests), 3))
     for number, photo in enumerate(photos):
         for first in range(0, len(requests), config.batch_size):
             chosen = range(first, min(first + config.batch_size, len(requests)))
             asked = [requests[i] for i in chosen]
-            raw = _sample(pipeline, photo, asked, [told[i] for i in chosen], settings, config.seed)
-            for i, request, image in zip(chosen, asked, raw, strict=True):
-                scaled = _scaled(photo.image, image, request.mu, pipeline.config.strength_gain)
+            wanted = possible_mu(pipeline, photo.latent, asked)
+            shares = [mu / request.mu for mu, request in zip(wanted, asked, strict=True)]
+            tell = [told[i]._replace(mu=told[i].mu * share) for i, share in zip(chosen, shares, strict=True)]
+            raw = _sample(pipeline, photo, asked, tell, settings, config.seed)
+            for i, mu, share, image in zip(chosen, wanted, shares, raw, strict=True):
+                scaled = _scaled(photo.image, image, mu, pipeline.config.strength_gain)
                 before, after = (measure_intensity(photo.image, one) for one in (image, scaled))
-                measured[number, i] = before.mu, after.mu, after.sigma
+                measured[number, i] = before.mu / share, after.mu / share, after.sigma
             made(len(chosen))
     return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in measured.mean(axis=0)]
 
@@ -182,7 +189,7 @@ def _sample(
     """Images as the model makes them from what it is told, not scaled."""
     requests = [replace(one, mu=tell.mu, sigma=tell.sigma) for one, tell in zip(asked, told, strict=True)]
     noise = [noise_generator(seed, photo.sha256, request) for request in requests]
-    with pipeline.altered(strength_gain=1.0):
+    with pipeline.altered(strength_gain=1.0, blur_extent=0.0):
         return make_samples(pipeline, photo.latent, requests, noise, settings)
 
 

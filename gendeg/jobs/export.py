@@ -23,6 +23,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         structure_degradations=list(config.structure_degradations),
         tile=config.tile,
         strength_gain=config.strength_gain,
+        blur_extent=config.blur_extent,
     )
     write_folder(config.out, pipeline.save_pretrained)
     atomic_write(config.out / "README.md", card)

@@ -120,7 +120,7 @@ def denoise_samples(
     return pipeline.generate(
         clean,
         prompts=[request.prompt for request in requests],
-        mu=[request.mu for request in requests],
+        mu=possible_mu(pipeline, clean, requests),
         sigma=[request.sigma for request in requests],
         generators=generators,
         steps=settings.steps,
@@ -128,6 +128,11 @@ def denoise_samples(
         guidance_image=settings.guidance_image,
         degradations=[mix_name(request.mix) for request in requests],
     )
+
+
+def possible_mu(pipeline: GenDegPipeline, clean: CleanLatent, requests: Sequence[Request]) -> list[float]:
+    """What can be asked of this photo, for each request."""
+    return pipeline.possible(clean, [mix_name(request.mix) for request in requests], [r.mu for r in requests])
 
 
 def decode_samples(
@@ -139,5 +144,5 @@ def decode_samples(
 ) -> list[U8Image]:
     """The second half: decoded, corrected where the settings say so, brought to the asked mu."""
     corrected = [corrects(pipeline, request.mix, settings) for request in requests]
-    images = pipeline.decode_latents(latents, clean, corrected, [request.mu for request in requests])
+    images = pipeline.decode_latents(latents, clean, corrected, possible_mu(pipeline, clean, requests))
     return [signed_to_u8(image.permute(1, 2, 0).cpu().numpy()) for image in images]

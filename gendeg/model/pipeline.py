@@ -18,6 +18,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, branches, combine
 from gendeg.model.latents import Autoencoder, decode, encode, factor
+from gendeg.model.limits import blur_limit, within
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response, told_statistics
 from gendeg.model.strength import meet_mu
@@ -46,6 +47,7 @@ class GenDegPipeline(DiffusionPipeline):
     With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
     small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
+    With a `blur_extent` motion blur asks no more of a photo than a blur of that part of its short side could take from it.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
@@ -69,6 +71,7 @@ class GenDegPipeline(DiffusionPipeline):
         tile: int = 512,
         residual_gain: float = 0.0,
         strength_gain: float = 1.0,
+        blur_extent: float = 0.0,
         calibration: dict[str, Any] | None = None,
     ):
         super().__init__()
@@ -89,6 +92,7 @@ class GenDegPipeline(DiffusionPipeline):
             tile=tile,
             residual_gain=residual_gain,
             strength_gain=strength_gain,
+            blur_extent=blur_extent,
             calibration=checked_response(calibration or {}),
         )
 
@@ -161,6 +165,13 @@ class GenDegPipeline(DiffusionPipeline):
         statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma)]
         return self.conditioner(text, pooled, *statistics)
 
+    def possible(self, clean: CleanLatent, degradations: Sequence[str], mu: Sequence[float]) -> list[float]:
+        """The asked mu, lower where this photo cannot lose so much: of motion blur, see `blur_extent`."""
+        if not self.config.blur_extent or "motion_blur" not in degradations:
+            return list(mu)
+        limit = blur_limit(clean.image[..., : clean.height, : clean.width], self.config.blur_extent)
+        return [within(one, limit) if name == "motion_blur" else one for name, one in zip(degradations, mu, strict=True)]
+
     def told(
         self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
     ) -> tuple[list[float], list[float]]:
@@ -198,6 +209,7 @@ class GenDegPipeline(DiffusionPipeline):
         if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):
             raise ValueError("structure_correction needs one entry for each sample, or one for all")
         shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
+        mu = self.possible(shared, degradations, mu)
         latents = self.generate(
             shared, prompts, mu, sigma, generators, steps, guidance_text, guidance_image, degradations
         )
@@ -216,7 +228,7 @@ class GenDegPipeline(DiffusionPipeline):
         guidance_image: float | None = None,
         degradations: Sequence[str] = (),
     ) -> Float[Tensor, "b c y x"]:
-        """The first half of a call, up to what `decode_latents` takes: for those who decode it more than once."""
+        """The second step of a call, after `possible` and up to what `decode_latents` takes: for those who decode twice."""
         self.check_inputs(prompts, mu, sigma, generators)
         chosen = branches(
             self.config.guidance_text if guidance_text is None else guidance_text,

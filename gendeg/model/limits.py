@@ -1,0 +1,34 @@
+"""What a photo can lose: a smooth one has no detail that even the longest motion blur could take from it."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+GAMMA = 2.2
+MOST_PIXELS = 256  # the short side at which it is measured: what a long blur takes away is coarse
+SOFTNESS = 8  # the higher, the closer to the limit a mu stays what was asked
+
+
+def blur_limit(clean: Float[Tensor, "1 3 h w"], extent: float) -> float:
+    """mu in [0, 1] of a signed photo blurred in all directions at once, over `extent` of its short side.
+
+    A box blur in linear light, as motion blur is simulated (Kupyn et al., CVPR 2018): no shake of that extent takes more.
+    """
+    short = min(clean.shape[-2:])
+    unit = (clean.float() + 1) / 2
+    if short > MOST_PIXELS:
+        unit, short = F.interpolate(unit, scale_factor=MOST_PIXELS / short, mode="area"), MOST_PIXELS
+    margin = round(extent * short) // 2
+    light = F.pad(unit.clamp(0, 1) ** GAMMA, (margin,) * 4, mode="replicate")
+    blurred = F.avg_pool2d(light, 2 * margin + 1, stride=1) ** (1 / GAMMA)
+    return float((blurred - unit).abs().mean())
+
+
+def within(mu: float, limit: float) -> float:
+    """A mu that stays below the limit and rises with the asked one; half the limit loses one part in two thousand.
+
+    NaN, the null statistic, stays; so does any mu without a limit (0), which a flat photo has too.
+    """
+    if not mu > 0 or limit <= 0:
+        return mu
+    return mu * (1 + (mu / limit) ** SOFTNESS) ** (-1 / SOFTNESS)
