@@ -52,7 +52,7 @@ def read_reference(path: Path) -> dict[str, Tensor]:
 
 
 def doubt(rows: list[Agreement]) -> str:
-    """What to say of a table in which every single stage agrees and only the end of the sampling is not quite the same."""
+    """What to say of a table in which every single stage agrees and only the end of the sampling is a little off."""
     apart = {row.quantity for row in rows if not row.error <= CLOSE}
     if not apart or apart - set(SAMPLED):
         return ""

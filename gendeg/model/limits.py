@@ -12,7 +12,7 @@ SOFTNESS = 8  # the higher, the closer to the limit a mu stays what was asked
 def blur_limit(clean: Float[Tensor, "1 3 h w"], extent: float) -> float:
     """mu in [0, 1] of a signed photo blurred in all directions at once, over `extent` of its short side.
 
-    A box blur in linear light, as motion blur is simulated (Kupyn et al., CVPR 2018): no shake of that extent takes more.
+    A box blur in linear light, where exposures add up (Kupyn et al., CVPR 2018): no shake of that extent takes more.
     """
     short = min(clean.shape[-2:])
     unit = (clean.float() + 1) / 2

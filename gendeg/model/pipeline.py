@@ -47,7 +47,7 @@ class GenDegPipeline(DiffusionPipeline):
     With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
     small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
-    With a `blur_extent` motion blur asks no more of a photo than a blur of that part of its short side could take from it.
+    With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
@@ -170,7 +170,8 @@ class GenDegPipeline(DiffusionPipeline):
         if not self.config.blur_extent or "motion_blur" not in degradations:
             return list(mu)
         limit = blur_limit(clean.image[..., : clean.height, : clean.width], self.config.blur_extent)
-        return [within(one, limit) if name == "motion_blur" else one for name, one in zip(degradations, mu, strict=True)]
+        pairs = zip(degradations, mu, strict=True)
+        return [within(one, limit) if name == "motion_blur" else one for name, one in pairs]
 
     def told(
         self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
@@ -228,7 +229,7 @@ class GenDegPipeline(DiffusionPipeline):
         guidance_image: float | None = None,
         degradations: Sequence[str] = (),
     ) -> Float[Tensor, "b c y x"]:
-        """The second step of a call, after `possible` and up to what `decode_latents` takes: for those who decode twice."""
+        """The middle of a call, from `possible` mu up to what `decode_latents` takes: for those who decode it twice."""
         self.check_inputs(prompts, mu, sigma, generators)
         chosen = branches(
             self.config.guidance_text if guidance_text is None else guidance_text,

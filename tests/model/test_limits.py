@@ -1,0 +1,67 @@
+"""What blur can take from a photo, and how a model with a `blur_extent` asks for no more."""
+
+import math
+
+import pytest
+import torch
+
+from gendeg.model.limits import blur_limit, within
+from gendeg.model.strength import WEAKEST
+from tests.tiny import tiny_pipeline
+
+
+def stripes(height: int = 64, width: int = 64) -> torch.Tensor:
+    """Columns of black and white in turn, signed."""
+    return torch.tensor([-1.0, 1.0]).repeat(width // 2).expand(1, 3, height, width).clone()
+
+
+def test_stripes_blurred_away_lose_what_their_mean_is_from_them():
+    mean = 0.5 ** (1 / 2.2)  # half of the light, in the photo's own scale
+    assert blur_limit(stripes(), 1.0) == pytest.approx((mean + 1 - mean) / 2, abs=0.01)
+
+
+def test_a_flat_photo_and_no_extent_lose_nothing():
+    assert blur_limit(torch.full((1, 3, 40, 50), 0.3), 0.2) == pytest.approx(0, abs=1e-6)
+    assert blur_limit(stripes(), 0.0) == pytest.approx(0, abs=1e-6)
+
+
+def test_large_photos_are_measured_small():
+    photo = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1, 512
+    )
+    small = torch.nn.functional.interpolate(photo, 256, mode="area")
+    assert blur_limit(photo, 0.2) == pytest.approx(blur_limit(small, 0.2), rel=1e-3)
+
+
+def test_mu_keeps_its_order_and_stays_below_the_limit():
+    asked = [0.001, 0.02, 0.04, 0.06, 0.1, 0.5]
+    got = [within(mu, 0.05) for mu in asked]
+    assert got == sorted(set(got)) and max(got) <= 0.05
+    assert got[1] == pytest.approx(0.02, rel=1e-3) and within(0.05, 0.05) == pytest.approx(0.05 * 2 ** (-1 / 8))
+    assert within(0.3, 0.0) == 0.3 and within(0.0, 0.05) == 0.0 and math.isnan(within(math.nan, 0.05))
+
+
+def test_only_blur_asks_for_less_and_only_with_an_extent():
+    pipeline = tiny_pipeline()
+    grey = torch.full((1, 3, 32, 32), 0.2)
+    grey[..., 16:] = 0.22  # one faint edge
+    clean = pipeline.encode_clean(grey)
+    names = ["motion_blur", "haze", "haze+motion_blur"]
+    assert pipeline.possible(clean, names, [0.1, 0.1, 0.1]) == [0.1, 0.1, 0.1]
+    with pipeline.altered(blur_extent=0.2):
+        blur, *others = pipeline.possible(clean, names, [0.1, 0.1, 0.1])
+    assert blur <= blur_limit(grey, 0.2) < 0.01 and others == [0.1, 0.1]
+
+
+def test_the_image_is_brought_to_what_is_possible():
+    pipeline = tiny_pipeline()
+    photo = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)) * 0.1
+    arguments = (["blurred"], [0.5], [0.1])
+    raw = pipeline(photo, *arguments, [torch.Generator().manual_seed(0)], 2, degradations=["motion_blur"])
+    with pipeline.altered(strength_gain=100.0):
+        free = pipeline(photo, *arguments, [torch.Generator().manual_seed(0)], 2, degradations=["motion_blur"])
+        with pipeline.altered(blur_extent=0.2):
+            held = pipeline(photo, *arguments, [torch.Generator().manual_seed(0)], 2, degradations=["motion_blur"])
+    off = [float((image - photo).abs().mean()) / 2 for image in (free, held)]
+    assert off[0] > 2 * off[1]
+    assert off[1] == pytest.approx(float((raw - photo).abs().mean()) / 2 * WEAKEST, rel=0.1)  # as near as it may come
