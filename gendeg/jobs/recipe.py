@@ -62,16 +62,20 @@ def read_tables(path: Path, known: Collection[str], unknown: str) -> dict[str, d
 def check_recipe(recipe: Recipe) -> None:
     """Every setting of every step is one that the step has, said before hours are spent. Raises `BadManifest`."""
     for step, kind in KINDS.items():
-        known = {field.name for field in fields(kind)}
-        odd = sorted(set(recipe.tables.get(step, {})) - known)
-        if odd:
-            raise BadManifest(recipe.path, 0, f"[{step}] has no setting {', '.join(odd)}")
+        check_settings(recipe.path, step, recipe.tables.get(step, {}), {field.name for field in fields(kind)})
+
+
+def check_settings(path: Path, name: str, table: dict[str, Any], known: Collection[str]) -> None:
+    """Raises `BadManifest` for a setting of a table that is not known."""
+    odd = sorted(set(table) - set(known))
+    if odd:
+        raise BadManifest(path, 0, f"[{name}] has no setting {', '.join(odd)}")
 
 
 def preset_names() -> list[str]:
-    """The files in manifests/recipes that make a model; those called ood are studies (jobs/study_recipe.py)."""
+    """The files in manifests/recipes whose tables make a model; others are studies (jobs/study_recipe.py)."""
     found = (data_root("manifests") / "recipes").glob("*.toml")
-    return sorted(path.stem for path in found if not path.stem.startswith("ood"))
+    return sorted(path.stem for path in found if set(tomllib.loads(path.read_text(encoding="utf-8"))) <= set(KINDS))
 
 
 def preset(name: str) -> Recipe:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.configs import RestoreTrainConfig, StudyConfig
-from gendeg.jobs.recipe import read_tables
+from gendeg.jobs.recipe import check_settings, read_tables
 from gendeg.primitives.errors import BadManifest, BadOption
 from gendeg.primitives.files import data_root
 from gendeg.primitives.kinds import Degradation, mix_name, parse_mixes
@@ -168,9 +168,7 @@ def _find(path: Path) -> Path:
 
 def _checked(path: Path, name: str, table: dict[str, Any]) -> dict[str, Any]:
     known = {one.name for one in fields(TABLES[name])} - (set(OWN) if name == "train" else set())
-    odd = sorted(set(table) - known)
-    if odd:
-        raise BadManifest(path, 0, f"[{name}] has no setting {', '.join(odd)}")
+    check_settings(path, name, table, known)
     return table
 
 
