@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gendeg import __version__
-from gendeg.jobs.study_data import EXISTING
+from gendeg.jobs.study_data import EXISTING, GENERATED
 from gendeg.jobs.study_numbers import INPUT, MIXES
 from gendeg.jobs.study_page_lessons import complexity_section, prior_section, transfer_section, tsne_section
 from gendeg.jobs.study_pictures import picture_sheet
@@ -58,16 +58,14 @@ def _claimed(results: Numbers) -> Numbers:
 
 
 def _claim(results: Numbers) -> Section:
-    """Existing + generated minus existing, per degradation, and per source."""
-    told, claim = results["difference"].get(f"{BOTH} - {EXISTING}", {}), results["difference"]["claim"]
-    ood, within = told.get(OOD, {}), told.get(WITHIN, {})
-    rows: list[list[Cell | str]] = []
-    for kind in [*kinds_of(_claimed(results)), *(name for name in (ALL_BUT_BLUR, ALL) if name in _claimed(results))]:
-        here = ood["psnr"]["means"][kind]
-        rows.append([kind, _verdict(here, 2), _difference(ood["ssim"]["means"].get(kind), 4),
-                     _difference(within.get("psnr", {}).get("means", {}).get(kind), 2), _counted(here)])  # fmt: skip
-    columns = ["degradation", "PSNR unseen, dB", "SSIM unseen", "PSNR within, dB", "unseen images, sources"]
-    tables = [Table("Existing + generated minus existing, paired by seed and image", columns, rows), _sources(ood)]
+    """Existing + generated minus existing, per degradation and per source, and generated alone minus existing."""
+    told, claim = results["difference"], results["difference"]["claim"]
+    both, alone = (told.get(f"{arm} - {EXISTING}", {}) for arm in (BOTH, GENERATED))
+    tables = [
+        _gains("Existing + generated minus existing, paired by seed and image", both),
+        _sources(both.get(OOD, {})),
+        _gains("Generated alone minus existing", alone),
+    ]
     met = "This is met." if claim["met"] else "This is not met."
     text = [
         (
@@ -79,6 +77,19 @@ def _claim(results: Numbers) -> Section:
         HOW,
     ]
     return Section("claim", "Out of distribution", text, tables)
+
+
+def _gains(title: str, told: Numbers) -> Table:
+    """A row a degradation, and for all of them."""
+    ood, within = (told.get(which, {}) for which in (OOD, WITHIN))
+    means = ood.get("psnr", {}).get("means", {})
+    rows: list[list[Cell | str]] = [
+        [kind, _verdict(means[kind], 2), _difference(ood["ssim"]["means"].get(kind), 4),
+         _difference(within.get("psnr", {}).get("means", {}).get(kind), 2), _counted(means[kind])]
+        for kind in [*kinds_of(means), *(name for name in (ALL_BUT_BLUR, ALL) if name in means)]
+    ]  # fmt: skip
+    columns = ["degradation", "PSNR unseen, dB", "SSIM unseen", "PSNR within, dB", "unseen images, sources"]
+    return Table(title, columns, rows)
 
 
 def _sources(ood: Numbers) -> Table:

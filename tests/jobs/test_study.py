@@ -183,6 +183,7 @@ def test_everything_of_a_study_once(tmp_path):
     page = made.page.read_text()
     for name in ("claim", "arms", "scaling", "mix", "tsne", "complexity", "content-prior", "transfer", "data"):
         assert f'<section id="{name}"' in page
+    assert "Existing + generated minus existing" in page and "Generated alone minus existing" in page
 
 
 def real_photos(root: Path) -> Path:
