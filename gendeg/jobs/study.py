@@ -4,6 +4,7 @@ Recipe → plan of runs → data → trainings and tests → numbers with interv
 from where it was, and changes no number; another recipe, or other inputs, need another folder.
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gendeg.jobs.study_data import StudyPhotos, find_study_photos, make_data
 from gendeg.jobs.study_numbers import study_numbers
 from gendeg.jobs.study_page import study_page
 from gendeg.jobs.study_plan import open_plan, plan_runs
+from gendeg.jobs.study_real import missing_sources
 from gendeg.jobs.study_recipe import StudyRecipe, read_study
 from gendeg.jobs.study_transfer import transfer_numbers, transfer_tasks
 from gendeg.jobs.study_tsne import embed_degradations
@@ -51,6 +53,8 @@ def study(config: StudyConfig) -> Studied:
 def _study(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> Studied:
     runs = plan_runs(recipe)
     plan = open_plan(config, recipe, photos, runs)
+    if missing := missing_sources(recipe.data):
+        print(f"gendeg: not tested on {', '.join(missing)} (unseen_sources): no pairs of that source", file=sys.stderr)
     make_data(config, recipe, photos)
     whole = Study(config, recipe)
     made = run_all(config, transfer_tasks(whole, photos) + missing_runs(whole, runs))

@@ -38,6 +38,11 @@ def find_real(data: DataRecipe) -> list[RealPair]:
     return [replace(pair, split=TEST if pair.source in data.unseen_sources else pair.split) for pair in found]
 
 
+def missing_sources(data: DataRecipe) -> list[str]:
+    """Those of `unseen_sources` that no pair comes from: misspelt, or not at hand."""
+    return sorted(set(data.unseen_sources) - {pair.source for pair in find_real(data)})
+
+
 def real_digest(data: DataRecipe) -> str:
     """SHA-256 over what is named, with the files' sizes."""
     lines = [

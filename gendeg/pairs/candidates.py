@@ -91,6 +91,11 @@ def _both(wanted: Wanted) -> Wanted:
 def _from_folder(root: Path, wanted: Wanted, known: Source | None) -> tuple[list[Candidate], list[Path]]:
     layouts = known.layouts if known else (parallel_layout(*map(_pattern, (wanted.degraded, wanted.clean))),)
     couples, lonely = find_couples(root, layouts)
+    if not couples:
+        for pattern in () if known else (wanted.degraded, wanted.clean):
+            folder = root / _pattern(pattern).partition("{")[0].rpartition("/")[0]
+            if not folder.is_dir():
+                raise MissingPath(folder)
     if not couples and not lonely:
         raise NoImages(root, [f"{layout.degraded} with {layout.clean}" for layout in layouts])
 

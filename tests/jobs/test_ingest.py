@@ -172,7 +172,9 @@ def test_what_does_not_go_together(tmp_path):
         ({"degraded": "", "clean": ""}, BadOption, "--source: is needed"),
         ({"degraded": "", "clean": "", "source": "imagenet"}, UnknownSource, "known layouts"),
         ({"side_by_side": "left"}, BadOption, "clean-left or clean-right"),
-        ({"degraded": "snowy/{id}"}, NoImages, "snowy"),
+        ({"degraded": "snowy/{id}"}, MissingPath, "mine/snowy: no such"),
+        ({"clean": "cleam/"}, MissingPath, "mine/cleam: no such"),
+        ({"degraded": "{id}_snowy"}, NoImages, "_snowy"),
         ({"split": "train=2"}, BadOption, "--split"),
     ):
         with pytest.raises(error, match=says):

@@ -16,6 +16,7 @@ from gendeg.jobs.study import study
 from gendeg.jobs.study_data import find_study_photos
 from gendeg.jobs.study_noise import with_noise
 from gendeg.jobs.study_plan import plan_runs
+from gendeg.jobs.study_real import missing_sources
 from gendeg.jobs.study_recipe import read_study
 from gendeg.jobs.study_scores import by_degradation, difference, mean_over
 from gendeg.jobs.study_work import RESULT, Study, make_run, run_all, training_config, training_examples
@@ -75,6 +76,13 @@ def test_an_unseen_source_is_only_tested_on_and_sources_are_told_apart():
     assert all("haze/stranger" not in one["trained"] for one in results_of(config))
     real = load_examples([config.out / "data" / "real"], "test")
     assert {one.pair.source for one in real} == {"known", "stranger"}
+
+
+def test_unseen_sources_without_a_pair_are_named():
+    data = read_study(small_study(finished_study())).data
+    assert missing_sources(data) == []
+    assert missing_sources(replace(data, unseen_sources=("stranger", "strangre"))) == ["strangre"]
+    assert missing_sources(replace(data, pairs=())) == ["stranger"]
 
 
 def test_the_same_command_again_makes_nothing_and_changes_nothing(copied):
