@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -109,7 +110,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Exception as error:
         message, code = advice_for(error)
         _say(message, code)
+    if arguments is None and code in (INTERRUPTED, TERMINATED):
+        _leave(code)
     sys.exit(code or 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End a stopped process without Python's farewell, in which a thread that is still in torch's code aborts it.
+
+    Everything of ours is closed by then; a farewell would also wait for the batch that nobody wants any more.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _say(message: str, code: int) -> int:
