@@ -60,10 +60,16 @@ class Sampler:
             cleans[0].image, torch.cat([clean.latent for clean in cleans]), cleans[0].height, cleans[0].width
         )
         generators = [torch_generator(sample.seed, f"{sample.key}/{attempt}", "sample") for sample in samples]
+        names = [mix_name(parse_mix(sample.degradation)) for sample in samples]
+        mu = [
+            self.pipeline.possible(clean, [name], [sample.mu])[0]
+            for clean, name, sample in zip(cleans, names, samples, strict=True)
+        ]
+        told = self.pipeline.told(names, mu, [sample.sigma for sample in samples])
         latents = self.pipeline.denoise(
-            together, self._condition(samples, cleans), self._nothing(), self._chosen, generators, self.settings.steps
+            together, self._condition(samples, *told), self._nothing(), self._chosen, generators, self.settings.steps
         )
-        return [self._image(*one) for one in zip(samples, latents.split(1), cleans, strict=True)]
+        return [self._image(*one) for one in zip(samples, mu, latents.split(1), cleans, strict=True)]
 
     def _clean(self, sample: PlannedSample, photo: U8Image) -> CleanLatent:
         """Photos go through the encoder one by one, so that what is remembered never depends on what was beside it."""
@@ -73,29 +79,22 @@ class Sampler:
         padded = pad_to_multiple(image.to(self.pipeline.device, self.pipeline.vae.dtype), self.pipeline.multiple)
         return CleanLatent(padded, latent, *photo.shape[:2])
 
-    def _condition(self, samples: Sequence[PlannedSample], cleans: Sequence[CleanLatent]) -> Any:
+    def _condition(self, samples: Sequence[PlannedSample], mu: list[float], sigma: list[float]) -> Any:
         texts = [self._texts.get(s.prompt, lambda s=s: self.pipeline.encode_text([s.prompt])) for s in samples]  # type: ignore[misc]
         text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
-        names = [mix_name(parse_mix(s.degradation)) for s in samples]
-        mu = [self._possible(*one) for one in zip(samples, cleans, strict=True)]
-        told = self.pipeline.told(names, mu, [s.sigma for s in samples])
-        return self.pipeline.condition(text, pooled, *told)
+        return self.pipeline.condition(text, pooled, mu, sigma)
 
     def _nothing(self) -> Any:
         if self._null is None:
             self._null = self.pipeline.encode_prompt([""], [float("nan")], [float("nan")])
         return self._null
 
-    def _image(self, sample: PlannedSample, latent: torch.Tensor, clean: CleanLatent) -> U8Image | None:
-        mu = self._possible(sample, clean)
+    def _image(self, sample: PlannedSample, mu: float, latent: torch.Tensor, clean: CleanLatent) -> U8Image | None:
         image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)], [mu])[0]
         try:
             return signed_to_u8(image.permute(1, 2, 0).cpu().numpy())
         except ValueError:  # NaN: a half-precision overflow
             return None
-
-    def _possible(self, sample: PlannedSample, clean: CleanLatent) -> float:
-        return self.pipeline.possible(clean, [mix_name(parse_mix(sample.degradation))], [sample.mu])[0]
 
     def corrects(self, sample: PlannedSample) -> bool:
         """Whether structure correction runs for a sample."""
