@@ -78,8 +78,8 @@ def results() -> dict:
         {"intensity": i, "psnr": estimate(36 - 20 * i, 0.02), "detail": estimate(1 - i / 4, 0.02)} for i in INTENSITIES
     ]
     ratio = {"model": estimate(0.03), "simulator": estimate(0.05), "ratio": estimate(0.6)}
-    distance = {"model": estimate(0.2), "simulator": estimate(0.3), "real": estimate(0.1), "gain": estimate(0.1, 0.9),
-                "closer": "model", "real_photos": 22}  # fmt: skip
+    distance = {"model": estimate(0.2), "simulator": estimate(0.3), "clean": estimate(0.4), "real": estimate(0.1),
+                "gain": estimate(0.1, 0.9), "closer": "model", "real_photos": 22}  # fmt: skip
     accuracy = {**{kind: estimate(0.95, 0.05) for kind in KINDS}, "all": estimate(0.95, 0.02)}
     named = {"accuracy": accuracy, "accuracy_strong": accuracy, "confusion": [[14, 1, 0], [0, 15, 0], [2, 0, 13]],
              "confusion_strong": [[9, 0, 0], [0, 9, 0], [1, 0, 8]]}  # fmt: skip

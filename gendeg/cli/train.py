@@ -22,6 +22,9 @@ Init = Annotated[str | None, typer.Option(help="Go on from: bundled, or a folder
 Base = Annotated[str | None, typer.Option(help="Fine-tune Stable Diffusion 1.5 or its like: folder, hub id.")]
 Vae = Annotated[str | None, typer.Option(help="Folder of a trained autoencoder, or of a model with one.")]
 Model = Annotated[str | None, typer.Option(help="Structure: learn to correct this model's images.")]
+Residual = Annotated[
+    bool | None, typer.Option("--residual", help="Structure: start from the photo plus the decoded change.")
+]
 Sizes = Annotated[Literal["bundled", "smoke"] | None, typer.Option(help="Of networks that start fresh.")]
 LoraRank = Annotated[int | None, typer.Option(min=1, help="Train low-rank changes only, of this rank.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
@@ -63,10 +66,10 @@ Compile = Annotated[bool, typer.Option("--compile", help="torch.compile; needs a
 
 def train(
     network: Network, pairs: Pairs, out: Out, preset: Preset = None, init: Init = None, base: Base = None,
-    vae: Vae = None, model: Model = None, sizes: Sizes = None, lora_rank: LoraRank = None, steps: Steps = None,
-    batch_size: BatchSize = None, accumulate: Accumulate = None, size: Size = None, short_side: ShortSide = None,
-    cache_latents: CacheLatents = None, learning_rate: LearningRate = None, schedule: Schedule = None,
-    warmup: Warmup = None, optimizer: Optimizer = None, precision: Precision = None,
+    vae: Vae = None, model: Model = None, residual: Residual = None, sizes: Sizes = None, lora_rank: LoraRank = None,
+    steps: Steps = None, batch_size: BatchSize = None, accumulate: Accumulate = None, size: Size = None,
+    short_side: ShortSide = None, cache_latents: CacheLatents = None, learning_rate: LearningRate = None,
+    schedule: Schedule = None, warmup: Warmup = None, optimizer: Optimizer = None, precision: Precision = None,
     gradient_checkpointing: GradientCheckpointing = None, weights: Weights = None, prediction: Prediction = None,
     seed: Seed = None, workers: Workers = None, log_every: LogEvery = None, sheet_every: SheetEvery = None,
     sheet_photos: SheetPhotos = None, checkpoint_every: CheckpointEvery = None, tracker: Tracker = None,
@@ -120,6 +123,8 @@ def _check(network: str, options: dict[str, Any]) -> None:
             raise BadOption(f"--{name.replace('_', '-')}", "is for diffusion only")
     if network != "structure" and "model" in options:
         raise BadOption("--model", "is for structure only; to go on with a model use --init")
+    if network != "structure" and "residual" in options:
+        raise BadOption("--residual", "is for structure only")
     if network == "structure" and len({"vae", "model"} & set(options)) != 1:
         raise BadOption("--vae", "or --model is needed: a trained autoencoder, or the model whose images to correct")
     if network == "diffusion" and len(set(STARTS) & set(options)) != 1:

@@ -86,6 +86,7 @@ class StructureConfig(TrainConfig):
     noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to
     learning_rate: float = 1e-3
     gradient_weight: float = 1.0
+    residual: bool = False  # the network starts from the photo plus the decoded change (a model's residual_decoding)
     latent_jitter: float = 0.2  # noise on the scaled latents, up to this: what the diffusion model may leave
 
 
@@ -103,6 +104,7 @@ class ExportConfig:
     tile: int = 512
     strength_gain: float = 1.0
     blur_extent: float = 0.0
+    residual_decoding: bool = False
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,19 @@ def summarise_realism(summary: Summary, config: EvaluateConfig, failures: list[F
         pairs = _same_requests(summary, name)
         if len(photos) < FEWEST_REAL or not pairs:
             continue
-        generated, simulated = (
-            [read_rgb(config.out / row.made.degraded) for row in rows] for rows in zip(*pairs, strict=True)
+        answers, references = zip(*pairs, strict=True)
+        whole = (
+            photos,
+            [read_rgb(config.out / row.made.degraded) for row in answers],
+            [read_rgb(config.out / row.made.degraded) for row in references],
+            [read_rgb(config.out / row.made.clean) for row in answers],
         )
+        names = [row.made.photo for row in answers]
         for measure, (describe, distance) in measures.items():
-            sets = [[describe(image) for image in images] for images in (photos, generated, simulated)]
+            targets, generated, simulated, clean = ([describe(image) for image in images] for images in whole)
             generator = for_sample(config.seed, f"{measure}/{name}", "realism")
-            compared = compare_with_real(sets[0], sets[1], sets[2], distance, min(config.draws, DRAWS), generator)
+            draws = min(config.draws, DRAWS)
+            compared = compare_with_real(targets, generated, simulated, clean, names, distance, draws, generator)
             found[measure][name] = compared.as_row() | {"real_photos": len(photos)}
     return found
 

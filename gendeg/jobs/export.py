@@ -24,6 +24,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         tile=config.tile,
         strength_gain=config.strength_gain,
         blur_extent=config.blur_extent,
+        residual_decoding=config.residual_decoding,
     )
     write_folder(config.out, pipeline.save_pretrained)
     atomic_write(config.out / "README.md", card)

@@ -43,6 +43,7 @@ STRUCTURE: Sequence[Column] = (
 REALISM: Sequence[Column] = (
     ("model", "model", 3, 1.0),
     ("simulator", "simulator", 3, 1.0),
+    ("clean", "not degraded at all", 3, 1.0),
     ("real", "another draw of real photos", 3, 1.0),
     ("gain", "simulator − model", 3, 1.0),
 )
@@ -162,7 +163,8 @@ def realism_section(results: Numbers) -> Section | None:
         blocks.append(Table(table.caption, [*table.columns, "real photos", "closer to them"], rows))
     text = (
         "Distance between generated and real degraded photos. Another draw of real photos says how near one can come "
-        "with so few."
+        "with so few. Where clean photos are nearest, the distance speaks of what is in the photos, and of how weakly "
+        "they are degraded, more than of what degraded them."
     )
     return Section("realism", "Realism", [text], blocks) if blocks else None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gendeg.configs import StructureConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.model.latents import Autoencoder, decode, encode
+from gendeg.model.latents import Autoencoder, decode, encode, onto_photo
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_autoencoder, load_pipeline
 from gendeg.primitives.rng import for_sample, torch_generator
@@ -54,9 +54,13 @@ def make_triples(numbers: list[int], pairs: list[PlacedPair], decoder: Decoder, 
     """(clean, decoded, degraded): signed crops of the examples of these numbers, on the CPU."""
     crops = _crops(numbers, pairs, config)
     with torch.autocast(decoder.vae.device.type, torch.bfloat16, enabled=config.precision != "no"):
-        latent = encode(decoder.vae, crops.degraded.to(decoder.vae.device))
-        decoded = decode(decoder.vae, decoder.spoil(latent, crops)).float().clamp(-1, 1).cpu()
-    return crops.clean, decoded, crops.degraded
+        device = decoder.vae.device
+        latent = encode(decoder.vae, crops.degraded.to(device))
+        decoded = decode(decoder.vae, decoder.spoil(latent, crops)).float()
+        if config.residual:
+            photo = crops.clean.to(device)
+            decoded = onto_photo(photo, decoded, decode(decoder.vae, encode(decoder.vae, photo)).float())
+    return crops.clean, decoded.clamp(-1, 1).cpu(), crops.degraded
 
 
 def _crops(numbers: list[int], pairs: list[PlacedPair], config: StructureConfig) -> Crops:

@@ -1,14 +1,14 @@
 """How far two sets of images are apart: sliced Wasserstein on Laplacian patches, KID on a network's features."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from gendeg.metrics.pyramid import laplacian_pyramid
-from gendeg.metrics.uncertainty import Estimate, estimate_from_draws
+from gendeg.metrics.uncertainty import Estimate, estimate_from_draws, redraw
 
 U8Image = UInt8[np.ndarray, "h w 3"]
 Points = Float[np.ndarray, "n d"]
@@ -106,10 +106,14 @@ def feature_distance(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Distances to real photos, sets of equal size; `gain` is simulator − model: above 0 the model is closer."""
+    """Distances to real photos; `gain` is simulator − model: above 0 the model is closer.
+
+    `clean` is what not degrading at all gives: where it is nearest, the distance speaks of scenes, not of degradations.
+    """
 
     model: Estimate
     simulator: Estimate
+    clean: Estimate
     real: Estimate
     gain: Estimate
 
@@ -121,7 +125,7 @@ class Comparison:
         return "simulator" if self.gain.high < 0 else "undecided"
 
     def as_row(self) -> dict[str, Any]:
-        names = ("model", "simulator", "real", "gain")
+        names = [field.name for field in fields(self)]
         return {name: getattr(self, name).as_row() for name in names} | {"closer": self.closer}
 
 
@@ -129,27 +133,30 @@ def compare_with_real(
     real: Sequence[np.ndarray],
     model: Sequence[np.ndarray],
     simulator: Sequence[np.ndarray],
+    clean: Sequence[np.ndarray],
+    photos: Sequence[str],
     distance: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], float],
     draws: int,
     generator: np.random.Generator,
 ) -> Comparison:
-    """Descriptors of images → distances of the model, the simulator and other real photos to real photos.
+    """Descriptors of images → distances of the model, the simulator, clean and other real photos to real photos.
 
-    In each draw the real photos are halved at random; one half is what all are compared with, the other is the scale,
-    and as many of the model's images, and the simulator's of the same requests, are drawn. Equal sizes make the three
-    comparable. Values are means over the draws, intervals their 95 % percentiles: wider than those of whole
-    sets. `model[i]` and `simulator[i]` answer the same request. Raises `ValueError` for fewer than four real photos.
+    `model[i]` and `simulator[i]` answer the same request for `clean[i]`, which is the photo named `photos[i]`. In each
+    draw whole photos are drawn with replacement, and the real photos halved at random: one half is what all are
+    compared with, the other is the scale (rather too far, for it is the smallest set). Half-samples vary as the whole
+    does (the delete-half jackknife, Shao and Wu, Annals of Statistics 1989), so the 95 % percentiles are intervals over
+    other photos, clean and real. Values are means over the draws. Raises `ValueError` for fewer than four real photos.
     """
-    if len(real) < 4 or not len(model) == len(simulator) > 0:
+    if len(real) < 4 or not len(model) == len(simulator) == len(clean) == len(photos) > 0:
         raise ValueError("at least four real photos are needed, and a simulator's image for each of the model's")
-    size = len(real) // 2
+    half = len(real) // 2
     rows = []
     for _ in range(draws):
         order = generator.permutation(len(real))
-        target, others = ([real[int(i)] for i in part] for part in (order[:size], order[size : 2 * size]))
-        chosen = [int(i) for i in generator.choice(len(model), size, replace=len(model) < size)]
-        sets = ([model[i] for i in chosen], [simulator[i] for i in chosen], others)
-        rows.append([distance(images, target) for images in sets])
-    drawn = np.array(rows)
-    columns = [drawn[:, 0], drawn[:, 1], drawn[:, 2], drawn[:, 1] - drawn[:, 0]]
-    return Comparison(*(estimate_from_draws(float(column.mean()), column, len(model)) for column in columns))
+        target, others = ([real[int(i)] for i in part] for part in (order[:half], order[half : 2 * half]))
+        chosen = redraw(photos, generator)
+        sets = ([whole[int(i)] for i in chosen] for whole in (model, simulator, clean))
+        rows.append([distance(images, target) for images in (*sets, others)])
+    columns = np.array(rows).T
+    drawn = [*columns, columns[1] - columns[0]]
+    return Comparison(*(estimate_from_draws(float(one.mean()), one, len(model)) for one in drawn))

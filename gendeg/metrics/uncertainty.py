@@ -41,10 +41,7 @@ def bootstrap(clusters: Sequence[Any], statistic: Statistic, draws: int, generat
         raise ValueError("no samples to take a statistic over")
     groups = _groups(clusters)
     value = float(statistic(np.arange(len(clusters))))
-    drawn = [
-        statistic(np.concatenate([groups[int(i)] for i in generator.integers(len(groups), size=len(groups))]))
-        for _ in range(draws)
-    ]
+    drawn = [statistic(_redrawn(groups, generator)) for _ in range(draws)]
     return estimate_from_draws(value, np.array(drawn, np.float64), len(clusters))
 
 
@@ -117,6 +114,15 @@ def estimate_from_draws(value: float, drawn: Float[np.ndarray, " draws"], n: int
     low, high = np.quantile(finite, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     # Photos drawn twice are ties, which a rank correlation likes: its draws can all lie on one side of the value.
     return Estimate(value, min(float(low), value), max(float(high), value), n)
+
+
+def redraw(clusters: Sequence[Any], generator: np.random.Generator) -> Rows:
+    """Rows of as many clusters as there are, drawn with replacement: one draw of `bootstrap`."""
+    return _redrawn(_groups(clusters), generator)
+
+
+def _redrawn(groups: list[Rows], generator: np.random.Generator) -> Int[np.ndarray, " drawn"]:
+    return np.concatenate([groups[int(i)] for i in generator.integers(len(groups), size=len(groups))])
 
 
 def _groups(clusters: Sequence[Any]) -> list[Rows]:

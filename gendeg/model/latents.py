@@ -27,6 +27,19 @@ def decode(vae: Autoencoder, latent: Float[Tensor, "b c y x"]) -> Float[Tensor, 
     return vae.decode(latent).sample
 
 
+def onto_photo(
+    photo: Float[Tensor, "#b 3 h w"],
+    degraded: Float[Tensor, "b 3 h w"],
+    decoded_photo: Float[Tensor, "#b 3 h w"] | None,
+) -> Float[Tensor, "b 3 h w"]:
+    """photo + (degraded − decoded_photo), all signed, not clamped: the decoded change laid onto the photo itself.
+
+    What the autoencoder loses of the photo is lost in both decoded images and cancels. Without a `decoded_photo` the
+    degraded image is returned as it is.
+    """
+    return degraded if decoded_photo is None else photo + degraded - decoded_photo
+
+
 def factor(vae: Autoencoder) -> int:
     """Pixels of the image along one side of a latent."""
     if isinstance(vae, AutoencoderDC):

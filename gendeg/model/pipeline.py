@@ -17,7 +17,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, branches, combine
-from gendeg.model.latents import Autoencoder, decode, encode, factor
+from gendeg.model.latents import Autoencoder, decode, encode, factor, onto_photo
 from gendeg.model.limits import blur_limit, within
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response, told_statistics
@@ -32,13 +32,15 @@ TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 class CleanLatent:
     """A clean image ready for any number of samples: what every one of them shares.
 
-    `denoise` also takes one latent for each sample of its batch (n = b), all of one size.
+    `denoise` also takes one latent for each sample of its batch (n = b), all of one size. `decoded` is the image that
+    the latent decodes to, where the pipeline's `residual_decoding` asks for it.
     """
 
     image: Float[Tensor, "1 3 h w"]
     latent: Float[Tensor, "n c y x"]
     height: int
     width: int
+    decoded: Float[Tensor, "1 3 h w"] | None = None
 
 
 class GenDegPipeline(DiffusionPipeline):
@@ -46,6 +48,8 @@ class GenDegPipeline(DiffusionPipeline):
 
     With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
     small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
+    With `residual_decoding` structure correction starts from the photo plus what decoding makes of the change, so that
+    the autoencoder's own error on the photo is not in it. Published: not so.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
     With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
@@ -72,6 +76,7 @@ class GenDegPipeline(DiffusionPipeline):
         residual_gain: float = 0.0,
         strength_gain: float = 1.0,
         blur_extent: float = 0.0,
+        residual_decoding: bool = False,
         calibration: dict[str, Any] | None = None,
     ):
         super().__init__()
@@ -93,6 +98,7 @@ class GenDegPipeline(DiffusionPipeline):
             residual_gain=residual_gain,
             strength_gain=strength_gain,
             blur_extent=blur_extent,
+            residual_decoding=residual_decoding,
             calibration=checked_response(calibration or {}),
         )
 
@@ -130,7 +136,8 @@ class GenDegPipeline(DiffusionPipeline):
         latent = over_tiles(
             lambda x: encode(self.vae, x), [padded], self._tile, self._tile // TILE_OVERLAP, factor(self.vae)
         )
-        return CleanLatent(padded, latent, height, width)
+        decoded = self._decode(latent) if self.config.residual_decoding else None
+        return CleanLatent(padded, latent, height, width, decoded)
 
     @torch.no_grad()
     def encode_prompt(self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float]) -> Conditioning:
@@ -318,16 +325,20 @@ class GenDegPipeline(DiffusionPipeline):
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
-        side = self._tile // factor(self.vae)
         images = []
         asked = mu or [float("nan")] * len(latents)
         for latent, correct, wanted in zip(degraded.split(1), flags, asked, strict=True):
-            image = over_tiles(lambda z: decode(self.vae, z), [latent], side, side // TILE_OVERLAP).clamp(-1, 1)
+            image = self._decode(latent)
             if correct and self.structure is not None:
-                image = over_tiles(self.structure, [clean.image, image], self._tile, self._tile // TILE_OVERLAP)
+                start = onto_photo(clean.image, image, clean.decoded).clamp(-1, 1)
+                image = over_tiles(self.structure, [clean.image, start], self._tile, self._tile // TILE_OVERLAP)
             before, image = (whole[..., : clean.height, : clean.width].float() for whole in (clean.image, image))
             images.append(meet_mu(before, image.clamp(-1, 1), wanted, self.config.strength_gain))
         return torch.cat(images)
+
+    def _decode(self, latent: Float[Tensor, "1 c y x"]) -> Float[Tensor, "1 3 h w"]:
+        side = self._tile // factor(self.vae)
+        return over_tiles(lambda z: decode(self.vae, z), [latent], side, side // TILE_OVERLAP)
 
     @property
     def _tile(self) -> int:

@@ -65,13 +65,30 @@ def test_patches_of_darker_photos_are_further_away():
 
 def test_the_closer_one_is_named_and_a_tie_is_undecided():
     real, near, far = (list(RNG(i).normal(size=(40, 4)) + move) for i, move in ((0, 0.0), (1, 0.1), (2, 3.0)))
-    assert compare_with_real(real, near, far, feature_distance, 60, RNG(0)).closer == "model"
-    assert compare_with_real(real, far, near, feature_distance, 60, RNG(0)).closer == "simulator"
-    tie = compare_with_real(real, near, near, feature_distance, 60, RNG(0))
+    photos = [f"p{i // 4}" for i in range(40)]
+    better = compare_with_real(real, near, far, far, photos, feature_distance, 60, RNG(0))
+    assert better.closer == "model" and better.clean == better.simulator
+    assert compare_with_real(real, far, near, far, photos, feature_distance, 60, RNG(0)).closer == "simulator"
+    tie = compare_with_real(real, near, near, far, photos, feature_distance, 60, RNG(0))
     assert tie.closer == "undecided" and tie.gain.value == 0
-    assert set(tie.as_row()) == {"model", "simulator", "real", "gain", "closer"}
+    assert set(tie.as_row()) == {"model", "simulator", "clean", "real", "gain", "closer"}
+
+
+def test_two_draws_of_one_distribution_are_seldom_told_apart():
+    """Photos differ more than images of one photo do, as in an evaluation: intervals must know of that."""
+    named = []
+    for trial in range(40):
+        generator = RNG(trial)
+        real, photo_means = generator.normal(size=(24, 3)), generator.normal(size=(2, 10, 1, 3))
+        model, simulator = (photo_means + 0.3 * generator.normal(size=(2, 10, 4, 3))).reshape(2, 40, 3)
+        photos = [f"p{i // 4}" for i in range(40)]
+        sets = [list(values) for values in (real, model, simulator, model)]
+        found = compare_with_real(*sets, photos, feature_distance, 60, generator)
+        named.append(found.closer)
+    assert named.count("undecided") >= 36  # 95 % are expected
 
 
 def test_too_few_real_photos_are_refused():
+    one = np.ones(2)
     with pytest.raises(ValueError, match="four real photos"):
-        compare_with_real([np.ones(2)] * 3, [np.ones(2)], [np.ones(2)], feature_distance, 1, RNG(0))
+        compare_with_real([one] * 3, [one], [one], [one], ["p"], feature_distance, 1, RNG(0))
