@@ -86,7 +86,7 @@ class StructureConfig(TrainConfig):
     noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to
     learning_rate: float = 1e-3
     gradient_weight: float = 1.0
-    residual: bool = False  # the network starts from the photo plus the decoded change (a model's residual_decoding)
+    residual: bool = False  # start from the photo plus the decoded change; a model with residual_decoding does anyway
     latent_jitter: float = 0.2  # noise on the scaled latents, up to this: what the diffusion model may leave
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from gendeg.primitives.errors import Interrupted
 
@@ -45,16 +45,16 @@ class Stopper:
     def check(self, seconds_left: float) -> None:
         """Call between batches: raises `Interrupted` if a stop is wanted and the shard needs longer than granted."""
         if self.wanted and time.monotonic() + seconds_left > self._deadline:
-            raise Interrupted(self.signal)
+            self._interrupt()
 
     def check_between(self) -> None:
         """Call between shards."""
         if self.wanted:
-            raise Interrupted(self.signal)
+            self._interrupt()
 
     def _received(self, number: int, frame: FrameType | None) -> None:
         if self.wanted:
-            raise Interrupted(number)
+            self._interrupt()
         self.signal, self._deadline = number, time.monotonic() + self.grace
         if self.grace:
             _say(
@@ -63,6 +63,10 @@ class Stopper:
         signal.setitimer(signal.ITIMER_REAL, max(self.grace, 0.001))
 
     def _expired(self, number: int, frame: FrameType | None) -> None:
+        self._interrupt()
+
+    def _interrupt(self) -> NoReturn:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # its alarm must not come upon those who clean up after this one
         raise Interrupted(self.signal)
 
 

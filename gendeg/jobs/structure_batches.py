@@ -33,9 +33,13 @@ class Crops:
 
 @dataclass(frozen=True)
 class Decoder:
-    """The autoencoder, how latents of degraded images are spoilt before they are decoded, and how to move both."""
+    """The autoencoder, how latents of degraded images are spoilt before they are decoded, and how to move both.
+
+    `residual`: the decoded change is laid onto the photo, as a model with `residual_decoding` does.
+    """
 
     vae: Autoencoder
+    residual: bool
     spoil: Callable[[Float[Tensor, "b c y x"], Crops], Float[Tensor, "b c y x"]]
     to: Callable[[torch.device], object]
 
@@ -44,9 +48,10 @@ def make_decoder(config: StructureConfig) -> Decoder:
     """Through a whole model where one is given, else through an autoencoder alone. Raises `BadModel`."""
     if not config.model:
         vae = load_autoencoder(Path(config.vae))
-        return Decoder(vae, lambda latent, crops: _jittered(latent, vae, crops, config), vae.to)
+        return Decoder(vae, config.residual, lambda latent, crops: _jittered(latent, vae, crops, config), vae.to)
     pipeline = load_pipeline(config.model)
-    return Decoder(pipeline.vae, lambda latent, crops: _denoised(latent, pipeline, crops, config), pipeline.to)
+    vae, residual = pipeline.vae, config.residual or pipeline.config.residual_decoding
+    return Decoder(vae, residual, lambda latent, crops: _denoised(latent, pipeline, crops, config), pipeline.to)
 
 
 @torch.no_grad()
@@ -57,7 +62,7 @@ def make_triples(numbers: list[int], pairs: list[PlacedPair], decoder: Decoder, 
         device = decoder.vae.device
         latent = encode(decoder.vae, crops.degraded.to(device))
         decoded = decode(decoder.vae, decoder.spoil(latent, crops)).float()
-        if config.residual:
+        if decoder.residual:
             photo = crops.clean.to(device)
             decoded = onto_photo(photo, decoded, decode(decoder.vae, encode(decoder.vae, photo)).float())
     return crops.clean, decoded.clamp(-1, 1).cpu(), crops.degraded

@@ -99,16 +99,17 @@ def check_folder(folder: Path) -> None:
 
 
 def load_autoencoder(folder: Path) -> Autoencoder:
-    """The autoencoder in a folder of its own, or in `vae/` of a model folder. Raises `BadModel`."""
+    """The autoencoder of `bundled`, in its own folder, or in `vae/` of a model folder. Raises `BadModel`."""
     return _load_part(folder, "vae", AUTOENCODERS)
 
 
 def load_structure(folder: Path) -> NAFNet:
-    """The structure correction in a folder of its own, or in `structure/` of a model folder. Raises `BadModel`."""
+    """The structure correction of `bundled`, in its own folder, or in a model's `structure/`. Raises `BadModel`."""
     return _load_part(folder, "structure", {NAFNet.__name__: NAFNet})
 
 
 def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
+    folder = bundled_folder() if str(folder) == BUNDLED else folder
     folder = folder / part if (folder / part).is_dir() else folder
     if not folder.is_dir():
         raise BadModel(folder, "no such folder")
@@ -136,6 +137,6 @@ def model_sha256(pipeline: GenDegPipeline) -> str:
     digest.update(type(pipeline.scheduler).__name__.encode())
     for config in (pipeline.scheduler.config, pipeline.config):  # names with "_" are how it was made, not what it is
         numbers = sorted((k, v) for k, v in config.items() if not k.startswith("_"))
-        # A model without a calibration is the model that it was before there were any.
-        digest.update(repr([(k, v) for k, v in numbers if k != "calibration" or v]).encode())
+        # A model without one of these is the model that it was before there were any.
+        digest.update(repr([(k, v) for k, v in numbers if v or k not in ("calibration", "residual_decoding")]).encode())
     return digest.hexdigest()

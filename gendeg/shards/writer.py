@@ -83,10 +83,10 @@ class ShardWriter:
         except OSError as problem:
             raise OutputNotWritable(self.path, problem.strerror or str(problem)) from problem
         finally:
+            with suppress(OSError):  # gone after the rename; first, should a further signal come
+                self.temporary.unlink()
             with suppress(OSError):
                 self._stream.close()
-            with suppress(OSError):  # gone after the rename
-                self.temporary.unlink()
 
     @property
     def sha256(self) -> str:

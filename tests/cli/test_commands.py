@@ -80,6 +80,7 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_readme(command
         (["train", "diffusion", "--pairs", "x", "--out", "y"], 2, "--init"),
         (["train", "structure", "--pairs", "x", "--out", "y"], 2, "trained autoencoder"),
         (["train", "autoencoder", "--pairs", "x", "--vae", "z", "--out", "y"], 2, "--init"),
+        (["train", "diffusion", "--pairs", "x", "--init", "z", "--residual", "--out", "y"], 2, "structure only"),
         (["train", "autoencoder", "--pairs", "none.jsonl", "--out", "y"], 1, "no such file"),
         (["pairs", "show", "none.jsonl"], 1, "no such file"),
         (["pairs", "simulate", "none", "--out", "x"], 1, "no such file"),

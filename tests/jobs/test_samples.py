@@ -24,6 +24,12 @@ def mapped() -> GenDegPipeline:
     return pipeline
 
 
+def residual() -> GenDegPipeline:
+    pipeline = tiny_pipeline()
+    pipeline.register_to_config(residual_gain=2.0, residual_decoding=True)
+    return pipeline
+
+
 def synthesized(pipeline: GenDegPipeline, kind: str, mu: float, sigma: float) -> np.ndarray:
     request = replace(request_intensity(parse_mix(kind), 0.5), mu=mu, sigma=sigma)
     clean = pipeline.encode_clean(to_signed_tensor(SCENE))
@@ -51,3 +57,12 @@ def test_both_tell_the_model_by_its_map():
 def test_what_is_not_on_the_map_is_told_as_asked():
     for make in (synthesized, built):
         assert np.array_equal(make(mapped(), "rain", *ASKED), make(tiny_pipeline(), "rain", *ASKED))
+
+
+def test_both_decode_onto_the_photo_and_remember_what_was_decoded_of_it():
+    for make in (synthesized, built):
+        model, plain = residual(), residual()
+        plain.register_to_config(residual_decoding=False)
+        first = make(model, "haze", *ASKED)
+        assert np.array_equal(first, make(model, "haze", *ASKED))
+        assert not np.array_equal(first, make(plain, "haze", *ASKED))

@@ -11,6 +11,7 @@ from gendeg.configs import DiffusionConfig, StructureConfig
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.jobs.train_structure import train_structure
 from gendeg.model.base import load_base
+from gendeg.model.latents import decode, encode
 from gendeg.model.weights import load_pipeline, load_structure, model_sha256
 from gendeg.primitives.errors import BadOption
 from tests.few_pairs import write_pairs
@@ -103,6 +104,28 @@ def test_what_the_model_decodes_is_what_structure_gets(given, tmp_path):
     plain = make_triples([0, 1, 2], pairs, make_decoder(config), config)
     assert torch.equal(made[0.9][0], plain[0]) and torch.equal(made[0.9][2], plain[2])
     assert not torch.equal(made[0.0][1], made[0.9][1])
+
+
+def test_structure_starts_from_the_photo_plus_the_decoded_change(given, tmp_path):
+    """As asked, or as the model does it."""
+    from gendeg.jobs.structure_batches import make_decoder, make_triples
+    from gendeg.training.examples import load_pairs
+
+    del given["sheet_photos"]
+    model = tiny_pipeline()
+    model.register_to_config(residual_decoding=True)
+    model.save_pretrained(tmp_path / "model")
+    pairs = load_pairs(given["pairs"], "train")
+    asked = StructureConfig(**given, vae=str(tmp_path / "model"), latent_jitter=0.0, residual=True)
+    plain = StructureConfig(**given, vae=str(tmp_path / "model"), latent_jitter=0.0)
+    as_it_does = StructureConfig(**given, model=str(tmp_path / "model"), noise_share=0.0)
+    clean, start, degraded = make_triples([0, 1], pairs, make_decoder(asked), asked)
+    vae = make_decoder(asked).vae
+    with torch.no_grad():
+        change = decode(vae, encode(vae, degraded)) - decode(vae, encode(vae, clean))
+    assert torch.allclose(start, (clean + change).clamp(-1, 1), atol=1e-5)
+    assert not torch.allclose(start, make_triples([0, 1], pairs, make_decoder(plain), plain)[1], atol=1e-2)
+    assert make_decoder(as_it_does).residual and make_decoder(asked).residual and not make_decoder(plain).residual
 
 
 def test_what_a_model_cannot_do_is_said_before_a_folder_is_made(given, tmp_path):

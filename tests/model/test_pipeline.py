@@ -219,3 +219,44 @@ def test_no_change_generated_is_the_round_trip_of_the_photo():
     clean = pipeline.encode_clean(clean_image(16, 24))
     image = pipeline.decode_latents(torch.zeros_like(clean.latent), clean)
     assert torch.allclose(image, decode(pipeline.vae, clean.latent).clamp(-1, 1), atol=1e-6)
+
+
+def residual(**options) -> GenDegPipeline:
+    pipeline = tiny_pipeline(**options)
+    pipeline.register_to_config(residual_gain=2.0, residual_decoding=True)
+    return pipeline
+
+
+@torch.no_grad()
+def test_no_change_decoded_onto_the_photo_is_the_photo():
+    """What the autoencoder loses of it is not in what structure correction starts from."""
+    pipeline, photo = residual(), clean_image(17, 23)
+    clean = pipeline.encode_clean(photo)
+    nothing = torch.zeros_like(clean.latent)
+    image = pipeline.decode_latents(nothing, clean)
+    expected = pipeline.structure(clean.image, clean.image)[..., :17, :23].clamp(-1, 1)
+    assert torch.allclose(image, expected, atol=1e-5)
+    lost = (decode(pipeline.vae, clean.latent)[..., :17, :23] - photo).abs().mean()
+    assert lost > 10 * LEVEL, "this autoencoder does lose something"
+
+
+@torch.no_grad()
+def test_structure_correction_starts_from_the_photo_plus_the_decoded_change():
+    pipeline, photo = residual(), clean_image(16, 24)
+    clean = pipeline.encode_clean(photo)
+    change = torch.randn(clean.latent.shape, generator=torch.Generator().manual_seed(5)) * 0.3
+    image = pipeline.decode_latents(change, clean)
+    decoded = [decode(pipeline.vae, latent) for latent in (pipeline.from_generated(change, clean.latent), clean.latent)]
+    start = (photo + decoded[0] - decoded[1]).clamp(-1, 1)
+    assert torch.allclose(image, pipeline.structure(photo, start).clamp(-1, 1), atol=1e-5)
+    plain = pipeline.decode_latents(change, clean, structure_correction=False)
+    assert torch.allclose(plain, decoded[0].clamp(-1, 1), atol=1e-5), "without correction: as it is decoded"
+
+
+def test_residual_decoding_in_windows_and_after_saving(tmp_path):
+    pipeline, image = residual(tile=64), clean_image(100, 72)
+    pipeline.save_pretrained(tmp_path)
+    loaded = GenDegPipeline.from_pretrained(tmp_path, local_files_only=True)
+    assert loaded.config.residual_decoding is True
+    first, again = (sample(one, image, [1], steps=2) for one in (pipeline, loaded))
+    assert first.shape == image.shape and torch.equal(first, again)

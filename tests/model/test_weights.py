@@ -1,13 +1,15 @@
 """Loading: what is whole loads, pickles and broken folders are refused with a reason, equal models hash equally."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 from diffusers import EulerDiscreteScheduler
+from diffusers.configuration_utils import FrozenDict
 from safetensors.torch import load_file, save_file
 
-from gendeg.model.weights import load_autoencoder, load_pipeline, model_sha256
+from gendeg.model.weights import load_autoencoder, load_pipeline, load_structure, model_sha256
 from gendeg.primitives.errors import BadModel
 from tests.tiny import tiny_pipeline
 
@@ -31,6 +33,20 @@ def test_the_hash_sees_weights_numbers_and_schedule():
     schedule.scheduler.register_to_config(timestep_spacing="leading")
     kind.scheduler = EulerDiscreteScheduler.from_config(kind.scheduler.config)
     assert len({base, *map(model_sha256, (weight, number, schedule, kind, tiny_pipeline(structure=False)))}) == 6
+
+
+def test_a_number_of_a_later_version_leaves_the_hash_of_models_without_it():
+    """A dataset begun with an earlier version can be gone on with."""
+
+    def named(*numbers: str) -> str:
+        pipeline = tiny_pipeline()
+        pipeline._internal_dict = FrozenDict({k: v for k, v in pipeline.config.items() if k not in numbers})
+        return model_sha256(pipeline)
+
+    assert named() == named("calibration", "residual_decoding")
+    changed = tiny_pipeline()
+    changed.register_to_config(residual_decoding=True)
+    assert model_sha256(changed) != named()
 
 
 @pytest.mark.parametrize("name", ["vae", "text_encoder", "tokenizer", "unet", "scheduler", "conditioner", "structure"])
@@ -99,3 +115,10 @@ def test_the_autoencoder_alone(saved):
     (saved / "vae" / "config.json").write_text(json.dumps(config | {"_class_name": "Pickle"}))
     with pytest.raises(BadModel, match="Pickle"):
         load_autoencoder(saved)
+
+
+def test_parts_of_the_bundled_model_load_by_its_name():
+    whole = load_pipeline()
+    for part, name in ((load_autoencoder(Path("bundled")), "vae"), (load_structure(Path("bundled")), "structure")):
+        weights = getattr(whole, name).state_dict()
+        assert all(torch.equal(tensor.float(), weights[key]) for key, tensor in part.state_dict().items())
