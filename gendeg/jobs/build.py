@@ -115,7 +115,7 @@ def _work(
         def done(mark: Mark) -> None:
             written.append(mark.written)
             progress.update()
-            progress.set_postfix(written=sum(written))
+            progress.set_postfix(written=sum(written), refresh=False)
 
         try:
             workshop.make_all(mine, done)

@@ -1,8 +1,8 @@
-"""A progress bar for people: on stderr, and only when the work takes longer than a moment (tqdm)."""
+"""Progress for people, on stderr (tqdm): a bar in a terminal, a line a minute in a log file, nothing for short work."""
 
 import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -10,14 +10,29 @@ Item = TypeVar("Item")
 
 DELAY = 1.5
 """Seconds without a bar. Work that is over by then needs none."""
+LINE_EVERY = 60.0
+"""Seconds between two lines where there is no terminal."""
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None, wanted: bool | None = None) -> Iterable[Item]:
-    """The same items, with a bar labelled `what`. `wanted`: None means only when stderr is a terminal."""
+    """The same items, with a bar labelled `what`, unless `wanted` is False."""
     return bar(what, total=total, wanted=wanted, items=items)
 
 
 def bar(what: str, total: int | None = None, wanted: bool | None = None, items: Iterable[Item] | None = None) -> tqdm:
     """The bar itself, to `update(n)` by hand within `with`. stdout stays free for data."""
-    disable = None if wanted is None else not wanted
-    return tqdm(items, desc=what, total=total, file=sys.stderr, delay=DELAY, disable=disable, dynamic_ncols=True)
+    shown: dict[str, Any] = {"file": sys.stderr, "delay": DELAY, "dynamic_ncols": True}
+    if not sys.stderr.isatty():
+        shown = {"file": _Lines(), "delay": LINE_EVERY, "mininterval": LINE_EVERY, "miniters": 1, "ncols": 0}
+    return tqdm(items, desc=what, total=total, disable=wanted is False, **shown)
+
+
+class _Lines:
+    """What tqdm draws over itself, as whole lines on stderr: a log file keeps all of it."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            print(text.strip(), file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()

@@ -88,7 +88,7 @@ class Run:
                 last = step == config.steps
                 if last or step % config.log_every == 0:
                     loss, rate = self._mean_loss(), self.optimizer.param_groups[0]["lr"]
-                    progress.set_postfix(loss=f"{loss:.4f}")
+                    progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
                     self.log.add(step=step, loss=loss, learning_rate=rate)
                     self.accelerator.log({"loss": loss, "learning_rate": rate}, step=step)
                 if last or step % config.checkpoint_every == 0:

@@ -1,27 +1,56 @@
-"""The bar: stderr only, late, and quiet when not wanted."""
+"""Progress: stderr only, late, a bar for a terminal and whole lines for a file, and quiet when not wanted."""
 
+import io
+import sys
 import time
+
+import pytest
 
 from gendeg.primitives import progress
 
 
-def test_items_pass_through_and_short_work_shows_nothing(capsys):
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def work(seconds: float, wanted: bool | None = None) -> None:
+    with progress.bar("long", total=4, wanted=wanted) as bar:
+        bar.update(1)
+        time.sleep(seconds)
+        bar.update(2)
+        bar.set_postfix(loss=1.5, refresh=False)
+        time.sleep(seconds)
+        bar.update(1)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_items_pass_through_and_short_work_shows_nothing(capsys, monkeypatch, terminal):
+    if terminal:
+        monkeypatch.setattr(sys, "stderr", Terminal())
     assert list(progress.track(range(5), "short", wanted=True)) == [0, 1, 2, 3, 4]
     out, err = capsys.readouterr()
-    assert out == err == ""
+    assert out == err == "" and (not terminal or sys.stderr.getvalue() == "")
 
 
-def test_long_work_shows_on_stderr_only(capsys):
-    with progress.bar("long", total=2, wanted=True) as bar:
-        time.sleep(progress.DELAY + 0.2)
-        bar.update(2)
+def test_long_work_shows_a_bar_in_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    work(progress.DELAY + 0.2)
+    drawn = sys.stderr.getvalue()
+    assert capsys.readouterr().out == "" and "long" in drawn and "4/4" in drawn and "\r" in drawn
+
+
+@pytest.mark.parametrize("wanted", [True, None])
+def test_long_work_writes_whole_lines_to_a_file(capsys, monkeypatch, wanted):
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.05)
+    work(0.1, wanted)
     out, err = capsys.readouterr()
-    assert out == "" and "long" in err and "2/2" in err
+    lines = err.splitlines()
+    assert out == "" and "\r" not in err and all(line.startswith("long") for line in lines)
+    assert len(lines) == 2 + 1 and "3/4" in lines[0] and lines[-1].startswith("long: 100%") and "loss=1.5" in lines[-1]
 
 
-def test_unwanted_bar_stays_silent(capsys):
-    for wanted in (False, None):  # None: stderr is no terminal here
-        with progress.bar("long", total=2, wanted=wanted) as bar:
-            bar.start_t = time.time() - 60
-            bar.update(2)
+def test_unwanted_progress_stays_silent(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.05)
+    work(0.1, wanted=False)
     assert capsys.readouterr().err == ""
