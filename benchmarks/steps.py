@@ -46,7 +46,7 @@ def main() -> None:
     paths = clean_photos(options.clean, "test", options.photos) if options.clean else tuple(sample_photos())
     photos = [resize_short_side(read_rgb(path), options.size) for path in paths]
     pipeline = load_pipeline(options.model)
-    pipeline.register_to_config(strength_gain=1.0)
+    pipeline.register_to_config(strength_gain=1.0, spread_degradations=[])
     wanted = [(photo, request_intensity(mix, q)) for photo in photos for mix in SINGLES for q in INTENSITIES]
     made = {steps: [make(pipeline, photo, request, steps) for photo, request in wanted] for steps in counts}
     best = [image for image, _ in made[counts[-1]]]

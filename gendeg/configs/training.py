@@ -105,6 +105,7 @@ class ExportConfig:
     strength_gain: float = 1.0
     blur_extent: float = 0.0
     residual_decoding: bool = False
+    spread_degradations: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

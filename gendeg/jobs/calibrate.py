@@ -28,7 +28,7 @@ from gendeg.jobs.synth_plan import plan_requests
 from gendeg.jobs.synthesize import read_clean
 from gendeg.model.pipeline import CleanLatent, GenDegPipeline
 from gendeg.model.response import checked_response
-from gendeg.model.strength import meet_mu
+from gendeg.model.strength import meet_mu, meet_sigma
 from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
@@ -171,7 +171,7 @@ def measure_response(
             tell = [told[i]._replace(mu=told[i].mu * share) for i, share in zip(chosen, shares, strict=True)]
             raw = _sample(pipeline, photo, asked, tell, settings, config.seed)
             for i, mu, share, image in zip(chosen, wanted, shares, raw, strict=True):
-                scaled = _scaled(photo.image, image, mu, pipeline.config.strength_gain)
+                scaled = _finished(pipeline, photo.image, image, requests[i], mu)
                 before, after = (measure_intensity(photo.image, one) for one in (image, scaled))
                 measured[number, i] = before.mu / share, after.mu / share, after.sigma
             made(len(chosen))
@@ -186,15 +186,19 @@ def _sample(
     settings: Settings,
     seed: int,
 ) -> list[np.ndarray]:
-    """Images as the model makes them from what it is told, not scaled."""
+    """Images as the model makes them from what it is told, neither scaled nor spread."""
     requests = [replace(one, mu=tell.mu, sigma=tell.sigma) for one, tell in zip(asked, told, strict=True)]
     noise = [noise_generator(seed, photo.sha256, request) for request in requests]
-    with pipeline.altered(strength_gain=1.0, blur_extent=0.0):
+    with pipeline.altered(strength_gain=1.0, blur_extent=0.0, spread_degradations=[]):
         return make_samples(pipeline, photo.latent, requests, noise, settings)
 
 
-def _scaled(clean: np.ndarray, image: np.ndarray, mu: float, gain: float) -> np.ndarray:
-    met = meet_mu(to_signed_tensor(clean), to_signed_tensor(image), mu, gain)
+def _finished(
+    pipeline: GenDegPipeline, clean: np.ndarray, image: np.ndarray, request: Request, mu: float
+) -> np.ndarray:
+    before = to_signed_tensor(clean)
+    scaled = meet_mu(before, to_signed_tensor(image), mu, pipeline.config.strength_gain)
+    met = meet_sigma(before, scaled, *pipeline.spread([mix_name(request.mix)], [request.sigma]))
     return signed_to_u8(met[0].permute(1, 2, 0).numpy())
 
 

@@ -21,7 +21,7 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
     """Write `sheet-<step>.png` (clean, asked mu and made mu) and add a row to `calibration.csv`, which is returned.
 
     Columns: `mu_error`, the mean of |mu asked − mu made|, and the same for each degradation. What is measured is the
-    model itself, without `strength_gain`.
+    model itself, without `strength_gain` and spread.
     """
     pipeline.set_progress_bar_config(disable=True)
     pairs = held_out_pairs(config.pairs)
@@ -31,7 +31,7 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
         group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
         asked = [group[int(q * (len(group) - 1))].pair for q in QUANTILES]
         for place in range(min(config.sheet_photos, len(group))):
-            with pipeline.altered(strength_gain=1.0):
+            with pipeline.altered(strength_gain=1.0, spread_degradations=[]):
                 clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
             measured = [measure_intensity(clean, image) for image in made]
             found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]

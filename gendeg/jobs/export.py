@@ -25,6 +25,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         strength_gain=config.strength_gain,
         blur_extent=config.blur_extent,
         residual_decoding=config.residual_decoding,
+        spread_degradations=list(config.spread_degradations),
     )
     write_folder(config.out, pipeline.save_pretrained)
     atomic_write(config.out / "README.md", card)

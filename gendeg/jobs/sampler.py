@@ -69,11 +69,13 @@ class Sampler:
             self.pipeline.possible(clean, [name], [sample.mu])[0]
             for clean, name, sample in zip(cleans, names, samples, strict=True)
         ]
-        told = self.pipeline.told(names, mu, [sample.sigma for sample in samples])
+        sigma = [sample.sigma for sample in samples]
+        told = self.pipeline.told(names, mu, sigma)
         latents = self.pipeline.denoise(
             together, self._condition(samples, *told), self._nothing(), self._chosen, generators, self.settings.steps
         )
-        return [self._image(*one) for one in zip(samples, mu, latents.split(1), cleans, strict=True)]
+        spread = self.pipeline.spread(names, sigma)
+        return [self._image(*one) for one in zip(samples, mu, spread, latents.split(1), cleans, strict=True)]
 
     def _clean(self, sample: PlannedSample, photo: U8Image) -> CleanLatent:
         """Photos go through the encoder one by one, so that what is remembered never depends on what was beside it."""
@@ -93,8 +95,10 @@ class Sampler:
             self._null = self.pipeline.encode_prompt([""], [float("nan")], [float("nan")])
         return self._null
 
-    def _image(self, sample: PlannedSample, mu: float, latent: torch.Tensor, clean: CleanLatent) -> U8Image | None:
-        image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)], [mu])[0]
+    def _image(
+        self, sample: PlannedSample, mu: float, sigma: float, latent: torch.Tensor, clean: CleanLatent
+    ) -> U8Image | None:
+        image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)], [mu], [sigma])[0]
         try:
             return signed_to_u8(image.permute(1, 2, 0).cpu().numpy())
         except ValueError:  # NaN: a half-precision overflow

@@ -142,7 +142,8 @@ def decode_samples(
     latents: torch.Tensor,
     settings: Settings,
 ) -> list[U8Image]:
-    """The second half: decoded, corrected where the settings say so, brought to the asked mu."""
+    """The second half: decoded, corrected where the settings say so, brought to the asked mu and sigma."""
     corrected = [corrects(pipeline, request.mix, settings) for request in requests]
-    images = pipeline.decode_latents(latents, clean, corrected, possible_mu(pipeline, clean, requests))
+    sigma = pipeline.spread([mix_name(request.mix) for request in requests], [request.sigma for request in requests])
+    images = pipeline.decode_latents(latents, clean, corrected, possible_mu(pipeline, clean, requests), sigma)
     return [signed_to_u8(image.permute(1, 2, 0).cpu().numpy()) for image in images]

@@ -21,7 +21,7 @@ from gendeg.model.latents import Autoencoder, decode, encode, factor, onto_photo
 from gendeg.model.limits import blur_limit, within
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response, told_statistics
-from gendeg.model.strength import meet_mu
+from gendeg.model.strength import meet_mu, meet_sigma
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
@@ -51,6 +51,7 @@ class GenDegPipeline(DiffusionPipeline):
     With `residual_decoding` structure correction starts from the photo plus what decoding makes of the change, so that
     the autoencoder's own error on the photo is not in it. Published: not so.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
+    Where all of a mix is among `spread_degradations`, it is then spread to the asked sigma. Published: nowhere.
     With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
@@ -77,6 +78,7 @@ class GenDegPipeline(DiffusionPipeline):
         strength_gain: float = 1.0,
         blur_extent: float = 0.0,
         residual_decoding: bool = False,
+        spread_degradations: list[str] | None = None,
         calibration: dict[str, Any] | None = None,
     ):
         super().__init__()
@@ -99,6 +101,7 @@ class GenDegPipeline(DiffusionPipeline):
             strength_gain=strength_gain,
             blur_extent=blur_extent,
             residual_decoding=residual_decoding,
+            spread_degradations=list(spread_degradations or []),
             calibration=checked_response(calibration or {}),
         )
 
@@ -180,6 +183,12 @@ class GenDegPipeline(DiffusionPipeline):
         pairs = zip(degradations, mu, strict=True)
         return [within(one, limit) if name == "motion_blur" else one for name, one in pairs]
 
+    def spread(self, degradations: Sequence[str], sigma: Sequence[float]) -> list[float]:
+        """The sigma that a finished image is brought to; NaN where it stays as it came (see `spread_degradations`)."""
+        spread = self.config.spread_degradations
+        pairs = zip(degradations or [""] * len(sigma), sigma, strict=True)
+        return [one if set(name.split("+")) <= set(spread) else float("nan") for name, one in pairs]
+
     def told(
         self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
     ) -> tuple[list[float], list[float]]:
@@ -212,7 +221,7 @@ class GenDegPipeline(DiffusionPipeline):
 
         `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
         `structure_correction` says for each sample whether the correction network runs (where there is one).
-        `degradations` names each sample's (`rain+haze`) for the model's calibration, which rests without it.
+        `degradations` names each sample's (`rain+haze`) for calibration, blur limit and spread, which rest without it.
         """
         if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):
             raise ValueError("structure_correction needs one entry for each sample, or one for all")
@@ -221,7 +230,7 @@ class GenDegPipeline(DiffusionPipeline):
         latents = self.generate(
             shared, prompts, mu, sigma, generators, steps, guidance_text, guidance_image, degradations
         )
-        return self.decode_latents(latents, shared, structure_correction, mu)
+        return self.decode_latents(latents, shared, structure_correction, mu, self.spread(degradations, sigma))
 
     @torch.no_grad()
     def generate(
@@ -316,24 +325,26 @@ class GenDegPipeline(DiffusionPipeline):
         clean: CleanLatent,
         structure_correction: Sequence[bool] | bool = True,
         mu: Sequence[float] = (),
+        sigma: Sequence[float] = (),
     ) -> Float[Tensor, "b 3 h w"]:
         """What was generated → signed images of the clean image's size, one at a time, corrected where asked.
 
-        With `mu`, one for each, and a `strength_gain`, each is brought to its mu.
+        With `mu`, one for each, and a `strength_gain`, each is brought to its mu; with `sigma` (`spread`) to that.
         """
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         images = []
-        asked = mu or [float("nan")] * len(latents)
-        for latent, correct, wanted in zip(degraded.split(1), flags, asked, strict=True):
+        nothing = [float("nan")] * len(latents)
+        for latent, correct, *asked in zip(degraded.split(1), flags, mu or nothing, sigma or nothing, strict=True):
             image = self._decode(latent)
             if correct and self.structure is not None:
                 start = onto_photo(clean.image, image, clean.decoded).clamp(-1, 1)
                 image = over_tiles(self.structure, [clean.image, start], self._tile, self._tile // TILE_OVERLAP)
             before, image = (whole[..., : clean.height, : clean.width].float() for whole in (clean.image, image))
-            images.append(meet_mu(before, image.clamp(-1, 1), wanted, self.config.strength_gain))
+            image = meet_mu(before, image.clamp(-1, 1), asked[0], self.config.strength_gain)
+            images.append(meet_sigma(before, image, asked[1]))
         return torch.cat(images)
 
     def _decode(self, latent: Float[Tensor, "1 c y x"]) -> Float[Tensor, "1 3 h w"]:

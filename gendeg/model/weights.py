@@ -125,6 +125,9 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return module.eval()
 
 
+LATER = ("calibration", "residual_decoding", "spread_degradations")
+
+
 def model_sha256(pipeline: GenDegPipeline) -> str:
     """Hash of every weight and of the numbers that shape a sample; equal for equal models, wherever they came from."""
     digest = hashlib.sha256()
@@ -138,5 +141,5 @@ def model_sha256(pipeline: GenDegPipeline) -> str:
     for config in (pipeline.scheduler.config, pipeline.config):  # names with "_" are how it was made, not what it is
         numbers = sorted((k, v) for k, v in config.items() if not k.startswith("_"))
         # A model without one of these is the model that it was before there were any.
-        digest.update(repr([(k, v) for k, v in numbers if v or k not in ("calibration", "residual_decoding")]).encode())
+        digest.update(repr([(k, v) for k, v in numbers if v or k not in LATER]).encode())
     return digest.hexdigest()

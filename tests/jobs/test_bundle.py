@@ -31,6 +31,7 @@ RECIPE = (
     '[simulate]\ntypes = "all,rain+haze"\nper_image = 7\nsize = 32\nworkers = 1\nvalidation = 0.4\n'
     + "".join(f"[{step}]\n{TRAINING}" for step in ("autoencoder", "diffusion", "structure"))
     + 'residual = true\n[export]\nsteps = 2\nstructure_degradations = ["haze", "rain"]\nresidual_decoding = true\n'
+    + 'spread_degradations = ["rain"]\n'
 )
 
 
@@ -50,7 +51,7 @@ def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: 
     pipeline = load_pipeline(str(model))
     trained = load_pipeline(str(made / "out" / "diffusion" / "model"))
     assert pipeline.config.residual_gain == trained.config.residual_gain == 2.0
-    assert pipeline.config.residual_decoding
+    assert pipeline.config.residual_decoding and pipeline.config.spread_degradations == ["rain"]
     assert not trained.config.residual_decoding
     image = pipeline(clean_image(20, 28), ["a photo"], [0.1], [0.1], generators(0))
     assert image.shape == (1, 3, 20, 28)

@@ -1,9 +1,11 @@
-"""A calibrated model is told through its map by `synth` and by `build`, and asked for what was asked."""
+"""What a model's configuration asks for both `synth` and `build` do: its map, residual decoding, the asked sigma."""
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.requests import request_intensity
 from gendeg.jobs.sampler import Sampler
 from gendeg.jobs.samples import Settings, make_samples, to_signed_tensor
@@ -27,6 +29,12 @@ def mapped() -> GenDegPipeline:
 def residual() -> GenDegPipeline:
     pipeline = tiny_pipeline()
     pipeline.register_to_config(residual_gain=2.0, residual_decoding=True)
+    return pipeline
+
+
+def spreading() -> GenDegPipeline:
+    pipeline = tiny_pipeline()
+    pipeline.register_to_config(spread_degradations=["snow"])
     return pipeline
 
 
@@ -66,3 +74,12 @@ def test_both_decode_onto_the_photo_and_remember_what_was_decoded_of_it():
         first = make(model, "haze", *ASKED)
         assert np.array_equal(first, make(model, "haze", *ASKED))
         assert not np.array_equal(first, make(plain, "haze", *ASKED))
+
+
+def test_both_spread_what_comes_out_too_even_to_the_sigma_that_was_asked_not_told():
+    asked = (0.15, 0.3)
+    for make in (synthesized, built):
+        made = [measure_intensity(SCENE, make(spreading(), kind, *asked)) for kind in ("snow", "rain")]
+        plain = [measure_intensity(SCENE, make(tiny_pipeline(), kind, *asked)) for kind in ("snow", "rain")]
+        assert made[0].sigma > 1.05 * plain[0].sigma and made[0].mu == pytest.approx(plain[0].mu, rel=0.05)
+        assert made[1] == plain[1], "rain is not named"

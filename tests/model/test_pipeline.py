@@ -7,6 +7,7 @@ import torch
 from gendeg.model import samplers
 from gendeg.model.latents import decode, encode
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.strength import meet_sigma
 from tests.tiny import clean_image, generators, tiny_pipeline, tiny_stable_diffusion
 
 LEVEL = 2 / 255  # one grey level in signed range
@@ -260,3 +261,27 @@ def test_residual_decoding_in_windows_and_after_saving(tmp_path):
     assert loaded.config.residual_decoding is True
     first, again = (sample(one, image, [1], steps=2) for one in (pipeline, loaded))
     assert first.shape == image.shape and torch.equal(first, again)
+
+
+def test_sigma_is_met_where_all_of_a_mix_is_named():
+    pipeline, photo = tiny_pipeline(), clean_image(40, 56)
+    names, asked = ["rain", "rain+snow", "rain+haze", "haze"], [0.39] * 4
+    pipeline.register_to_config(residual_gain=2.0, spread_degradations=["rain", "snow"])
+    assert [value == 0.39 for value in pipeline.spread(names, asked)] == [True, True, False, False]
+    assert not any(value == 0.39 for value in pipeline.spread((), asked)), "without names: as it came"
+    clean = pipeline.encode_clean(photo)
+    latents = torch.randn(4, *clean.latent.shape[1:], generator=torch.Generator().manual_seed(5)) * 0.3
+    plain = pipeline.decode_latents(latents, clean)
+    spread = pipeline.decode_latents(latents, clean, sigma=pipeline.spread(names, asked))
+    assert torch.equal(plain[2:], spread[2:])
+    for before, after in zip((plain - photo).abs()[:2], (spread - photo).abs()[:2], strict=True):
+        assert after.std() > 1.05 * before.std()
+        assert float(after.mean()) == pytest.approx(float(before.mean()), rel=0.02)
+
+
+def test_a_call_with_names_spreads_as_its_halves_do():
+    pipeline, photo = tiny_pipeline(), clean_image(16, 24)
+    plain = sample(pipeline, photo, [12], steps=2, degradations=["rain"])
+    pipeline.register_to_config(spread_degradations=["rain"])
+    spread = sample(pipeline, photo, [12], steps=2, degradations=["rain"])
+    assert torch.equal(spread, meet_sigma(photo, plain, 0.36)) and not torch.equal(spread, plain)

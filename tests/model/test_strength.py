@@ -1,9 +1,9 @@
-"""Scaling the change to the asked mu: exact where nothing clips, bounded, silent where nothing was asked."""
+"""Bringing the change to the asked mu and sigma: exact within limits, bounded, silent where nothing was asked."""
 
 import pytest
 import torch
 
-from gendeg.model.strength import WEAKEST, meet_mu
+from gendeg.model.strength import PIXELS, SHARPEST, WEAKEST, meet_mu, meet_sigma
 
 CLEAN = torch.linspace(-0.5, 0.5, 3 * 8 * 8).reshape(1, 3, 8, 8)
 
@@ -40,3 +40,76 @@ def test_no_change_at_all_stays_one():
 
 def test_the_result_is_an_image():
     assert meet_mu(CLEAN, -CLEAN * 2, 0.9, 3.0).abs().max() <= 1
+
+
+def soft_flakes(height: int = 48, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    """A photo, and the same under round soft flakes and a faint veil."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    clean = (torch.stack([x / width, y / height, (x + y) / (width + height)])[None] - 0.7).clamp(-1, 1)
+    flakes = 0.05 + 0.5 * (torch.sin(x / 3) * torch.sin(y / 4)).clamp(min=0) ** 2
+    return clean, (clean + flakes * torch.tensor([0.9, 1.0, 1.1])[:, None, None]).clamp(-1, 1)
+
+
+def statistics(clean: torch.Tensor, image: torch.Tensor) -> tuple[float, float]:
+    change = (image - clean).abs() / 2
+    return float(change.mean()), float(change.std(correction=0))
+
+
+@pytest.mark.parametrize("size", [(48, 64), (300, 400)])  # the larger one finds its power from a part of the pixels
+def test_sigma_is_met_and_mu_kept(size):
+    clean, degraded = soft_flakes(*size)
+    mu, sigma = statistics(clean, degraded)
+    assert (size[0] * size[1] > PIXELS) == (size[0] > 48)
+    spread = meet_sigma(clean, degraded, 1.2 * sigma)
+    assert statistics(clean, spread) == pytest.approx((mu, 1.2 * sigma), rel=0.01)
+
+
+def test_strong_parts_gain_weak_ones_lose_and_colours_stay():
+    clean, degraded = soft_flakes()
+    before, after = degraded - clean, meet_sigma(clean, degraded, 1.2 * statistics(clean, degraded)[1]) - clean
+    weakest, strongest = before.mean(1).argmin(), before.mean(1).argmax()
+    assert after.mean(1).flatten()[weakest] < before.mean(1).flatten()[weakest]
+    assert after.mean(1).flatten()[strongest] > before.mean(1).flatten()[strongest]
+    unclamped = (clean + after).abs().amax(1, keepdim=True) < 1
+    assert torch.allclose((after / after[:, 1:2] - before / before[:, 1:2]) * unclamped, torch.zeros(()), atol=1e-4)
+
+
+def test_the_power_is_bounded_and_the_result_an_image():
+    clean, degraded = soft_flakes()
+    most = meet_sigma(clean, degraded, 10.0)
+    assert torch.equal(most, meet_sigma(clean, degraded, 20.0)) and most.abs().max() <= 1
+    change, change_most = (image - clean for image in (degraded, most))
+    inside = (most.abs().amax(1) < 1).expand(1, -1, -1)
+    ratio = torch.log(change_most.mean(1)[inside]) - SHARPEST * torch.log(change.mean(1)[inside])
+    assert float(ratio.std()) < 1e-3
+
+
+def test_a_mean_that_saturation_takes_is_brought_back():
+    clean, degraded = soft_flakes()
+    bright = clean + 0.6  # flakes saturate
+    shown = (degraded + 0.6).clamp(-1, 1)
+    mu, sigma = statistics(bright, shown)
+    spread = meet_sigma(bright, shown, 1.1 * sigma)
+    assert (spread == 1).any() and statistics(bright, spread)[0] == pytest.approx(mu, rel=0.02)
+
+
+@pytest.mark.parametrize("sigma", [float("nan"), 0.0, 0.01])
+def test_a_sigma_that_is_there_or_was_not_asked_changes_nothing(sigma):
+    clean, degraded = soft_flakes()
+    assert meet_sigma(clean, degraded, sigma) is degraded
+
+
+def test_an_even_change_has_nothing_to_spread():
+    assert torch.allclose(meet_sigma(CLEAN, CLEAN + 0.1, 0.2), CLEAN + 0.1, atol=1e-6)
+    assert torch.equal(meet_sigma(CLEAN, CLEAN, 0.2), CLEAN)
+
+
+def test_one_changed_pixel_of_a_large_photo_breaks_nothing():
+    clean = torch.zeros(1, 3, 600, 600)
+    degraded = clean.clone()
+    degraded[..., 301, 299] = 0.5
+    assert torch.allclose(meet_sigma(clean, degraded, 0.2), degraded, atol=1e-6)
+
+
+def test_what_is_no_number_stays_none():
+    assert meet_sigma(CLEAN, CLEAN * float("nan"), 0.2).isnan().all()
