@@ -48,7 +48,8 @@ def train_structure(config: StructureConfig) -> None:
 def _draw_corrections(network: NAFNet, decoder: Decoder, config: StructureConfig, step: int) -> dict[str, float]:
     """Held-out crops: degraded, decoded, corrected, with PSNR to the degraded one; the means go to `psnr.csv`."""
     clean, decoded, degraded = make_triples(list(range(HELD_OUT)), held_out_pairs(config.pairs), decoder, config)
-    corrected = network(clean.to(network.device), decoded.to(network.device)).clamp(-1, 1).cpu()
+    device = next(network.parameters()).device
+    corrected = network(clean.to(device), decoded.to(device)).clamp(-1, 1).cpu()
     before, after = psnr(decoded, degraded), psnr(corrected, degraded)
     measured = {"decoded": float(before.mean()), "corrected": float(after.mean())}
     LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, **measured)

@@ -51,11 +51,56 @@ class NAFBlock(nn.Module):
         return x + self.gamma * self.conv5(simple_gate(self.conv4(self.norm2(x))))
 
 
-class NAFNet(ModelMixin, ConfigMixin):
-    """U-shaped stack of NAF blocks over (clean, generated); its output is added to the generated image.
+class Levels(nn.Module):
+    """The U of NAF blocks that a network inherits: an image's features level by level, and the way back.
 
-    Parameter names are those of the published network, so its weights load as they are. Defaults are its sizes.
+    Parameter names are those of the published network, so its weights load as they are.
     """
+
+    def build_levels(
+        self,
+        channels: int,
+        width: int,
+        encoder_blocks: Sequence[int],
+        middle_blocks: int,
+        decoder_blocks: Sequence[int],
+    ) -> list[int]:
+        """All parts but the last convolution; returns the channels of the features, finest first."""
+        widths = [width * 2**level for level in range(len(encoder_blocks) + 1)]
+        self.intro = nn.Conv2d(channels, width, 3, padding=1)
+        self.encoders = nn.ModuleList(_stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
+        self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
+        self.middle_blks = _stack(widths[-1], middle_blocks)
+        self.ups = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(widths[1:])
+        )
+        self.decoders = nn.ModuleList(_stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
+        return widths
+
+    def encode(self, x: Float[Tensor, "b c h w"]) -> list[Tensor]:
+        """Images whose sides divide by 2 for every level → feature maps, finest first."""
+        x, features = self.intro(x), []
+        for encoder, down in zip(self.encoders, self.downs, strict=True):
+            x = encoder(x)
+            features.append(x)
+            x = down(x)
+        return [*features, self.middle_blks(x)]
+
+    def climb(self, features: Sequence[Tensor]) -> Float[Tensor, "b width h w"]:
+        """Feature maps → what the last convolution reads, at the size of the image."""
+        *skips, x = features
+        for decoder, up, skip in zip(self.decoders, self.ups, reversed(skips), strict=True):
+            x = decoder(up(x) + skip)
+        return x
+
+
+def _stack(channels: int, blocks: int) -> nn.Sequential:
+    """One level of the U: blocks of one width, one after the other."""
+    return nn.Sequential(*(NAFBlock(channels) for _ in range(blocks)))
+
+
+class NAFNet(Levels, ModelMixin, ConfigMixin):
+    """NAFNet over (clean, generated); its output is added to the generated image. Defaults are the published sizes."""
 
     config_name = "config.json"
 
@@ -69,15 +114,7 @@ class NAFNet(ModelMixin, ConfigMixin):
         image_channels: int = 3,
     ):
         super().__init__()
-        widths = [width * 2**level for level in range(len(encoder_blocks) + 1)]
-        self.intro = nn.Conv2d(2 * image_channels, width, 3, padding=1)
-        self.encoders = nn.ModuleList(stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
-        self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
-        self.middle_blks = stack(widths[-1], middle_blocks)
-        self.ups = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(widths[1:])
-        )
-        self.decoders = nn.ModuleList(stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
+        self.build_levels(2 * image_channels, width, encoder_blocks, middle_blocks, decoder_blocks)
         self.ending = nn.Conv2d(width, image_channels, 3, padding=1)
 
     def forward(self, clean: Float[Tensor, "b 3 h w"], generated: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
@@ -85,17 +122,4 @@ class NAFNet(ModelMixin, ConfigMixin):
         height, width = generated.shape[-2:]
         multiple = 2 ** len(self.encoders)
         pair = F.pad(torch.cat([clean, generated], dim=1), (0, -width % multiple, 0, -height % multiple))
-        x, skips = self.intro(pair), []
-        for encoder, down in zip(self.encoders, self.downs, strict=True):
-            x = encoder(x)
-            skips.append(x)
-            x = down(x)
-        x = self.middle_blks(x)
-        for decoder, up, skip in zip(self.decoders, self.ups, reversed(skips), strict=True):
-            x = decoder(up(x) + skip)
-        return generated + self.ending(x)[..., :height, :width]
-
-
-def stack(channels: int, blocks: int) -> nn.Sequential:
-    """One level of the U: blocks of one width, one after the other."""
-    return nn.Sequential(*(NAFBlock(channels) for _ in range(blocks)))
+        return generated + self.ending(self.climb(self.encode(pair)))[..., :height, :width]

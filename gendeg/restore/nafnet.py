@@ -8,16 +8,15 @@ from diffusers.configuration_utils import register_to_config
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gendeg.model.nafnet import NAFBlock, stack
+from gendeg.model.nafnet import Levels, NAFBlock
 from gendeg.restore.network import Features, Restorer
 
 
-class NAFRestorer(Restorer):
-    """U-shaped stack of NAF blocks; its output is added to the degraded image.
+class NAFRestorer(Levels, Restorer):
+    """NAFNet over the degraded image; its output is added to that.
 
-    Parameter names are those of the published network. The last convolution starts at zero (our choice): a fresh
-    restorer changes nothing. Defaults are the published sizes for SIDD.
-    With `recolour`, a gain and an offset of each colour are added.
+    The last convolution starts at zero (our choice): a fresh restorer changes nothing. Defaults are the published
+    sizes for SIDD. With `recolour`, a gain and an offset of each colour are added.
     """
 
     ONLY_DECODES: ClassVar[tuple[str, ...]] = ("ups", "decoders", "ending", "colour")
@@ -32,33 +31,13 @@ class NAFRestorer(Restorer):
         recolour: bool = False,
     ):
         super().__init__()
-        widths = [width * 2**level for level in range(len(encoder_blocks) + 1)]
-        self.widths = widths
+        self.widths = self.build_levels(3, width, encoder_blocks, middle_blocks, decoder_blocks)
         self.factor = 2 ** len(encoder_blocks)
-        self.intro = nn.Conv2d(3, width, 3, padding=1)
-        self.encoders = nn.ModuleList(stack(c, n) for c, n in zip(widths, encoder_blocks, strict=False))
-        self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths[:-1])
-        self.middle_blks = stack(widths[-1], middle_blocks)
-        self.ups = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(c, 2 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(widths[1:])
-        )
-        self.decoders = nn.ModuleList(stack(c, n) for c, n in zip(reversed(widths[:-1]), decoder_blocks, strict=True))
         self.ending = zero_conv(width)
-        self.colour = Colour([3, *widths[-2:]]) if recolour else None
-
-    def encode(self, x: Float[Tensor, "b 3 h w"]) -> Features:
-        x, features = self.intro(x), []
-        for encoder, down in zip(self.encoders, self.downs, strict=True):
-            x = encoder(x)
-            features.append(x)
-            x = down(x)
-        return [*features, self.middle_blks(x)]
+        self.colour = Colour([3, *self.widths[-2:]]) if recolour else None
 
     def decode(self, features: Features, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-        *skips, inner = features
-        for decoder, up, skip in zip(self.decoders, self.ups, reversed(skips), strict=True):
-            inner = decoder(up(inner) + skip)
-        restored = x + self.ending(inner)
+        restored = x + self.ending(self.climb(features))
         return restored if self.colour is None else restored + self.colour(x, [x, *features[-2:]])
 
 
