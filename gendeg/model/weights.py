@@ -56,7 +56,7 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     else:
         pipeline = _load(model, dtype, local=False)
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device)
+    return pipeline.to(device, silence_dtype_warnings=True)  # that fp16 cannot run on a CPU is not so any more
 
 
 def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
