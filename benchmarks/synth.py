@@ -25,6 +25,7 @@ from gendeg.prompts import make_prompt
 
 Result = TypeVar("Result")
 BOTH = "decode and correct"
+MU, SIGMA = 0.15, 0.1
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,17 @@ class Stopwatch:
 
 def degrade_once(pipeline: GenDegPipeline, image: torch.Tensor, steps: int, watch: Stopwatch) -> None:
     """What `GenDegPipeline.__call__` does for one sample, with a clock at each stage; image is signed, 1 3 h w."""
-    prompts = [make_prompt("", (Degradation.HAZE,))]
+    prompts = [make_prompt("", (Degradation.RAIN,))]
     chosen = branches(pipeline.config.guidance_text, pipeline.config.guidance_image)
     generators = [torch_generator(0, 0, "bench")]
     clean = watch.time("encode", lambda: pipeline.encode_clean(image))
-    full = watch.time("prompt", lambda: pipeline.encode_prompt(prompts, [0.15], [0.1]))
+    full = watch.time("prompt", lambda: pipeline.encode_prompt(prompts, [MU], [SIGMA]))
     null = pipeline.encode_prompt([""], [float("nan")], [float("nan")])
     latents = watch.time("denoise", lambda: pipeline.denoise(clean, full, null, chosen, generators, steps))
     made = watch.time("decode", lambda: pipeline.decode_latents(latents, clean, structure_correction=False))
     if pipeline.structure is not None:
-        made = watch.time(BOTH, lambda: pipeline.decode_latents(latents, clean, structure_correction=True))
+        met = [MU], pipeline.spread(["rain"], [SIGMA])
+        made = watch.time(BOTH, lambda: pipeline.decode_latents(latents, clean, True, *met))
     watch.time("write", lambda: encode_image(signed_to_u8(made[0].permute(1, 2, 0).cpu().numpy()), "png"))
 
 
