@@ -1,5 +1,6 @@
 """Writing model folders, whole or not at all."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -20,9 +21,18 @@ def write_folder(folder: Path, write: Callable[[Path], object]) -> None:
         write(partial)
         for weights in partial.rglob("*.safetensors"):
             weights.chmod(0o644)  # they are written for their owner only
+        for config in partial.rglob("config.json"):
+            _forget_place(config)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(partial, folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OutputNotWritable(folder, error.strerror or str(error)) from error
+
+
+def _forget_place(config: Path) -> None:
+    """A model that is passed on does not tell where its parts lay on this machine."""
+    values = json.loads(config.read_text(encoding="utf-8"))
+    if values.pop("_name_or_path", None) is not None:
+        config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
