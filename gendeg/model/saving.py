@@ -21,7 +21,7 @@ def write_folder(folder: Path, write: Callable[[Path], object]) -> None:
         write(partial)
         for weights in partial.rglob("*.safetensors"):
             weights.chmod(0o644)  # they are written for their owner only
-        for config in partial.rglob("config.json"):
+        for config in (*partial.rglob("config.json"), *partial.rglob("model_index.json")):
             _forget_place(config)
         if folder.exists():
             shutil.rmtree(folder)
