@@ -56,8 +56,8 @@ def degrade_once(pipeline: GenDegPipeline, image: torch.Tensor, steps: int, watc
     latents = watch.time("denoise", lambda: pipeline.denoise(clean, full, null, chosen, generators, steps))
     made = watch.time("decode", lambda: pipeline.decode_latents(latents, clean, structure_correction=False))
     if pipeline.structure is not None:
-        met = [MU], pipeline.spread(["rain"], [SIGMA])
-        made = watch.time(BOTH, lambda: pipeline.decode_latents(latents, clean, True, *met))
+        targets = pipeline.targets(["rain"], [MU], [SIGMA])
+        made = watch.time(BOTH, lambda: pipeline.decode_latents(latents, clean, True, targets))
     watch.time("write", lambda: encode_image(signed_to_u8(made[0].permute(1, 2, 0).cpu().numpy()), "png"))
 
 

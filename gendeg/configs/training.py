@@ -104,6 +104,7 @@ class ExportConfig:
     tile: int = 512
     strength_gain: float = 1.0
     blur_extent: float = 0.0
+    darkening: float = 0.0
     residual_decoding: bool = False
     spread_degradations: Sequence[str] = ()
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.model.conditioner import Conditioning
 from gendeg.model.guidance import branches
-from gendeg.model.latents import decode, encode
-from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.latents import CleanLatent, decode, encode
+from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.published import denoise_as_published
 from gendeg.model.samplers import PAPER
 from gendeg.primitives.errors import BadManifest, MissingPath

@@ -26,9 +26,10 @@ from gendeg.jobs.samples import (
 )
 from gendeg.jobs.synth_plan import plan_requests
 from gendeg.jobs.synthesize import read_clean
-from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.latents import CleanLatent
+from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import checked_response
-from gendeg.model.strength import meet_mu, meet_sigma
+from gendeg.model.strength import meet
 from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
@@ -159,7 +160,7 @@ def measure_response(
 ) -> list[Answer]:
     """What the model answers to each request when it is told so, over all photos.
 
-    Of a photo that cannot lose what is asked (`blur_extent`) its share is asked, and the answer counted as the whole.
+    Of a photo that cannot lose what is asked (`possible_mu`) its share is asked, and the answer counted as the whole.
     """
     measured = np.zeros((len(photos), len(requests), 3))
     for number, photo in enumerate(photos):
@@ -189,7 +190,7 @@ def _sample(
     """Images as the model makes them from what it is told, neither scaled nor spread."""
     requests = [replace(one, mu=tell.mu, sigma=tell.sigma) for one, tell in zip(asked, told, strict=True)]
     noise = [noise_generator(seed, photo.sha256, request) for request in requests]
-    with pipeline.altered(strength_gain=1.0, blur_extent=0.0, spread_degradations=[]):
+    with pipeline.altered(strength_gain=1.0, blur_extent=0.0, darkening=0.0, spread_degradations=[]):
         return make_samples(pipeline, photo.latent, requests, noise, settings)
 
 
@@ -197,8 +198,8 @@ def _finished(
     pipeline: GenDegPipeline, clean: np.ndarray, image: np.ndarray, request: Request, mu: float
 ) -> np.ndarray:
     before = to_signed_tensor(clean)
-    scaled = meet_mu(before, to_signed_tensor(image), mu, pipeline.config.strength_gain)
-    met = meet_sigma(before, scaled, *pipeline.spread([mix_name(request.mix)], [request.sigma]))
+    target = pipeline.targets([mix_name(request.mix)], [mu], [request.sigma])[0]
+    met = meet(before, to_signed_tensor(image), target, pipeline.config.strength_gain)
     return signed_to_u8(met[0].permute(1, 2, 0).numpy())
 
 

@@ -20,7 +20,8 @@ from gendeg.jobs.samples import (
 )
 from gendeg.jobs.synth_plan import PhotoPlan, Sample, plan_synthesis
 from gendeg.jobs.synthesize import read_clean, record_of
-from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.latents import CleanLatent
+from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import model_sha256
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat

@@ -24,6 +24,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         tile=config.tile,
         strength_gain=config.strength_gain,
         blur_extent=config.blur_extent,
+        darkening=config.darkening,
         residual_decoding=config.residual_decoding,
         spread_degradations=list(config.spread_degradations),
     )

@@ -11,7 +11,9 @@ from jaxtyping import UInt8
 
 from gendeg.jobs.samples import Settings, corrects, to_signed_tensor
 from gendeg.model.guidance import branches
-from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.latents import CleanLatent
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.strength import Target
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.images import signed_to_u8
 from gendeg.primitives.kinds import mix_name, parse_mix
@@ -74,8 +76,8 @@ class Sampler:
         latents = self.pipeline.denoise(
             together, self._condition(samples, *told), self._nothing(), self._chosen, generators, self.settings.steps
         )
-        spread = self.pipeline.spread(names, sigma)
-        return [self._image(*one) for one in zip(samples, mu, spread, latents.split(1), cleans, strict=True)]
+        targets = self.pipeline.targets(names, mu, sigma)
+        return [self._image(*one) for one in zip(samples, targets, latents.split(1), cleans, strict=True)]
 
     def _clean(self, sample: PlannedSample, photo: U8Image) -> CleanLatent:
         """Photos go through the encoder one by one, so that what is remembered never depends on what was beside it."""
@@ -95,10 +97,8 @@ class Sampler:
             self._null = self.pipeline.encode_prompt([""], [float("nan")], [float("nan")])
         return self._null
 
-    def _image(
-        self, sample: PlannedSample, mu: float, sigma: float, latent: torch.Tensor, clean: CleanLatent
-    ) -> U8Image | None:
-        image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)], [mu], [sigma])[0]
+    def _image(self, sample: PlannedSample, target: Target, latent: torch.Tensor, clean: CleanLatent) -> U8Image | None:
+        image = self.pipeline.decode_latents(latent, clean, [self.corrects(sample)], [target])[0]
         try:
             return signed_to_u8(image.permute(1, 2, 0).cpu().numpy())
         except ValueError:  # NaN: a half-precision overflow

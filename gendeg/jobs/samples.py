@@ -9,8 +9,10 @@ from jaxtyping import UInt8
 
 from gendeg.configs import BuildConfig, CalibrateConfig, EvaluateConfig, SynthConfig
 from gendeg.jobs.requests import Request
-from gendeg.model.pipeline import CleanLatent, GenDegPipeline
+from gendeg.model.latents import CleanLatent
+from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
+from gendeg.model.strength import Target
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, u8_to_signed
 from gendeg.primitives.kinds import Mix, mix_name
@@ -135,6 +137,12 @@ def possible_mu(pipeline: GenDegPipeline, clean: CleanLatent, requests: Sequence
     return pipeline.possible(clean, [mix_name(request.mix) for request in requests], [r.mu for r in requests])
 
 
+def targets_of(pipeline: GenDegPipeline, clean: CleanLatent, requests: Sequence[Request]) -> list[Target]:
+    """What each request's image is brought to."""
+    names = [mix_name(request.mix) for request in requests]
+    return pipeline.targets(names, possible_mu(pipeline, clean, requests), [request.sigma for request in requests])
+
+
 def decode_samples(
     pipeline: GenDegPipeline,
     clean: CleanLatent,
@@ -144,6 +152,5 @@ def decode_samples(
 ) -> list[U8Image]:
     """The second half: decoded, corrected where the settings say so, brought to the asked mu and sigma."""
     corrected = [corrects(pipeline, request.mix, settings) for request in requests]
-    sigma = pipeline.spread([mix_name(request.mix) for request in requests], [request.sigma for request in requests])
-    images = pipeline.decode_latents(latents, clean, corrected, possible_mu(pipeline, clean, requests), sigma)
+    images = pipeline.decode_latents(latents, clean, corrected, targets_of(pipeline, clean, requests))
     return [signed_to_u8(image.permute(1, 2, 0).cpu().numpy()) for image in images]

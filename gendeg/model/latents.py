@@ -1,5 +1,6 @@
 """One way to call the autoencoders of diffusers: KL (SD 1.5), DC (the bundled one) and Tiny."""
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
@@ -11,6 +12,26 @@ from torch import Tensor
 from gendeg.primitives.errors import BadOption
 
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
+
+
+@dataclass(frozen=True)
+class CleanLatent:
+    """A clean image ready for any number of samples: what every one of them shares.
+
+    `GenDegPipeline.denoise` also takes one latent for each sample of its batch (n = b), all of one size. `decoded` is
+    the image that the latent decodes to, where the pipeline's `residual_decoding` asks for it.
+    """
+
+    image: Float[Tensor, "1 3 h w"]
+    latent: Float[Tensor, "n c y x"]
+    height: int
+    width: int
+    decoded: Float[Tensor, "1 3 h w"] | None = None
+
+    @property
+    def photo(self) -> Float[Tensor, "1 3 y x"]:
+        """The image without what padded it."""
+        return self.image[..., : self.height, : self.width]
 
 
 def encode(vae: Autoencoder, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c y x"]:

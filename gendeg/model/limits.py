@@ -1,4 +1,6 @@
-"""What a photo can lose: a smooth one has no detail that even the longest motion blur could take from it."""
+"""What a photo can lose: a smooth one has no detail that even the longest blur could take, a dark one little light."""
+
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -7,6 +9,16 @@ from torch import Tensor
 GAMMA = 2.2
 MOST_PIXELS = 256  # the short side at which it is measured: what a long blur takes away is coarse
 SOFTNESS = 8  # the higher, the closer to the limit a mu stays what was asked
+
+
+def photo_limits(
+    clean: Float[Tensor, "1 3 h w"], degradations: Sequence[str], blur_extent: float, darkening: float
+) -> dict[str, float]:
+    """The mu that a signed photo can lose, of those degradations that are limited; an extent of 0 limits nothing."""
+    limited = {"motion_blur": (blur_limit, blur_extent), "low_light": (light_limit, darkening)}
+    return {
+        name: measure(clean, extent) for name, (measure, extent) in limited.items() if extent and name in degradations
+    }
 
 
 def blur_limit(clean: Float[Tensor, "1 3 h w"], extent: float) -> float:
@@ -22,6 +34,11 @@ def blur_limit(clean: Float[Tensor, "1 3 h w"], extent: float) -> float:
     light = F.pad(unit.clamp(0, 1) ** GAMMA, (margin,) * 4, mode="replicate")
     blurred = F.avg_pool2d(light, 2 * margin + 1, stride=1) ** (1 / GAMMA)
     return float((blurred - unit).abs().mean())
+
+
+def light_limit(clean: Float[Tensor, "1 3 h w"], darkening: float) -> float:
+    """mu in [0, 1] of a signed photo that has lost that share of its brightness everywhere."""
+    return darkening * float((clean.float() + 1).mean()) / 2
 
 
 def within(mu: float, limit: float) -> float:

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -17,30 +16,15 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, branches, combine
-from gendeg.model.latents import Autoencoder, decode, encode, factor, onto_photo
-from gendeg.model.limits import blur_limit, within
+from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, onto_photo
+from gendeg.model.limits import photo_limits, within
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response, told_statistics
-from gendeg.model.strength import meet_mu, meet_sigma
+from gendeg.model.strength import Target, meet
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
 TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
-
-
-@dataclass(frozen=True)
-class CleanLatent:
-    """A clean image ready for any number of samples: what every one of them shares.
-
-    `denoise` also takes one latent for each sample of its batch (n = b), all of one size. `decoded` is the image that
-    the latent decodes to, where the pipeline's `residual_decoding` asks for it.
-    """
-
-    image: Float[Tensor, "1 3 h w"]
-    latent: Float[Tensor, "n c y x"]
-    height: int
-    width: int
-    decoded: Float[Tensor, "1 3 h w"] | None = None
 
 
 class GenDegPipeline(DiffusionPipeline):
@@ -53,6 +37,8 @@ class GenDegPipeline(DiffusionPipeline):
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
     Where all of a mix is among `spread_degradations`, it is then spread to the asked sigma. Published: nowhere.
     With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
+    With a `darkening` low light asks for no more than that share of a photo's brightness, and what scaling leaves too
+    bright is exposed shorter. Published: 0.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
@@ -77,6 +63,7 @@ class GenDegPipeline(DiffusionPipeline):
         residual_gain: float = 0.0,
         strength_gain: float = 1.0,
         blur_extent: float = 0.0,
+        darkening: float = 0.0,
         residual_decoding: bool = False,
         spread_degradations: list[str] | None = None,
         calibration: dict[str, Any] | None = None,
@@ -100,6 +87,7 @@ class GenDegPipeline(DiffusionPipeline):
             residual_gain=residual_gain,
             strength_gain=strength_gain,
             blur_extent=blur_extent,
+            darkening=darkening,
             residual_decoding=residual_decoding,
             spread_degradations=list(spread_degradations or []),
             calibration=checked_response(calibration or {}),
@@ -176,18 +164,19 @@ class GenDegPipeline(DiffusionPipeline):
         return self.conditioner(text, pooled, *statistics)
 
     def possible(self, clean: CleanLatent, degradations: Sequence[str], mu: Sequence[float]) -> list[float]:
-        """The asked mu, lower where this photo cannot lose so much: of motion blur, see `blur_extent`."""
-        if not self.config.blur_extent or "motion_blur" not in degradations:
-            return list(mu)
-        limit = blur_limit(clean.image[..., : clean.height, : clean.width], self.config.blur_extent)
-        pairs = zip(degradations, mu, strict=True)
-        return [within(one, limit) if name == "motion_blur" else one for name, one in pairs]
+        """The asked mu, lower where this photo cannot lose so much: see `blur_extent` and `darkening`."""
+        limits = photo_limits(clean.photo, degradations, self.config.blur_extent, self.config.darkening)
+        pairs = zip(degradations or [""] * len(mu), mu, strict=True)
+        return [within(one, limits.get(name, 0.0)) for name, one in pairs]
 
-    def spread(self, degradations: Sequence[str], sigma: Sequence[float]) -> list[float]:
-        """The sigma that a finished image is brought to; NaN where it stays as it came (see `spread_degradations`)."""
-        spread = self.config.spread_degradations
-        pairs = zip(degradations or [""] * len(sigma), sigma, strict=True)
-        return [one if set(name.split("+")) <= set(spread) else float("nan") for name, one in pairs]
+    def targets(self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]) -> list[Target]:
+        """What finished images are brought to: their mu, and their sigma in the `spread_degradations`."""
+        spread, dark = set(self.config.spread_degradations), self.config.darkening > 0
+        names = degradations or [""] * len(mu)
+        return [
+            Target(one_mu, one_sigma if set(name.split("+")) <= spread else float("nan"), dark and name == "low_light")
+            for name, one_mu, one_sigma in zip(names, mu, sigma, strict=True)
+        ]
 
     def told(
         self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
@@ -230,7 +219,7 @@ class GenDegPipeline(DiffusionPipeline):
         latents = self.generate(
             shared, prompts, mu, sigma, generators, steps, guidance_text, guidance_image, degradations
         )
-        return self.decode_latents(latents, shared, structure_correction, mu, self.spread(degradations, sigma))
+        return self.decode_latents(latents, shared, structure_correction, self.targets(degradations, mu, sigma))
 
     @torch.no_grad()
     def generate(
@@ -324,27 +313,24 @@ class GenDegPipeline(DiffusionPipeline):
         latents: Float[Tensor, "b c y x"],
         clean: CleanLatent,
         structure_correction: Sequence[bool] | bool = True,
-        mu: Sequence[float] = (),
-        sigma: Sequence[float] = (),
+        targets: Sequence[Target] = (),
     ) -> Float[Tensor, "b 3 h w"]:
         """What was generated → signed images of the clean image's size, one at a time, corrected where asked.
 
-        With `mu`, one for each, and a `strength_gain`, each is brought to its mu; with `sigma` (`spread`) to that.
+        With `targets`, one for each, and a `strength_gain`, each is brought to its own.
         """
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         images = []
-        nothing = [float("nan")] * len(latents)
-        for latent, correct, *asked in zip(degraded.split(1), flags, mu or nothing, sigma or nothing, strict=True):
+        for latent, correct, target in zip(degraded.split(1), flags, targets or [Target()] * len(latents), strict=True):
             image = self._decode(latent)
             if correct and self.structure is not None:
                 start = onto_photo(clean.image, image, clean.decoded).clamp(-1, 1)
                 image = over_tiles(self.structure, [clean.image, start], self._tile, self._tile // TILE_OVERLAP)
-            before, image = (whole[..., : clean.height, : clean.width].float() for whole in (clean.image, image))
-            image = meet_mu(before, image.clamp(-1, 1), asked[0], self.config.strength_gain)
-            images.append(meet_sigma(before, image, asked[1]))
+            image = image[..., : clean.height, : clean.width].float().clamp(-1, 1)
+            images.append(meet(clean.photo.float(), image, target, self.config.strength_gain))
         return torch.cat(images)
 
     def _decode(self, latent: Float[Tensor, "1 c y x"]) -> Float[Tensor, "1 3 h w"]:

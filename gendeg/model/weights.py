@@ -125,7 +125,7 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return module.eval()
 
 
-LATER = ("calibration", "residual_decoding", "spread_degradations")
+LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening")
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:

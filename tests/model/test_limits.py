@@ -1,11 +1,11 @@
-"""What blur can take from a photo, and how a model with a `blur_extent` asks for no more."""
+"""What blur and darkness can take from a photo, and how a model with such a limit asks for no more."""
 
 import math
 
 import pytest
 import torch
 
-from gendeg.model.limits import blur_limit, within
+from gendeg.model.limits import blur_limit, light_limit, within
 from gendeg.model.strength import WEAKEST
 from tests.tiny import tiny_pipeline
 
@@ -51,6 +51,21 @@ def test_only_blur_asks_for_less_and_only_with_an_extent():
     with pipeline.altered(blur_extent=0.2):
         blur, *others = pipeline.possible(clean, names, [0.1, 0.1, 0.1])
     assert blur <= blur_limit(grey, 0.2) < 0.01 and others == [0.1, 0.1]
+
+
+def test_a_photo_has_no_more_light_to_lose_than_it_has():
+    black = torch.full((1, 3, 8, 8), -1.0)
+    assert light_limit(black, 0.9) == 0 and light_limit(black + 0.4, 0.9) == pytest.approx(0.18)
+
+
+def test_only_low_light_asks_for_less_of_a_dark_photo_and_only_with_a_darkening():
+    pipeline = tiny_pipeline()
+    clean = pipeline.encode_clean(torch.full((1, 3, 20, 20), -0.8))  # the padding to 32 is no part of the photo
+    names = ["low_light", "haze", "low_light+rain"]
+    assert pipeline.possible(clean, names, [0.3] * 3) == [0.3] * 3
+    with pipeline.altered(darkening=0.9):
+        dark, *others = pipeline.possible(clean, names, [0.3] * 3)
+    assert dark == pytest.approx(0.09, rel=0.01) and dark < 0.09 and others == [0.3] * 2
 
 
 def test_the_image_is_brought_to_what_is_possible():

@@ -267,12 +267,14 @@ def test_sigma_is_met_where_all_of_a_mix_is_named():
     pipeline, photo = tiny_pipeline(), clean_image(40, 56)
     names, asked = ["rain", "rain+snow", "rain+haze", "haze"], [0.39] * 4
     pipeline.register_to_config(residual_gain=2.0, spread_degradations=["rain", "snow"])
-    assert [value == 0.39 for value in pipeline.spread(names, asked)] == [True, True, False, False]
-    assert not any(value == 0.39 for value in pipeline.spread((), asked)), "without names: as it came"
+    targets = pipeline.targets(names, [float("nan")] * 4, asked)
+    assert [target.sigma == 0.39 for target in targets] == [True, True, False, False]
+    unnamed = pipeline.targets((), asked, asked)
+    assert not any(target.sigma == 0.39 or target.exposure for target in unnamed), "without names: sigma as it came"
     clean = pipeline.encode_clean(photo)
     latents = torch.randn(4, *clean.latent.shape[1:], generator=torch.Generator().manual_seed(5)) * 0.3
     plain = pipeline.decode_latents(latents, clean)
-    spread = pipeline.decode_latents(latents, clean, sigma=pipeline.spread(names, asked))
+    spread = pipeline.decode_latents(latents, clean, targets=targets)
     assert torch.equal(plain[2:], spread[2:])
     for before, after in zip((plain - photo).abs()[:2], (spread - photo).abs()[:2], strict=True):
         assert after.std() > 1.05 * before.std()
@@ -285,3 +287,19 @@ def test_a_call_with_names_spreads_as_its_halves_do():
     pipeline.register_to_config(spread_degradations=["rain"])
     spread = sample(pipeline, photo, [12], steps=2, degradations=["rain"])
     assert torch.equal(spread, meet_sigma(photo, plain, 0.36)) and not torch.equal(spread, plain)
+
+
+def test_low_light_that_a_gain_cannot_darken_enough_is_exposed_shorter():
+    pipeline, photo = tiny_pipeline(), clean_image(16, 24) * 0.9
+    pipeline.register_to_config(residual_gain=2.0, strength_gain=1.1, darkening=1.0)
+    clean = pipeline.encode_clean(photo)
+    nothing = torch.zeros_like(clean.latent)
+    before = float((pipeline.decode_latents(nothing, clean) - photo).abs().mean()) / 2
+    made = {
+        name: pipeline.decode_latents(nothing, clean, targets=pipeline.targets([name], [1.4 * before], [0.1]))
+        for name in ("low_light", "rain+low_light", "haze")
+    }
+    change = {name: float((image - photo).abs().mean()) / 2 / before for name, image in made.items()}
+    assert change["low_light"] > 1.15
+    assert change["haze"] == change["rain+low_light"] == pytest.approx(1.1, abs=0.01)
+    assert ((made["low_light"] <= made["haze"] + 1e-6) | (made["haze"] > photo)).all()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gendeg.model.strength import PIXELS, SHARPEST, WEAKEST, meet_mu, meet_sigma
+from gendeg.model.strength import DARKEST, PIXELS, SHARPEST, WEAKEST, Target, meet, meet_exposure, meet_mu, meet_sigma
 
 CLEAN = torch.linspace(-0.5, 0.5, 3 * 8 * 8).reshape(1, 3, 8, 8)
 
@@ -113,3 +113,46 @@ def test_one_changed_pixel_of_a_large_photo_breaks_nothing():
 
 def test_what_is_no_number_stays_none():
     assert meet_sigma(CLEAN, CLEAN * float("nan"), 0.2).isnan().all()
+
+
+@pytest.mark.parametrize("size", [(48, 64), (300, 400)])
+@pytest.mark.parametrize("asked", [0.11, 0.16, 0.2])
+def test_a_shorter_exposure_meets_mu_and_is_one_gain_of_light(size, asked):
+    clean, _ = soft_flakes(*size)
+    light = ((clean + 1) / 2) ** 2.2
+    result = meet_exposure(clean, (0.5 * light) ** (1 / 2.2) * 2 - 1, asked)
+    assert statistics(clean, result)[0] == pytest.approx(asked, rel=0.02)
+    gain = (((result + 1) / 2) ** 2.2 / light)[light > 1e-4]
+    assert float(gain.std()) < 1e-3 and 0.05 < float(gain.mean()) < 0.5
+
+
+def test_a_shorter_exposure_keeps_detail_where_a_gain_clips():
+    clean, _ = soft_flakes()
+    unit = (clean + 1) / 2
+    dim = unit * (0.25 + 0.4 * unit) * 2 - 1
+    asked = 0.95 * statistics(clean, -torch.ones_like(clean))[0]
+    assert (meet_mu(clean, dim, asked, most=4.0) > -1).float().mean() < 0.9
+    exposed = meet_exposure(clean, dim, asked)
+    assert torch.equal(exposed > -1, clean > -1)
+    assert statistics(clean, exposed)[0] == pytest.approx(asked, rel=0.02)
+
+
+def test_the_exposure_is_bounded_and_leaves_what_is_brighter():
+    clean, _ = soft_flakes()
+    degraded = torch.where(clean > 0, clean * 0.8 + 0.2, (clean + 1) * 0.9 - 1)
+    most = meet_exposure(clean, degraded, 0.9)
+    assert torch.equal(most[clean > 0], degraded[clean > 0])
+    kept = (most + 1) / (clean + 1).clamp(min=1e-6)
+    assert torch.allclose(kept[(clean <= 0) & (clean > -0.99)], torch.tensor(0.9**DARKEST), atol=1e-4)
+
+
+@pytest.mark.parametrize("mu", [float("nan"), 0.0, 0.01])
+def test_an_exposure_that_is_short_enough_stays(mu):
+    clean, degraded = soft_flakes()
+    assert meet_exposure(clean, degraded, mu) is degraded
+
+
+def test_a_target_of_nothing_or_no_gain_changes_nothing():
+    clean, degraded = soft_flakes()
+    assert meet(clean, degraded, Target(), most=2.0) is degraded
+    assert meet(clean, degraded, Target(mu=0.6, exposure=True), most=1.0) is degraded
