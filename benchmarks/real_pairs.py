@@ -60,7 +60,7 @@ def main() -> None:
     ]
     for model in options.models:
         pipeline = load_pipeline(model)
-        pipeline.register_to_config(strength_gain=1.0, spread_degradations=[])
+        pipeline.register_to_config(strength_gain=1.0)
         found: dict[str, list[list[float]]] = {}
         for number, (placed, (clean, degraded), row) in enumerate(zip(pairs, images, rows, strict=True)):
             asked = measure_intensity(clean, degraded)

@@ -17,7 +17,7 @@ class SimulateConfig:
     validation: float = 0.05  # share of photos whose pairs are held out
     workers: int = 0  # 0: one per core
     overwrite: bool = False
-    progress: bool | None = None  # None: when stderr is a terminal
+    progress: bool | None = None  # False: no progress on stderr
     strengths: tuple[float, float] = (0.0, 1.0)  # uniform between these
     width: float = 1.0  # share of every other parameter's range, about its middle, that is drawn from
     family: str = "simulated"  # or strangers: the second family, by other equations; the pairs' source

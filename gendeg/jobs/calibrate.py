@@ -39,6 +39,7 @@ from gendeg.primitives.progress import bar
 
 FURTHEST = 3.0
 """What is told lies within this factor of what is asked: the model was not trained on statistics that no pair has."""
+TINY = 1e-9
 STEP = 0.8  # share of the way, in logarithms, that a round goes: noise of the few photos is not followed to the end
 SIGMA_COUNTS, RAW_COUNTS = 0.5, 0.1  # a factor of error of sigma, or of mu before scaling, beside one of mu as it is
 
@@ -160,9 +161,9 @@ def measure_response(
 ) -> list[Answer]:
     """What the model answers to each request when it is told so, over all photos.
 
-    Of a photo that cannot lose what is asked (`possible_mu`) its share is asked, and the answer counted as the whole.
+    Of a photo that cannot lose what is asked (`possible_mu`) its share is asked, and it weighs that share in mean mu.
     """
-    measured = np.zeros((len(photos), len(requests), 3))
+    measured, possible = np.zeros((len(photos), len(requests), 3)), np.zeros((len(photos), len(requests)))
     for number, photo in enumerate(photos):
         for first in range(0, len(requests), config.batch_size):
             chosen = range(first, min(first + config.batch_size, len(requests)))
@@ -174,9 +175,11 @@ def measure_response(
             for i, mu, share, image in zip(chosen, wanted, shares, raw, strict=True):
                 scaled = _finished(pipeline, photo.image, image, requests[i], mu)
                 before, after = (measure_intensity(photo.image, one) for one in (image, scaled))
-                measured[number, i] = before.mu / share, after.mu / share, after.sigma
+                measured[number, i], possible[number, i] = (before.mu, after.mu, after.sigma), share
             made(len(chosen))
-    return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in measured.mean(axis=0)]
+    raw, mu = measured[..., :2].sum(axis=0).T / np.maximum(possible.sum(axis=0), TINY)
+    answers = zip(raw, mu, measured[..., 2].mean(axis=0), strict=True)
+    return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in answers]
 
 
 def _sample(

@@ -31,7 +31,7 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
         group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
         asked = [group[int(q * (len(group) - 1))].pair for q in QUANTILES]
         for place in range(min(config.sheet_photos, len(group))):
-            with pipeline.altered(strength_gain=1.0, spread_degradations=[]):
+            with pipeline.altered(strength_gain=1.0):
                 clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
             measured = [measure_intensity(clean, image) for image in made]
             found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]

@@ -210,7 +210,8 @@ class _Sitting:
 
     def _roundtrip(self, image: U8Image) -> U8Image:
         pipeline = self.studio.pipeline
-        encoded = pipeline.encode_clean(to_signed_tensor(image))
+        with pipeline.altered(residual_decoding=False):
+            encoded = pipeline.encode_clean(to_signed_tensor(image))
         decoded = pipeline.decode_latents(
             pipeline.to_generated(encoded.latent.float(), encoded.latent.float()), encoded, False
         )

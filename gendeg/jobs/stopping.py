@@ -15,11 +15,15 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopper:
-    """Within `with`: the first signal is remembered, the second one, or the end of the grace period, raises at once."""
+    """Within `with`: the first signal is remembered, the second one, or the end of the grace period, raises at once.
+
+    It raises once: whoever cleans up after that is not disturbed by further signals.
+    """
 
     def __init__(self, grace: float):
         self.grace = grace
         self.signal = 0
+        self._raised = False
         self._deadline = 0.0
         self._before: dict[int, Any] = {}
 
@@ -53,6 +57,8 @@ class Stopper:
             self._interrupt()
 
     def _received(self, number: int, frame: FrameType | None) -> None:
+        if self._raised:
+            return
         if self.wanted:
             self._interrupt()
         self.signal, self._deadline = number, time.monotonic() + self.grace
@@ -63,10 +69,12 @@ class Stopper:
         signal.setitimer(signal.ITIMER_REAL, max(self.grace, 0.001))
 
     def _expired(self, number: int, frame: FrameType | None) -> None:
-        self._interrupt()
+        if not self._raised:
+            self._interrupt()
 
     def _interrupt(self) -> NoReturn:
-        signal.setitimer(signal.ITIMER_REAL, 0)  # its alarm must not come upon those who clean up after this one
+        self._raised = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
         raise Interrupted(self.signal)
 
 

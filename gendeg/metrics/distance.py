@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from gendeg.metrics.pyramid import laplacian_pyramid
-from gendeg.metrics.uncertainty import Estimate, estimate_from_draws, redraw
+from gendeg.metrics.uncertainty import Estimate, estimate_from_draws
 
 U8Image = UInt8[np.ndarray, "h w 3"]
 Points = Float[np.ndarray, "n d"]
@@ -141,22 +141,25 @@ def compare_with_real(
 ) -> Comparison:
     """Descriptors of images → distances of the model, the simulator, clean and other real photos to real photos.
 
-    `model[i]` and `simulator[i]` answer the same request for `clean[i]`, which is the photo named `photos[i]`. In each
-    draw whole photos are drawn with replacement, and the real photos halved at random: one half is what all are
-    compared with, the other is the scale (rather too far, for it is the smallest set). Half-samples vary as the whole
-    does (the delete-half jackknife, Shao and Wu, Annals of Statistics 1989), so the 95 % percentiles are intervals over
-    other photos, clean and real. Values are means over the draws. Raises `ValueError` for fewer than four real photos.
+    `model[i]` and `simulator[i]` answer the same request for `clean[i]`, the photo named `photos[i]`, which counts
+    once. Each draw takes a random half of the photos, and halves the real ones: one half is what all are compared with,
+    the other is the scale (rather too far, for it is the smallest set). Half-samples vary as the whole does (the
+    delete-half jackknife, Shao and Wu, Annals of Statistics 1989), so the 95 % percentiles are intervals over other
+    photos, clean and real; nothing is in a set twice, which these distances would take for a difference. Values are
+    means over the draws. Raises `ValueError` for fewer than four real photos.
     """
     if len(real) < 4 or not len(model) == len(simulator) == len(clean) == len(photos) > 0:
         raise ValueError("at least four real photos are needed, and a simulator's image for each of the model's")
     half = len(real) // 2
-    rows = []
+    of_photo = {name: [i for i, other in enumerate(photos) if other == name] for name in dict.fromkeys(photos)}
+    groups, rows = list(of_photo.values()), []
     for _ in range(draws):
         order = generator.permutation(len(real))
         target, others = ([real[int(i)] for i in part] for part in (order[:half], order[half : 2 * half]))
-        chosen = redraw(photos, generator)
-        sets = ([whole[int(i)] for i in chosen] for whole in (model, simulator, clean))
-        rows.append([distance(images, target) for images in (*sets, others)])
+        drawn = [groups[int(i)] for i in generator.permutation(len(groups))[: max(len(groups) // 2, 1)]]
+        answers, references = ([whole[i] for places in drawn for i in places] for whole in (model, simulator))
+        originals = [clean[places[0]] for places in drawn]
+        rows.append([distance(images, target) for images in (answers, references, originals, others)])
     columns = np.array(rows).T
-    drawn = [*columns, columns[1] - columns[0]]
-    return Comparison(*(estimate_from_draws(float(one.mean()), one, len(model)) for one in drawn))
+    all_columns = [*columns, columns[1] - columns[0]]
+    return Comparison(*(estimate_from_draws(float(one.mean()), one, len(model)) for one in all_columns))

@@ -116,11 +116,6 @@ def estimate_from_draws(value: float, drawn: Float[np.ndarray, " draws"], n: int
     return Estimate(value, min(float(low), value), max(float(high), value), n)
 
 
-def redraw(clusters: Sequence[Any], generator: np.random.Generator) -> Rows:
-    """Rows of as many clusters as there are, drawn with replacement: one draw of `bootstrap`."""
-    return _redrawn(_groups(clusters), generator)
-
-
 def _redrawn(groups: list[Rows], generator: np.random.Generator) -> Int[np.ndarray, " drawn"]:
     return np.concatenate([groups[int(i)] for i in generator.integers(len(groups), size=len(groups))])
 

@@ -1,5 +1,6 @@
 """What a photo can lose: a smooth one has no detail that even the longest blur could take, a dark one little light."""
 
+import math
 from collections.abc import Sequence
 
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ SOFTNESS = 8  # the higher, the closer to the limit a mu stays what was asked
 def photo_limits(
     clean: Float[Tensor, "1 3 h w"], degradations: Sequence[str], blur_extent: float, darkening: float
 ) -> dict[str, float]:
-    """The mu that a signed photo can lose, of those degradations that are limited; an extent of 0 limits nothing."""
+    """The mu that a signed photo can lose, for those degradations that are limited; an extent of 0 limits nothing."""
     limited = {"motion_blur": (blur_limit, blur_extent), "low_light": (light_limit, darkening)}
     return {
         name: measure(clean, extent) for name, (measure, extent) in limited.items() if extent and name in degradations
@@ -44,8 +45,10 @@ def light_limit(clean: Float[Tensor, "1 3 h w"], darkening: float) -> float:
 def within(mu: float, limit: float) -> float:
     """A mu that stays below the limit and rises with the asked one; half the limit loses one part in two thousand.
 
-    NaN, the null statistic, stays; so does any mu without a limit (0), which a flat photo has too.
+    NaN, the null statistic, stays; so does any mu where the limit is infinite. A photo with nothing to lose gets 0.
     """
-    if not mu > 0 or limit <= 0:
+    if not mu > 0 or math.isinf(limit):
         return mu
+    if limit <= 0:
+        return 0.0
     return mu * (1 + (mu / limit) ** SOFTNESS) ** (-1 / SOFTNESS)

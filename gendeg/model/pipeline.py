@@ -1,6 +1,7 @@
 """GenDegPipeline: clean images + prompts + (mu, sigma) → degraded images (GenDeg, CVPR 2025, section 3)."""
 
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -37,8 +38,8 @@ class GenDegPipeline(DiffusionPipeline):
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
     Where all of a mix is among `spread_degradations`, it is then spread to the asked sigma. Published: nowhere.
     With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
-    With a `darkening` low light asks for no more than that share of a photo's brightness, and what scaling leaves too
-    bright is exposed shorter. Published: 0.
+    With a `darkening` low light asks for no more than that share of a photo's brightness, and what the `strength_gain`
+    leaves too bright is exposed shorter. Published: 0.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
     """
@@ -127,7 +128,7 @@ class GenDegPipeline(DiffusionPipeline):
         latent = over_tiles(
             lambda x: encode(self.vae, x), [padded], self._tile, self._tile // TILE_OVERLAP, factor(self.vae)
         )
-        decoded = self._decode(latent) if self.config.residual_decoding else None
+        decoded = self._decode(latent) if self.config.residual_decoding and self.structure is not None else None
         return CleanLatent(padded, latent, height, width, decoded)
 
     @torch.no_grad()
@@ -167,7 +168,7 @@ class GenDegPipeline(DiffusionPipeline):
         """The asked mu, lower where this photo cannot lose so much: see `blur_extent` and `darkening`."""
         limits = photo_limits(clean.photo, degradations, self.config.blur_extent, self.config.darkening)
         pairs = zip(degradations or [""] * len(mu), mu, strict=True)
-        return [within(one, limits.get(name, 0.0)) for name, one in pairs]
+        return [within(one, limits.get(name, math.inf)) for name, one in pairs]
 
     def targets(self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]) -> list[Target]:
         """What finished images are brought to: their mu, and their sigma in the `spread_degradations`."""
@@ -210,7 +211,7 @@ class GenDegPipeline(DiffusionPipeline):
 
         `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
         `structure_correction` says for each sample whether the correction network runs (where there is one).
-        `degradations` names each sample's (`rain+haze`) for calibration, blur limit and spread, which rest without it.
+        `degradations` names each sample's (`rain+haze`) for calibration, limits and spread, which rest without it.
         """
         if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):
             raise ValueError("structure_correction needs one entry for each sample, or one for all")
@@ -317,7 +318,7 @@ class GenDegPipeline(DiffusionPipeline):
     ) -> Float[Tensor, "b 3 h w"]:
         """What was generated → signed images of the clean image's size, one at a time, corrected where asked.
 
-        With `targets`, one for each, and a `strength_gain`, each is brought to its own.
+        With `targets`, one for each, each is brought to its own: see `strength.meet`.
         """
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction

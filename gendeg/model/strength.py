@@ -31,7 +31,7 @@ class Target:
 def meet(
     clean: Float[Tensor, "1 3 h w"], degraded: Float[Tensor, "1 3 h w"], target: Target, most: float
 ) -> Float[Tensor, "1 3 h w"]:
-    """Signed images → the degraded one brought to its target, where its change may be scaled by `most`; 1: nothing."""
+    """Signed images → the degraded one brought to its target; with a `most` of 1 its mu stays as it came."""
     image = meet_mu(clean, degraded, target.mu, most)
     if target.exposure and most > 1:
         image = meet_exposure(clean, image, target.mu)

@@ -23,7 +23,14 @@ def bar(what: str, total: int | None = None, wanted: bool | None = None, items: 
     """The bar itself, to `update(n)` by hand within `with`. stdout stays free for data."""
     shown: dict[str, Any] = {"file": sys.stderr, "delay": DELAY, "dynamic_ncols": True}
     if not sys.stderr.isatty():
-        shown = {"file": _Lines(), "delay": LINE_EVERY, "mininterval": LINE_EVERY, "miniters": 1, "ncols": 0}
+        shown = {
+            "file": _Lines(),
+            "delay": LINE_EVERY,
+            "mininterval": LINE_EVERY,
+            "miniters": 1,
+            "ncols": 0,
+            "position": 0,
+        }
     return tqdm(items, desc=what, total=total, disable=wanted is False, **shown)
 
 

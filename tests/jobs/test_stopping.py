@@ -45,6 +45,21 @@ def test_a_second_signal_stops_at_once_and_once():
         wait_past_grace()
 
 
+def test_two_signals_that_wait_for_one_long_step_stop_once():
+    """Python runs their handlers one after the other when the step is over; the alarm comes before SIGTERM."""
+    with Stopper(GRACE) as stopper:
+        signal.raise_signal(signal.SIGTERM)
+        waiting = {signal.SIGALRM, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, waiting)
+        for number in waiting:
+            signal.raise_signal(number)
+        with pytest.raises(Interrupted):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, waiting)
+        assert stopper.wanted
+        wait_past_grace()
+        signal.raise_signal(signal.SIGTERM)
+
+
 def test_the_handlers_before_are_back_afterwards():
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)]
     with Stopper(GRACE):

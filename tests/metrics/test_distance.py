@@ -13,6 +13,7 @@ from gendeg.metrics.distance import (
     random_directions,
     sliced_wasserstein,
 )
+from gendeg.metrics.recognition import two_sample_auc
 from tests.tiny import photo
 
 RNG = np.random.default_rng
@@ -67,7 +68,7 @@ def test_the_closer_one_is_named_and_a_tie_is_undecided():
     real, near, far = (list(RNG(i).normal(size=(40, 4)) + move) for i, move in ((0, 0.0), (1, 0.1), (2, 3.0)))
     photos = [f"p{i // 4}" for i in range(40)]
     better = compare_with_real(real, near, far, far, photos, feature_distance, 60, RNG(0))
-    assert better.closer == "model" and better.clean == better.simulator
+    assert better.closer == "model" and better.clean.low > better.model.high
     assert compare_with_real(real, far, near, far, photos, feature_distance, 60, RNG(0)).closer == "simulator"
     tie = compare_with_real(real, near, near, far, photos, feature_distance, 60, RNG(0))
     assert tie.closer == "undecided" and tie.gain.value == 0
@@ -86,6 +87,21 @@ def test_two_draws_of_one_distribution_are_seldom_told_apart():
         found = compare_with_real(*sets, photos, feature_distance, 60, generator)
         named.append(found.closer)
     assert named.count("undecided") >= 36  # 95 % are expected
+
+
+@pytest.mark.parametrize("distance", [feature_distance, two_sample_auc])
+def test_sets_of_one_distribution_are_equally_far_though_photos_repeat(distance):
+    """A clean photo stands beside each of its images, and counts once: repeats look like a difference."""
+    generator, found = RNG(0), []
+    for _ in range(6):
+        real, model, simulator = (list(generator.normal(size=(24, 3))) for _ in range(3))
+        clean = [value for value in generator.normal(size=(12, 3)) for _ in range(2)]
+        photos = [f"p{i // 2}" for i in range(24)]
+        row = compare_with_real(real, model, simulator, clean, photos, distance, 20, generator)
+        found.append([row.model.value, row.simulator.value, row.clean.value, row.real.value])
+    model, simulator, clean, other = np.mean(found, axis=0)
+    slack = 0.12 if distance is two_sample_auc else 0.4
+    assert abs(clean - other) < slack and abs(model - other) < slack and abs(model - simulator) < slack
 
 
 def test_too_few_real_photos_are_refused():

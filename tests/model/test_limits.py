@@ -38,7 +38,12 @@ def test_mu_keeps_its_order_and_stays_below_the_limit():
     got = [within(mu, 0.05) for mu in asked]
     assert got == sorted(set(got)) and max(got) <= 0.05
     assert got[1] == pytest.approx(0.02, rel=1e-3) and within(0.05, 0.05) == pytest.approx(0.05 * 2 ** (-1 / 8))
-    assert within(0.3, 0.0) == 0.3 and within(0.0, 0.05) == 0.0 and math.isnan(within(math.nan, 0.05))
+    assert (
+        within(0.3, math.inf) == 0.3
+        and within(0.3, 0.0) == 0.0
+        and within(0.0, 0.05) == 0.0
+        and math.isnan(within(math.nan, 0.05))
+    )
 
 
 def test_only_blur_asks_for_less_and_only_with_an_extent():
@@ -66,6 +71,13 @@ def test_only_low_light_asks_for_less_of_a_dark_photo_and_only_with_a_darkening(
     with pipeline.altered(darkening=0.9):
         dark, *others = pipeline.possible(clean, names, [0.3] * 3)
     assert dark == pytest.approx(0.09, rel=0.01) and dark < 0.09 and others == [0.3] * 2
+
+
+def test_of_a_black_or_flat_photo_nothing_is_asked():
+    pipeline = tiny_pipeline()
+    black = pipeline.encode_clean(torch.full((1, 3, 16, 16), -1.0))
+    with pipeline.altered(darkening=0.9, blur_extent=0.2):
+        assert pipeline.possible(black, ["low_light", "motion_blur", "haze"], [0.3] * 3) == [0.0, 0.0, 0.3]
 
 
 def test_the_image_is_brought_to_what_is_possible():

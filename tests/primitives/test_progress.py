@@ -54,3 +54,12 @@ def test_unwanted_progress_stays_silent(capsys, monkeypatch):
     monkeypatch.setattr(progress, "LINE_EVERY", 0.05)
     work(0.1, wanted=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_bar_within_a_bar_writes_whole_lines_too(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.05)
+    with progress.bar("outer", total=1) as outer:
+        work(0.1)
+        outer.update(1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines and all(line.startswith(("long", "outer")) for line in lines)
