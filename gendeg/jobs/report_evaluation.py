@@ -97,9 +97,10 @@ def _headline(results: Numbers) -> Section | None:
     rows = [
         [Cell(row["title"]), row.get("degradation", ""),
          estimate(row, 4) + (f" {row['unit']}" if row.get("unit") else ""),
-         ("≤ " if row.get("better") == "lower" else "≥ ") + f"{row['wanted']:g}" if "wanted" in row else "–",
-         Cell("met" if row["met"] else "missed", good=row["met"]) if "met" in row else "–"]
+         ("≤ " if row.get("better") == "lower" else "≥ ") + f"{row['wanted']:g}",
+         Cell("met" if row["met"] else "missed", good=row["met"])]
         for row in results.get("headline", [])
+        if "met" in row
     ]  # fmt: skip
     if not rows:
         return None
