@@ -25,7 +25,7 @@ from gendeg.primitives.rng import for_sample
 U8Image = UInt8[np.ndarray, "h w 3"]
 Describe = Callable[[U8Image], np.ndarray]
 MOST_REAL = 60  # photos of one degradation
-FEWEST_REAL = 4
+FEWEST_REAL, FEWEST_PHOTOS = 4, 2
 DRAWS = 100  # at most: each sorts tens of thousands of projections
 
 
@@ -47,7 +47,7 @@ def summarise_realism(summary: Summary, config: EvaluateConfig, failures: list[F
     for name in track(wanted, "realism", wanted=config.progress):
         photos = _read_real(real[name], config.size, failures)
         pairs = _same_requests(summary, name)
-        if len(photos) < FEWEST_REAL or not pairs:
+        if len(photos) < FEWEST_REAL or len({row.made.photo for row, _ in pairs}) < FEWEST_PHOTOS:
             continue
         answers, references = zip(*pairs, strict=True)
         whole = (

@@ -146,17 +146,19 @@ def compare_with_real(
     the other is the scale (rather too far, for it is the smallest set). Half-samples vary as the whole does (the
     delete-half jackknife, Shao and Wu, Annals of Statistics 1989), so the 95 % percentiles are intervals over other
     photos, clean and real; nothing is in a set twice, which these distances would take for a difference. Values are
-    means over the draws. Raises `ValueError` for fewer than four real photos.
+    means over the draws. Raises `ValueError` for fewer than four real photos, or two of the others.
     """
     if len(real) < 4 or not len(model) == len(simulator) == len(clean) == len(photos) > 0:
         raise ValueError("at least four real photos are needed, and a simulator's image for each of the model's")
+    if len(set(photos)) < 2:
+        raise ValueError("at least two clean photos are needed")
     half = len(real) // 2
     of_photo = {name: [i for i, other in enumerate(photos) if other == name] for name in dict.fromkeys(photos)}
     groups, rows = list(of_photo.values()), []
     for _ in range(draws):
         order = generator.permutation(len(real))
         target, others = ([real[int(i)] for i in part] for part in (order[:half], order[half : 2 * half]))
-        drawn = [groups[int(i)] for i in generator.permutation(len(groups))[: max(len(groups) // 2, 1)]]
+        drawn = [groups[int(i)] for i in generator.permutation(len(groups))[: max(len(groups) // 2, 2)]]
         answers, references = ([whole[i] for places in drawn for i in places] for whole in (model, simulator))
         originals = [clean[places[0]] for places in drawn]
         rows.append([distance(images, target) for images in (answers, references, originals, others)])

@@ -108,3 +108,12 @@ def test_too_few_real_photos_are_refused():
     one = np.ones(2)
     with pytest.raises(ValueError, match="four real photos"):
         compare_with_real([one] * 3, [one], [one], [one], ["p"], feature_distance, 1, RNG(0))
+
+
+def test_one_photo_is_refused_and_two_are_both_taken():
+    real = list(RNG(0).normal(size=(8, 3)))
+    images = list(RNG(1).normal(size=(4, 3)))
+    with pytest.raises(ValueError, match="two clean photos"):
+        compare_with_real(real, images, images, images, ["p"] * 4, two_sample_auc, 1, RNG(0))
+    found = compare_with_real(real, images, images, images, ["p", "p", "q", "q"], two_sample_auc, 3, RNG(0))
+    assert found.gain.value == 0 and 0 <= found.clean.value <= 1
