@@ -1,8 +1,9 @@
 """Progress for people, on stderr (tqdm): a bar in a terminal, a line a minute in a log file, nothing for short work."""
 
 import sys
+import threading
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from tqdm import tqdm
 
@@ -14,6 +15,15 @@ LINE_EVERY = 60.0
 """Seconds between two lines where there is no terminal."""
 
 
+class _Bar(tqdm):
+    """Without tqdm's watching thread, and its lock between processes: one killed with it in hand would stop all."""
+
+    monitor_interval: ClassVar[int] = 0
+
+
+_Bar.set_lock(threading.RLock())
+
+
 def track(items: Iterable[Item], what: str, total: int | None = None, wanted: bool | None = None) -> Iterable[Item]:
     """The same items, with a bar labelled `what`, unless `wanted` is False."""
     return bar(what, total=total, wanted=wanted, items=items)
@@ -23,15 +33,8 @@ def bar(what: str, total: int | None = None, wanted: bool | None = None, items: 
     """The bar itself, to `update(n)` by hand within `with`. stdout stays free for data."""
     shown: dict[str, Any] = {"file": sys.stderr, "delay": DELAY, "dynamic_ncols": True}
     if not sys.stderr.isatty():
-        shown = {
-            "file": _Lines(),
-            "delay": LINE_EVERY,
-            "mininterval": LINE_EVERY,
-            "miniters": 1,
-            "ncols": 0,
-            "position": 0,
-        }
-    return tqdm(items, desc=what, total=total, disable=wanted is False, **shown)
+        shown = {"file": _Lines(), "delay": LINE_EVERY, "mininterval": LINE_EVERY, "ncols": 0, "position": 0}
+    return _Bar(items, desc=what, total=total, disable=wanted is False, miniters=1, **shown)
 
 
 class _Lines:

@@ -1,7 +1,10 @@
 """Progress: stderr only, late, a bar for a terminal and whole lines for a file, and quiet when not wanted."""
 
 import io
+import os
+import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -63,3 +66,23 @@ def test_a_bar_within_a_bar_writes_whole_lines_too(capsys, monkeypatch):
         outer.update(1)
     lines = capsys.readouterr().err.splitlines()
     assert lines and all(line.startswith(("long", "outer")) for line in lines)
+
+
+def test_a_killed_process_leaves_no_lock_behind(monkeypatch):
+    """tqdm's own lock is one for all forked processes: a child that is killed while it holds it would stop us here."""
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.05)
+    child = os.fork()
+    if child == 0:
+        progress.bar("child").get_lock().acquire()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    free = threading.Event()
+    threading.Thread(target=lambda: (work(0.06), free.set()), daemon=True).start()
+    assert free.wait(10)
+
+
+def test_no_thread_watches_the_bars():
+    before = threading.active_count()
+    with progress.bar("watched", total=1) as bar:
+        bar.update(1)
+        assert threading.active_count() == before
