@@ -74,7 +74,6 @@ class Stopper:
 
     def _interrupt(self) -> NoReturn:
         self._raised = True
-        signal.setitimer(signal.ITIMER_REAL, 0)
         raise Interrupted(self.signal)
 
 

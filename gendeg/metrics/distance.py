@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from gendeg.metrics.pyramid import laplacian_pyramid
-from gendeg.metrics.uncertainty import Estimate, estimate_from_draws
+from gendeg.metrics.uncertainty import Estimate, estimate_from_draws, rows_by_cluster
 
 U8Image = UInt8[np.ndarray, "h w 3"]
 Points = Float[np.ndarray, "n d"]
@@ -150,11 +150,10 @@ def compare_with_real(
     """
     if len(real) < 4 or not len(model) == len(simulator) == len(clean) == len(photos) > 0:
         raise ValueError("at least four real photos are needed, and a simulator's image for each of the model's")
-    if len(set(photos)) < 2:
-        raise ValueError("at least two clean photos are needed")
     half = len(real) // 2
-    of_photo = {name: [i for i, other in enumerate(photos) if other == name] for name in dict.fromkeys(photos)}
-    groups, rows = list(of_photo.values()), []
+    groups, rows = rows_by_cluster(photos), []
+    if len(groups) < 2:
+        raise ValueError("at least two clean photos are needed")
     for _ in range(draws):
         order = generator.permutation(len(real))
         target, others = ([real[int(i)] for i in part] for part in (order[:half], order[half : 2 * half]))

@@ -39,7 +39,7 @@ def bootstrap(clusters: Sequence[Any], statistic: Statistic, draws: int, generat
     """
     if len(clusters) == 0:
         raise ValueError("no samples to take a statistic over")
-    groups = _groups(clusters)
+    groups = rows_by_cluster(clusters)
     value = float(statistic(np.arange(len(clusters))))
     drawn = [statistic(_redrawn(groups, generator)) for _ in range(draws)]
     return estimate_from_draws(value, np.array(drawn, np.float64), len(clusters))
@@ -55,7 +55,7 @@ def bootstrap_ratio(
     """As `bootstrap` for mean(top) / mean(bottom) of paired samples, all draws at once; a mean has a bottom of ones."""
     if len(clusters) == 0:
         raise ValueError("no samples to take a statistic over")
-    groups = _groups(clusters)
+    groups = rows_by_cluster(clusters)
     sums = np.array([[values[rows].sum() for rows in groups] for values in (top, bottom)])
     picked = generator.integers(len(groups), size=(draws, len(groups)))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -120,7 +120,8 @@ def _redrawn(groups: list[Rows], generator: np.random.Generator) -> Int[np.ndarr
     return np.concatenate([groups[int(i)] for i in generator.integers(len(groups), size=len(groups))])
 
 
-def _groups(clusters: Sequence[Any]) -> list[Rows]:
+def rows_by_cluster(clusters: Sequence[Any]) -> list[Rows]:
+    """The places of each cluster's samples, clusters in the order of their first one."""
     places: dict[Any, list[int]] = {}
     for index, name in enumerate(clusters):
         places.setdefault(name, []).append(index)

@@ -48,7 +48,7 @@ def meet_mu(
     nothing. Clamping may still keep a photo from it: a dark one cannot lose what it does not have.
     """
     change = degraded - clean
-    measured = float(change.abs().mean()) / 2  # signed images span 2
+    measured = _mean(change)
     if most <= 1 or not mu >= 0 or measured == 0:
         return degraded
     factor = min(max(mu / measured, WEAKEST), most)
@@ -65,9 +65,9 @@ def meet_exposure(
     nothing.
     """
     few, under = (_few(image) for image in (degraded, clean))
-    if not _mean(few, under) < mu:
+    if not _mean(few - under) < mu:
         return degraded
-    return _exposed(clean, degraded, _least_power(DARKEST, lambda p: _mean(_exposed(under, few, p), under) >= mu))
+    return _exposed(clean, degraded, _least_power(DARKEST, lambda p: _mean(_exposed(under, few, p) - under) >= mu))
 
 
 def meet_sigma(
@@ -102,9 +102,9 @@ def _least_power(most: float, enough: Callable[[float], bool]) -> float:
     return high
 
 
-def _mean(image: Float[Tensor, "1 3 h w"], clean: Float[Tensor, "1 3 h w"]) -> float:
-    """mu of a signed image."""
-    return float((image - clean).abs().mean()) / 2
+def _mean(change: Float[Tensor, "1 3 h w"]) -> float:
+    """mu of a change between signed images, which span 2."""
+    return float(change.abs().mean()) / 2
 
 
 def _deviation(change: Float[Tensor, "1 3 h w"]) -> float:
