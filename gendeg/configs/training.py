@@ -61,6 +61,7 @@ class DiffusionConfig(TrainConfig):
     statistics_rate: float = 2.0  # learning rate of the two projections, relative (GenDeg, section 4)
     drop_text: float = 0.05
     drop_image: float = 0.05
+    drop_direction: float = 0.1  # share of examples that are not told their direction
     drop_both: float = 0.05
     caption_mix: float = 0.5  # share of fallback captions replaced by random ones, so that any text can be read
     prediction: str = ""  # what a new UNet says: sample (default), v_prediction or epsilon; with init: as it is
@@ -68,7 +69,14 @@ class DiffusionConfig(TrainConfig):
     min_snr_gamma: float = 0.0  # Min-SNR instead of that; 0 trains the zero-SNR end too, and is plain for the others
     limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
     weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
-    residual_gain: float = 2.0  # of a new model: it makes the change of the latent, times this; 0: the latent itself
+    clean: tuple[Path, ...] = ()  # photos that pairs are simulated from while it trains, each anew, beside the pairs
+    simulated: float = 0.8  # share of examples that come from them
+    types: str = "all,rain+haze,snow+haze"  # what is simulated, in equal shares but for the weights
+    view: int = 256  # pixels of a simulated picture's side; crops are cut from it
+    large: float = 0.25  # share of batches in which a few crops are twice as large; only beside `clean`
+    noise_mean: float = 0.0  # of the logarithm of the noise levels, where the signal has unit variance
+    noise_width: float = 0.0  # its standard deviation; 0: timesteps are uniform, as published
+    repeats: int = 1  # noise levels that each encoded crop is seen at; the batch holds so many times more examples
     train_text: bool = True  # the small models' text encoder, which starts from nothing; CLIP always stays frozen
     sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
     guidance_text: float = 1.0

@@ -12,8 +12,8 @@ from transformers import CLIPTextModel
 from gendeg.configs import DiffusionConfig
 from gendeg.model.base import load_base
 from gendeg.model.bundled import (
+    make_change_scheduler,
     make_conditioner,
-    make_scheduler,
     make_text_encoder,
     make_tokenizer,
     make_unet,
@@ -41,9 +41,10 @@ class Denoiser(nn.Module):
         tokens: Int[Tensor, "b n"],
         mu: Float[Tensor, " b"],
         sigma: Float[Tensor, " b"],
+        direction: Float[Tensor, "b 2"],
     ) -> Float[Tensor, "b c y x"]:
         text = self.text_encoder(tokens)
-        read = self.conditioner(text.last_hidden_state, text.pooler_output, mu, sigma)
+        read = self.conditioner(text.last_hidden_state, text.pooler_output, mu, sigma, direction)
         labels = {} if read.vector is None else {"class_labels": read.vector}
         both = torch.cat([noisy, clean], dim=1).contiguous(memory_format=torch.channels_last)
         return self.unet(both, timestep, encoder_hidden_states=read.context, **labels).sample
@@ -66,12 +67,13 @@ def new_pipeline(config: DiffusionConfig) -> GenDegPipeline:
         text_encoder=make_text_encoder(tokenizer, sizes),
         tokenizer=tokenizer,
         unet=make_unet(conditioner, sizes),
-        scheduler=make_scheduler(config.prediction or "sample"),
+        scheduler=make_change_scheduler(),
         conditioner=conditioner,
         steps=config.sample_steps,
         guidance_text=config.guidance_text,
         guidance_image=config.guidance_image,
-        residual_gain=config.residual_gain,
+        residual_decoding=True,
+        structure_degradations=[],
     )
 
 

@@ -8,26 +8,32 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gendeg.configs import DiffusionConfig
+from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.jobs.fresh_pairs import FreshPairs
 from gendeg.jobs.latent_cache import LatentCache
 from gendeg.model.latents import encode, factor
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.conditions import Dropout, make_condition
-from gendeg.training.examples import Deal, PlacedPair, crop_pair, to_tensor
+from gendeg.training.examples import PlacedPair, crop_pair, to_tensor
 
 
 @dataclass(frozen=True)
 class View:
-    """One square of a pair, as signed images or as latents, and how strong its degradation is."""
+    """One square of a pair, as signed images or as latents, and what is known of its degradation."""
 
     clean: Float[Tensor, "c y x"]
     degraded: Float[Tensor, "c y x"]
+    degradation: str
+    caption: str
     intensity: Intensity
+    direction: Direction = UNKNOWN
 
 
-Views = Callable[[int, int], View]
-"""(index of the pair, number of the example) → what this example sees of it."""
+Views = Callable[[list[int]], list[View]]
+"""Numbers of examples → what each of them sees, all of one size."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class Batch:
     tokens: Int[Tensor, "b n"]
     mu: Float[Tensor, " b"]
     sigma: Float[Tensor, " b"]
+    direction: Float[Tensor, "b 2"]
+    sizes: Float[Tensor, " b"]
     noise: Float[Tensor, "b c y x"]
     timestep: Int[Tensor, " b"]
 
@@ -48,49 +56,65 @@ class Batch:
         return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
-def crops(pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
+def crops(deal: Callable[[int], int], pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
     """Views are cut from the images themselves, each time anew."""
 
-    def view(index: int, number: int) -> View:
-        generator = for_sample(config.seed, number, "crop")
-        clean, degraded = crop_pair(*pairs[index].read(config.short_side), config.size, generator, config.flips)
+    def view(number: int) -> View:
+        generator, placed = for_sample(config.seed, number, "crop"), pairs[deal(number)]
+        clean, degraded = crop_pair(*placed.read(config.short_side), config.size, generator, config.flips)
+        direction = measure_direction(clean, degraded, parse_mix(placed.pair.degradation))
         images = to_tensor([clean, degraded])
-        return View(images[0], images[1], measure_intensity(clean, degraded))
+        told = placed.pair.degradation, placed.pair.caption, measure_intensity(clean, degraded), direction
+        return View(images[0], images[1], *told)
 
-    return view
+    return lambda numbers: [view(number) for number in numbers]
 
 
-def windows(cache: LatentCache, side: int, config: DiffusionConfig) -> Views:
-    """Views are cut from latents that lie on disk; `side` in cells."""
+def windows(
+    deal: Callable[[int], int], pairs: list[PlacedPair], cache: LatentCache, side: int, config: DiffusionConfig
+) -> Views:
+    """Views are cut from latents that lie on disk; `side` in cells. Their directions are unknown."""
 
-    def view(index: int, number: int) -> View:
-        generator = for_sample(config.seed, number, "crop")
+    def view(number: int) -> View:
+        generator, index = for_sample(config.seed, number, "crop"), deal(number)
         mirrored = config.flips and generator.uniform() < 0.5
         window = cache.read(index, mirrored).window(side, generator)
-        return View(window.clean, window.degraded, window.intensity)
+        return View(
+            window.clean, window.degraded, pairs[index].pair.degradation, pairs[index].pair.caption, window.intensity
+        )
 
-    return view
+    return lambda numbers: [view(number) for number in numbers]
 
 
-def make_batch(
-    numbers: list[int],
-    deal: Deal,
-    pairs: list[PlacedPair],
-    views: Views,
-    pipeline: GenDegPipeline,
-    config: DiffusionConfig,
-) -> Batch:
+def simulated(fresh: FreshPairs, config: DiffusionConfig) -> Views:
+    """Views are simulated while the training runs; in a share of the batches a quarter as many, twice as large."""
+
+    def views(numbers: list[int]) -> list[View]:
+        large = for_sample(config.seed, numbers[0] // config.batch_size, "large").uniform() < config.large
+        chosen, size = (numbers[::4], 2 * config.size) if large else (numbers, config.size)
+        seen = fresh.views(chosen, size)
+        clean, degraded = (to_tensor([getattr(one, half) for one in seen]) for half in ("clean", "degraded"))
+        told = [(one.degradation, one.caption, one.intensity, one.direction) for one in seen]
+        return [View(*one, *about) for *one, about in zip(clean, degraded, told, strict=True)]
+
+    return views
+
+
+def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, config: DiffusionConfig) -> Batch:
     """The examples of these numbers of the run's stream; depends on the seed and the numbers only."""
     dropout = Dropout(config.drop_text, config.drop_image, config.drop_both)
-    seen, conditions, noise = [], [], []
-    shape = (pipeline.unet.config.out_channels, *[config.size // factor(pipeline.vae)] * 2)
-    for number in numbers:
-        index = deal(number)
-        pair, view = pairs[index].pair, views(index, number)
-        told = (pair.degradation, pair.caption, view.intensity, dropout, config.caption_mix, config.seed, number)
-        conditions.append(make_condition(*told))
-        seen.append(view)
-        noise.append(torch.randn(shape, generator=torch_generator(config.seed, number, "noise")))
+    seen = views(numbers)
+    conditions = [
+        make_condition(v.degradation, v.caption, v.intensity, dropout, config.caption_mix, config.seed, number)
+        for v, number in zip(seen, numbers, strict=False)  # fewer where they are larger
+    ]
+    told = [v.direction if c.prompt else UNKNOWN for v, c in zip(seen, conditions, strict=True)]
+    spoken = [tuple(UNKNOWN) if _mute(n, config) else tuple(d) for d, n in zip(told, numbers, strict=False)]
+    levels = [n * config.repeats + k for n in numbers[: len(seen)] for k in range(config.repeats)]
+    cells = [side // factor(pipeline.vae) if seen[0].clean.shape[0] == 3 else side for side in seen[0].clean.shape[1:]]
+    shape = (pipeline.unet.config.out_channels, *cells)
+    names, measured = [v.degradation for v in seen], [v.intensity for v in seen]
+    sizes = pipeline.sizes(names, [m.mu for m in measured], [m.sigma for m in measured])
     return Batch(
         clean=torch.stack([view.clean for view in seen]),
         degraded=torch.stack([view.degraded for view in seen]),
@@ -98,9 +122,16 @@ def make_batch(
         tokens=pipeline.tokenize([c.prompt for c in conditions]),
         mu=torch.tensor([c.mu for c in conditions]),
         sigma=torch.tensor([c.sigma for c in conditions]),
-        noise=torch.stack(noise),
-        timestep=_timesteps(numbers, config, pipeline.scheduler.config.num_train_timesteps),
+        direction=torch.tensor(spoken),
+        sizes=torch.ones(len(seen)) if sizes is None else sizes.cpu(),
+        noise=torch.stack([torch.randn(shape, generator=torch_generator(config.seed, n, "noise")) for n in levels]),
+        timestep=_timesteps(levels, config, pipeline.scheduler.alphas_cumprod),
     )
+
+
+def _mute(number: int, config: DiffusionConfig) -> bool:
+    """Whether an example is not told its direction, so that the model can also do without."""
+    return bool(for_sample(config.seed, number, "direction").uniform() < config.drop_direction)
 
 
 @torch.no_grad()
@@ -114,14 +145,28 @@ def encoded(batch: Batch, pipeline: GenDegPipeline, cached: bool, half: bool) ->
         vae = pipeline.vae
         with torch.autocast(vae.device.type, torch.bfloat16, enabled=half):
             clean, degraded = encode(vae, torch.cat([clean, degraded])).float().chunk(2)
-    target = pipeline.to_generated(degraded, clean)
-    return replace(batch, clean=clean * batch.keep_image[:, None, None, None], degraded=target)
+    target = pipeline.to_generated(degraded, clean) / batch.sizes[:, None, None, None]
+    whole = replace(batch, clean=clean * batch.keep_image[:, None, None, None], degraded=target)
+    return whole if len(batch.noise) == len(batch.mu) else _repeated(whole, len(batch.noise) // len(batch.mu))
 
 
-def _timesteps(numbers: list[int], config: DiffusionConfig, count: int) -> Int[Tensor, " b"]:
-    """Uniform over all timesteps and evenly spread within a batch, which lowers the variance of the loss."""
-    spread = [
-        (for_sample(config.seed, n // config.batch_size, "timestep").uniform() + n / config.batch_size) % 1.0
-        for n in numbers
-    ]
-    return torch.tensor([min(int(u * count), count - 1) for u in spread])
+def _repeated(batch: Batch, times: int) -> Batch:
+    """Every crop once for each of its noise levels."""
+    once = {"noise", "timestep"}
+    names = [field.name for field in fields(batch) if field.name not in once]
+    return replace(batch, **{name: getattr(batch, name).repeat_interleave(times, dim=0) for name in names})
+
+
+def _timesteps(numbers: list[int], config: DiffusionConfig, alphas_cumprod: Float[Tensor, " t"]) -> Int[Tensor, " b"]:
+    """Evenly spread within a batch, which lowers the variance of the loss; uniform over all timesteps, or log-normal.
+
+    Log-normal noise levels: ln √((1 − ᾱ) / ᾱ) has the configured mean and width (Karras et al., 2206.00364, table 1).
+    """
+    together = config.batch_size * config.repeats
+    count = len(alphas_cumprod)
+    spread = [(for_sample(config.seed, n // together, "timestep").uniform() + n / together) % 1.0 for n in numbers]
+    if not config.noise_width:
+        return torch.tensor([min(int(u * count), count - 1) for u in spread])
+    normal = torch.special.ndtri(torch.tensor(spread, dtype=torch.float64).clamp(1e-6, 1 - 1e-6))
+    known = ((1 - alphas_cumprod) / alphas_cumprod).double().sqrt().log().cpu()
+    return torch.searchsorted(known, config.noise_mean + config.noise_width * normal).clamp(max=count - 1)

@@ -61,5 +61,6 @@ def _generate(
         sigma=[pair.sigma for pair in asked],
         generators=[torch_generator(config.seed, i, "sheet") for i in range(len(asked))],
         steps=min(pipeline.config.steps, config.sample_steps),
+        degradations=[asked[0].degradation] * len(asked),
     )
     return clean, list(signed_to_u8(made.permute(0, 2, 3, 1).cpu().numpy()))

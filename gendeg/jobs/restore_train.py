@@ -22,7 +22,7 @@ from gendeg.restore.content_prior import prior_of
 from gendeg.restore.loading import RESULT, load_restorer, save_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.presets import make_restorer
-from gendeg.training.examples import Deal, crop_pair, to_tensor
+from gendeg.training.examples import Deal, crop_pair, parse_weights, to_tensor
 from gendeg.training.losses import psnr
 from gendeg.training.run import Run
 from gendeg.training.state import LossLog
@@ -42,7 +42,7 @@ def train_restorer(
     learned = load_examples(config.pairs, "train", config.seed) if examples is None else list(examples)
     held_out = in_turn(held_out_examples(config.pairs, config.seed) if config.pairs else learned, config.held_out)
     learned = keep_in_memory(learned, config.memory)
-    deal = Deal(learned, config.seed, config.weights)
+    deal = Deal(learned, config.seed, parse_weights(config.weights))
     torch.manual_seed(config.seed)
     network = make_network(config) if network is None else network
     run = Run(config, network, [{"params": [p for p in network.parameters() if p.requires_grad]}])

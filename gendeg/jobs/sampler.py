@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from gendeg.intensity.direction import Direction
 from gendeg.jobs.samples import Settings, corrects, to_signed_tensor
+from gendeg.model.direction import settle_directions
 from gendeg.model.guidance import branches
 from gendeg.model.latents import CleanLatent
 from gendeg.model.pipeline import GenDegPipeline
@@ -73,8 +75,15 @@ class Sampler:
         ]
         sigma = [sample.sigma for sample in samples]
         told = self.pipeline.told(names, mu, sigma)
+        directions = settle_directions(self.pipeline.config.directions, names, (), generators)
         latents = self.pipeline.denoise(
-            together, self._condition(samples, *told), self._nothing(), self._chosen, generators, self.settings.steps
+            together,
+            self._condition(samples, *told, directions),
+            self._nothing(),
+            self._chosen,
+            generators,
+            self.settings.steps,
+            sizes=self.pipeline.sizes(names, mu, sigma),
         )
         targets = self.pipeline.targets(names, mu, sigma)
         return [self._image(*one) for one in zip(samples, targets, latents.split(1), cleans, strict=True)]
@@ -87,10 +96,12 @@ class Sampler:
         padded = pad_to_multiple(image.to(self.pipeline.device, self.pipeline.vae.dtype), self.pipeline.multiple)
         return CleanLatent(padded, latent, *photo.shape[:2], *decoded)
 
-    def _condition(self, samples: Sequence[PlannedSample], mu: list[float], sigma: list[float]) -> Any:
+    def _condition(
+        self, samples: Sequence[PlannedSample], mu: list[float], sigma: list[float], directions: list[Direction]
+    ) -> Any:
         texts = [self._texts.get(s.prompt, lambda s=s: self.pipeline.encode_text([s.prompt])) for s in samples]  # type: ignore[misc]
         text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
-        return self.pipeline.condition(text, pooled, mu, sigma)
+        return self.pipeline.condition(text, pooled, mu, sigma, directions)
 
     def _nothing(self) -> Any:
         if self._null is None:

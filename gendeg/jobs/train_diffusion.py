@@ -1,5 +1,6 @@
 """Train the UNet, the conditioner and (of small models) the text encoder on pairs (GenDeg, CVPR 2025, section 4)."""
 
+import atexit
 from collections import Counter
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from gendeg.configs import DiffusionConfig
 from gendeg.jobs.denoiser import Denoiser, make_denoiser, parameter_groups, start_pipeline
-from gendeg.jobs.diffusion_batches import Views, crops, encoded, make_batch, windows
+from gendeg.jobs.diffusion_batches import Views, crops, encoded, make_batch, simulated, windows
 from gendeg.jobs.diffusion_sheet import draw_samples
+from gendeg.jobs.fresh_pairs import FreshPairs, Recipe, fresh_recipe
 from gendeg.jobs.latent_cache import Making, make_cache
+from gendeg.jobs.pair_statistics import learn_statistics
 from gendeg.jobs.push_model import push_model
 from gendeg.model.latents import check_side, factor
 from gendeg.model.loading import quiet
@@ -20,8 +23,9 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import atomic_write
+from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.report.model_card import model_card
-from gendeg.training.examples import Deal, PlacedPair, load_pairs, shuffled
+from gendeg.training.examples import Deal, PlacedPair, load_pairs, parse_weights, shuffled
 from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
 from gendeg.training.run import Run
 from gendeg.training.state import read_log
@@ -34,28 +38,31 @@ def train_diffusion(config: DiffusionConfig) -> None:
     run leaves in `lora/` (and `best/`) the little that it has trained, and in `model/` all of it, fused.
     """
     quiet()
-    pairs = load_pairs(config.pairs, "train")
+    pairs = load_pairs(config.pairs, "train") if config.pairs or not config.clean else []
     if config.limit:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
     torch.manual_seed(config.seed)
     pipeline = start_pipeline(config)
     pipeline.register_to_config(calibration={})  # it was measured on weights that are about to change
     _check(config, pipeline, pairs)
-    deal = Deal(pairs, config.seed, config.weights)
+    drawn = fresh_recipe(config, pairs) if config.clean else Deal(pairs, config.seed, parse_weights(config.weights))
     denoiser = make_denoiser(pipeline, config)
-    run = Run(config, denoiser, parameter_groups(denoiser, config))
+    run = Run(config, denoiser, parameter_groups(denoiser, config), compile_on_cpu=False)  # no faster there
     device, kind = run.accelerator.device, pipeline.scheduler.config.prediction_type
     alphas = pipeline.scheduler.alphas_cumprod.to(device)
     pipeline.vae.to(device).requires_grad_(False)
-    views = _views(run, pipeline, pairs, config)
-    batches = run.batches(lambda numbers: make_batch(numbers, deal, pairs, views, pipeline, config))
+    views = _views(run, pipeline, pairs, drawn, config)
+    if config.vae or pipeline.config.change_scale:
+        mixes = [mix_name(mix) for mix in parse_mixes(config.types)] if config.clean else []
+        learn_statistics(pipeline, views, config, [*mixes, *{placed.pair.degradation for placed in pairs}])
+    batches = run.batches(lambda numbers: make_batch(numbers, views, pipeline, config))
     for _ in run.steps("diffusion", lambda step: _validate(pipeline, config, step)):
         for _ in range(config.accumulate):
             b = encoded(next(batches).to(device), pipeline, config.cache_latents, config.precision != "no")
             kept = alphas[b.timestep]
             with run.accumulate():
                 noisy = noised(b.degraded, b.noise, kept)
-                said = run.model(noisy, b.clean, b.timestep, b.tokens, b.mu, b.sigma)
+                said = run.model(noisy, b.clean, b.timestep, b.tokens, b.mu, b.sigma, b.direction)
                 error = (said - target_of(kind, b.degraded, b.noise, kept)).square().mean(dim=(1, 2, 3))
                 run.descend((error * _weight(kind, kept, config)).mean())
     run.finish(lambda trained: _save(pipeline, trained, config, pairs))
@@ -78,16 +85,22 @@ def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Placed
         raise BadOption("--size", f"{reason}; --short-side {config.size} would enlarge them")
 
 
-def _views(run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
-    """Crops of the images, or windows of latents that the main process of each machine makes and the others read."""
-    if not config.cache_latents:
-        return crops(pairs, config)
+def _views(
+    run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], drawn: Recipe | Deal, config: DiffusionConfig
+) -> Views:
+    """What is simulated on the way, crops of the images, or windows of latents that each machine makes once."""
     if config.compile:
         pipeline.vae.encoder.compile()
+    if isinstance(drawn, Recipe):
+        fresh = FreshPairs(drawn, config.workers)
+        atexit.register(fresh.close)
+        return simulated(fresh, config)
+    if not config.cache_latents:
+        return crops(drawn, pairs, config)
     making = Making(config.short_side, config.flips)
     with run.accelerator.local_main_process_first():
         cache = make_cache(pipeline.vae, pairs, config.out, making, wanted=run.main)
-    return windows(cache, config.size // factor(pipeline.vae), config)
+    return windows(drawn, pairs, cache, config.size // factor(pipeline.vae), config)
 
 
 def _weight(kind: str, kept: Float[Tensor, " b"], config: DiffusionConfig) -> Float[Tensor, " b"]:

@@ -29,7 +29,8 @@ class Conditioner(ModelMixin, ConfigMixin):
 
     A NaN statistic is the null one. With `frequencies = 0` and `soft_bins = False` this is the published conditioning,
     weight for weight. The bundled model sets both: values between two bins share them, and Fourier features of
-    the statistics (with the pooled text) also go beside the timestep, which a small model learns far sooner.
+    the statistics (with the pooled text) also go beside the timestep, which a small model learns far sooner. With
+    `direction` the doubled angle of the degradation goes there too: a small network cannot agree with itself on one.
     """
 
     config_name = "config.json"
@@ -42,6 +43,7 @@ class Conditioner(ModelMixin, ConfigMixin):
         bins: int = 128,
         soft_bins: bool = False,
         frequencies: int = 0,
+        direction: bool = False,
     ):
         super().__init__()
         self.mu_bins, self.sigma_bins = Bins(MU_BINS.high, bins), Bins(SIGMA_BINS.high, bins)
@@ -55,7 +57,7 @@ class Conditioner(ModelMixin, ConfigMixin):
     def vector_dim(self) -> int:
         """Length of `Conditioning.vector`, 0 when there is none."""
         frequencies = self.config.frequencies
-        return self.config.text_dim + 2 * (2 * frequencies + 1) if frequencies else 0
+        return self.config.text_dim + 2 * (2 * frequencies + 1) + 3 * self.config.direction if frequencies else 0
 
     def forward(
         self,
@@ -63,9 +65,10 @@ class Conditioner(ModelMixin, ConfigMixin):
         pooled: Float[Tensor, "b dim"],
         mu: Float[Tensor, " b"],
         sigma: Float[Tensor, " b"],
+        direction: Float[Tensor, "b 2"] | None = None,
     ) -> Conditioning:
         """`text` and `pooled` are the text encoder's last hidden state and pooled output; mu in [0, 0.7], sigma in
-        [0, 0.4], NaN for null. Raises `ValueError` for a statistic outside its bins."""
+        [0, 0.4], `direction` as in `intensity.direction`, NaN for null (as None is). Raises `ValueError` for a statistic outside its bins."""
         channels = [
             self.stats_proj(self._one_hot(mu, self.mu_bins).to(text.dtype)),
             self.stats_proj(self._one_hot(sigma, self.sigma_bins).to(text.dtype)),
@@ -74,6 +77,10 @@ class Conditioner(ModelMixin, ConfigMixin):
         if not self.config.frequencies:
             return Conditioning(context, None)
         features = [self._fourier(mu / self.mu_bins.high), self._fourier(sigma / self.sigma_bins.high)]
+        if self.config.direction:
+            known = torch.full((len(mu), 2), math.nan, device=mu.device) if direction is None else direction
+            null = known.isnan().any(dim=-1, keepdim=True)
+            features.append(torch.cat([torch.where(null, 0.0, known), null.to(known)], dim=-1))
         return Conditioning(context, torch.cat([pooled, *(f.to(pooled.dtype) for f in features)], dim=-1))
 
     def _one_hot(self, value: Float[Tensor, " b"], bins: Bins) -> Float[Tensor, "b bins"]:

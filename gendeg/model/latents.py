@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch.nn.functional as F
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
@@ -59,6 +60,33 @@ def onto_photo(
     degraded image is returned as it is.
     """
     return degraded if decoded_photo is None else photo + degraded - decoded_photo
+
+
+DETAIL = 5
+"""Pixels: detail is what a mean over a square of this side leaves."""
+NEIGHBOURHOOD = 9
+"""Pixels of the square over which it is measured how much of the photo's detail the degraded image has kept."""
+FAINT = 1e-4
+"""Variance of signed detail below which nothing can be measured, and nothing is put back."""
+
+
+def keep_detail(
+    photo: Float[Tensor, "#b 3 h w"], degraded: Float[Tensor, "b 3 h w"], decoded_photo: Float[Tensor, "#b 3 h w"]
+) -> Float[Tensor, "b 3 h w"]:
+    """degraded + a · (photo − decoded_photo), all signed, not clamped: what the autoencoder loses is put back.
+
+    a in [0, 1] is the share of the photo's detail that the degraded image keeps around a pixel, the slope of the local
+    regression of one's detail on the other's as in a guided filter (He, Sun and Tang, ECCV 2010, equation 5): 1 under a
+    thin streak, the transmission in haze, the gain in the dark, nothing where a blur has taken it or a flake covers it.
+    """
+    before, after = (image - _mean(image, DETAIL) for image in (decoded_photo, degraded))
+    shared, own = (_mean((before * one).mean(dim=1, keepdim=True), NEIGHBOURHOOD) for one in (after, before))
+    return degraded + (shared / (own + FAINT)).clamp(0, 1) * (photo - decoded_photo)
+
+
+def _mean(image: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h w"]:
+    """Over a square of that many pixels around each, cut off at the borders."""
+    return F.avg_pool2d(image, side, stride=1, padding=side // 2, count_include_pad=False)
 
 
 def factor(vae: Autoencoder) -> int:

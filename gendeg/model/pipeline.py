@@ -15,9 +15,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from gendeg.intensity.direction import UNKNOWN, Direction
+from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioner, Conditioning
+from gendeg.model.direction import settle_directions
 from gendeg.model.guidance import Branch, branches, combine
-from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, onto_photo
+from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, keep_detail, onto_photo
 from gendeg.model.limits import photo_limits, within
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response, told_statistics
@@ -31,10 +34,13 @@ TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 class GenDegPipeline(DiffusionPipeline):
     """Latent diffusion over the degraded image, told the clean image, the prompt and the statistics.
 
-    With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
-    small model need not learn to copy the photo, and its noise reaches the image divided by the gain. Published: 0.
-    With `residual_decoding` structure correction starts from the photo plus what decoding makes of the change, so that
-    the autoencoder's own error on the photo is not in it. Published: not so.
+    With a `change_scale` (mix name → r), what is generated is the change from the clean latent to the degraded one,
+    divided by r · hypot(mu, sigma): unit variance at every intensity (see `model.change`). Published: none.
+    With a `residual_gain` instead, it is that change times the gain. Published: 0.
+    `directions` (mix name → measured ones) is what a sample's direction is drawn from where it is not asked for.
+    With `residual_decoding` what the autoencoder loses of the photo is put back as far as the degraded image keeps the
+    photo's detail (`latents.keep_detail`), or structure correction starts from the photo plus the decoded change.
+    Published: not so.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
     Where all of a mix is among `spread_degradations`, it is then spread to the asked sigma. Published: nowhere.
     With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
@@ -62,6 +68,8 @@ class GenDegPipeline(DiffusionPipeline):
         structure_degradations: list[str] | None = None,
         tile: int = 512,
         residual_gain: float = 0.0,
+        change_scale: dict[str, float] | None = None,
+        directions: dict[str, list[list[float]]] | None = None,
         strength_gain: float = 1.0,
         blur_extent: float = 0.0,
         darkening: float = 0.0,
@@ -86,6 +94,8 @@ class GenDegPipeline(DiffusionPipeline):
             structure_degradations=list(CORRECTED if structure_degradations is None else structure_degradations),
             tile=tile,
             residual_gain=residual_gain,
+            change_scale=dict(change_scale or {}),
+            directions=dict(directions or {}),
             strength_gain=strength_gain,
             blur_extent=blur_extent,
             darkening=darkening,
@@ -128,13 +138,15 @@ class GenDegPipeline(DiffusionPipeline):
         latent = over_tiles(
             lambda x: encode(self.vae, x), [padded], self._tile, self._tile // TILE_OVERLAP, factor(self.vae)
         )
-        decoded = self._decode(latent) if self.config.residual_decoding and self.structure is not None else None
+        decoded = self._decode(latent) if self.config.residual_decoding else None
         return CleanLatent(padded, latent, height, width, decoded)
 
     @torch.no_grad()
-    def encode_prompt(self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float]) -> Conditioning:
+    def encode_prompt(
+        self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float], directions: Sequence[Direction] = ()
+    ) -> Conditioning:
         """Prompts and statistics (NaN: null) → what the UNet reads. Long prompts are cut at the encoder's length."""
-        return self.condition(*self.encode_text(prompts), mu, sigma)
+        return self.condition(*self.encode_text(prompts), mu, sigma, directions)
 
     @torch.no_grad()
     def encode_text(self, prompts: list[str]) -> tuple[Float[Tensor, "b tokens dim"], Float[Tensor, "b dim"]]:
@@ -159,9 +171,11 @@ class GenDegPipeline(DiffusionPipeline):
         pooled: Float[Tensor, "b dim"],
         mu: Sequence[float],
         sigma: Sequence[float],
+        directions: Sequence[Direction] = (),
     ) -> Conditioning:
-        """Encoded text and the statistics (NaN: null) → what the UNet reads."""
-        statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma)]
+        """Encoded text and the statistics (NaN: null) → what the UNet reads; without `directions` they are null."""
+        told = directions or [UNKNOWN] * len(text)
+        statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma, told)]
         return self.conditioner(text, pooled, *statistics)
 
     def possible(self, clean: CleanLatent, degradations: Sequence[str], mu: Sequence[float]) -> list[float]:
@@ -206,19 +220,21 @@ class GenDegPipeline(DiffusionPipeline):
         guidance_image: float | None = None,
         structure_correction: Sequence[bool] | bool = True,
         degradations: Sequence[str] = (),
+        directions: Sequence[Direction] = (),
     ) -> Float[Tensor, "b 3 h w"]:
         """Degrade one clean image once per prompt → signed images in [−1, 1], of the clean image's size.
 
         `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
         `structure_correction` says for each sample whether the correction network runs (where there is one).
-        `degradations` names each sample's (`rain+haze`) for calibration, limits and spread, which rest without it.
+        `degradations` names each sample's (`rain+haze`) for calibration, limits and spread, which rest without it, and
+        for a model with a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
         """
         if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):
             raise ValueError("structure_correction needs one entry for each sample, or one for all")
         shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
         mu = self.possible(shared, degradations, mu)
         latents = self.generate(
-            shared, prompts, mu, sigma, generators, steps, guidance_text, guidance_image, degradations
+            shared, prompts, mu, sigma, generators, steps, guidance_text, guidance_image, degradations, directions
         )
         return self.decode_latents(latents, shared, structure_correction, self.targets(degradations, mu, sigma))
 
@@ -234,6 +250,7 @@ class GenDegPipeline(DiffusionPipeline):
         guidance_text: float | None = None,
         guidance_image: float | None = None,
         degradations: Sequence[str] = (),
+        directions: Sequence[Direction] = (),
     ) -> Float[Tensor, "b c y x"]:
         """The middle of a call, from `possible` mu up to what `decode_latents` takes: for those who decode it twice."""
         self.check_inputs(prompts, mu, sigma, generators)
@@ -241,9 +258,18 @@ class GenDegPipeline(DiffusionPipeline):
             self.config.guidance_text if guidance_text is None else guidance_text,
             self.config.guidance_image if guidance_image is None else guidance_image,
         )
-        full = self.encode_prompt(prompts, *self.told(degradations, mu, sigma))
+        settled = settle_directions(self.config.directions, degradations, directions, generators)
+        full = self.encode_prompt(prompts, *self.told(degradations, mu, sigma), settled)
         null = self.encode_prompt([""], [float("nan")], [float("nan")])
-        return self.denoise(clean, full, null, chosen, generators, steps or self.config.steps)
+        sizes = self.sizes(degradations, mu, sigma)
+        return self.denoise(clean, full, null, chosen, generators, steps or self.config.steps, sizes=sizes)
+
+    def sizes(
+        self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
+    ) -> Float[Tensor, " b"] | None:
+        """What each sample's normalised change is multiplied by; None for a model without a `change_scale`."""
+        scales = self.config.change_scale
+        return change_sizes(scales, degradations, mu, sigma).to(self.device) if scales else None
 
     @torch.no_grad()
     def denoise(
@@ -255,8 +281,9 @@ class GenDegPipeline(DiffusionPipeline):
         generators: list[torch.Generator],
         steps: int,
         noise: Sequence[Float[Tensor, "b c y x"]] = (),
+        sizes: Float[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b c y x"]:
-        """The sampling loop; returns scaled latents.
+        """The sampling loop; returns scaled latents, of a model with a `change_scale` multiplied by their `sizes`.
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
         """
@@ -268,7 +295,7 @@ class GenDegPipeline(DiffusionPipeline):
             model_input = self.scheduler.scale_model_input(latents, timestep)
             predictions = [self._predict(model_input, timestep, clean, full, null, branch) for branch in chosen]
             latents = self.scheduler.step(combine(predictions, chosen), timestep, latents, **random).prev_sample
-        return latents
+        return latents if sizes is None else latents * sizes[:, None, None, None]
 
     def _predict(
         self,
@@ -297,16 +324,20 @@ class GenDegPipeline(DiffusionPipeline):
     def to_generated(
         self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*b c y x"]
     ) -> Float[Tensor, "*b c y x"]:
-        """What the UNet is to generate for a pair of unscaled latents."""
-        scale, gain = self.vae.config.scaling_factor, self.config.residual_gain
+        """What the UNet is to generate for a pair of unscaled latents, before it is divided by its `sizes`."""
+        scale, gain = self.vae.config.scaling_factor, self._gain
         return (degraded - clean) * scale * gain if gain else degraded * scale
 
     def from_generated(
         self, generated: Float[Tensor, "b c y x"], clean: Float[Tensor, "n c y x"]
     ) -> Float[Tensor, "b c y x"]:
         """The inverse: generated → the unscaled latent of the degraded image; n is b, or 1 for a shared photo."""
-        scale, gain = self.vae.config.scaling_factor, self.config.residual_gain
+        scale, gain = self.vae.config.scaling_factor, self._gain
         return generated / (scale * gain) + clean.to(generated) if gain else generated / scale
+
+    @property
+    def _gain(self) -> float:
+        return 1.0 if self.config.change_scale else self.config.residual_gain
 
     @torch.no_grad()
     def decode_latents(
@@ -330,6 +361,8 @@ class GenDegPipeline(DiffusionPipeline):
             if correct and self.structure is not None:
                 start = onto_photo(clean.image, image, clean.decoded).clamp(-1, 1)
                 image = over_tiles(self.structure, [clean.image, start], self._tile, self._tile // TILE_OVERLAP)
+            elif clean.decoded is not None and self.structure is None:
+                image = keep_detail(clean.image, image, clean.decoded)
             image = image[..., : clean.height, : clean.width].float().clamp(-1, 1)
             images.append(meet(clean.photo.float(), image, target, self.config.strength_gain))
         return torch.cat(images)

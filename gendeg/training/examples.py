@@ -1,6 +1,6 @@
 """Pairs → training batches: a stateless stream, so that any step of a run can be made again by its number alone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -72,13 +72,33 @@ def _order(count: int, epoch: int, seed: int) -> np.ndarray:
     return for_sample(seed, epoch, "order").permutation(count)
 
 
+def parse_weights(text: str) -> dict[str, float]:
+    """ "rain=2,haze=0.5" → name and weight. Raises `BadOption` for a weight that is not a number above 0."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.strip().partition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = 0.0
+        if not 0 < weight < float("inf"):
+            raise BadOption("--weights", f"'{part}': write name=number with a number above 0, such as rain=2")
+        found[name] = weight
+    return found
+
+
+def has_pairs(pairs: Sequence[Paired], name: str) -> bool:
+    """Whether a name is the degradation or the source of a pair."""
+    return any(name in (placed.pair.degradation, placed.pair.source) for placed in pairs)
+
+
 class Deal:
     """Which pair the `number`-th example of the stream is: each once an epoch, or drawn by weights."""
 
-    def __init__(self, pairs: Sequence[Paired], seed: int, weights: str = ""):
-        """`weights` as in "rain=2,haze=0.5": how often a pair of that degradation or source is drawn; others count 1.
+    def __init__(self, pairs: Sequence[Paired], seed: int, weights: Mapping[str, float] = {}):
+        """`weights`: how often a pair of that degradation or source is drawn; others count 1.
 
-        Raises `BadOption` for a name that no pair has, or a weight that is not a number above 0.
+        Raises `BadOption` for a name that no pair has.
         """
         self._count, self._seed, self._bounds = len(pairs), seed, None
         if weights:
@@ -91,20 +111,12 @@ class Deal:
         return int(np.searchsorted(self._bounds, for_sample(self._seed, number, "pair").uniform(), side="right"))
 
 
-def _pair_weights(pairs: Sequence[Paired], weights: str) -> np.ndarray:
+def _pair_weights(pairs: Sequence[Paired], weights: Mapping[str, float]) -> np.ndarray:
     found = np.ones(len(pairs))
-    for part in weights.split(","):
-        name, _, text = part.strip().partition("=")
-        named = np.array([name in (placed.pair.degradation, placed.pair.source) for placed in pairs])
-        if not named.any():
+    for name, weight in weights.items():
+        if not has_pairs(pairs, name):
             raise BadOption("--weights", f"no pair has the degradation or source '{name}'")
-        try:
-            weight = float(text)
-        except ValueError:
-            weight = 0.0
-        if not 0 < weight < float("inf"):
-            raise BadOption("--weights", f"'{part}': write name=number with a number above 0, such as rain=2")
-        found[named] *= weight
+        found[[name in (placed.pair.degradation, placed.pair.source) for placed in pairs]] *= weight
     return found
 
 

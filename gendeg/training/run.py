@@ -31,7 +31,13 @@ class Run:
     A loop reads: for each of `steps`, for each micro step, `with accumulate(): descend(loss)`; then `finish`.
     """
 
-    def __init__(self, config: TrainConfig, module: nn.Module, groups: list[dict[str, Any]] | None = None):
+    def __init__(
+        self,
+        config: TrainConfig,
+        module: nn.Module,
+        groups: list[dict[str, Any]] | None = None,
+        compile_on_cpu: bool = True,
+    ):
         self.config, self.module = config, module
         learning_rate_factor(0, config.warmup, config.steps, config.schedule)  # refused before a folder is made
         optimizer = make_optimizer(config, groups or [{"params": list(module.parameters())}])
@@ -39,7 +45,7 @@ class Run:
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._skeleton = _skeleton(module)
         self.model, self.optimizer = self.accelerator.prepare(module, optimizer)
-        if config.compile:
+        if config.compile and (compile_on_cpu or self.accelerator.device.type != "cpu"):
             self.model.compile()
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.ema = make_ema(self.trained, config.ema_decay)

@@ -10,7 +10,7 @@ from gendeg.intensity.measure import Intensity
 from gendeg.jobs.diffusion_batches import crops, encoded, make_batch, windows
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.training.conditions import Dropout, make_condition
-from gendeg.training.examples import Deal, example_numbers, load_pairs
+from gendeg.training.examples import Deal, example_numbers, load_pairs, parse_weights
 from tests.few_pairs import write_pairs
 from tests.tiny import tiny_pipeline
 
@@ -22,10 +22,10 @@ def config(tmp_path):
     )
 
 
-def batch_of(config, numbers, views=None):
+def batch_of(config, numbers):
     pairs, pipeline = load_pairs(config.pairs, "train"), tiny_pipeline()
-    deal = Deal(pairs, config.seed, config.weights)
-    return make_batch(numbers, deal, pairs, views or crops(pairs, config), pipeline, config), pipeline
+    deal = Deal(pairs, config.seed, parse_weights(config.weights))
+    return make_batch(numbers, crops(deal, pairs, config), pipeline, config), pipeline
 
 
 def test_a_batch_depends_on_its_numbers_only(config):
@@ -73,18 +73,16 @@ def test_cached_latents_are_the_mirrored_ones_where_a_crop_is_mirrored(config):
     config = replace(config, size=32, pairs=(write_pairs(config.out / "square", width=32),))
     pairs, pipeline = load_pairs(config.pairs, "train"), tiny_pipeline()
     cache = make_cache(pipeline.vae, pairs, config.out, Making(flips=True), wanted=False)
-    views, seen = windows(cache, 16, config), set()
-    for number in range(12):
-        view = views(0, number)
+    views, seen = windows(lambda number: 0, pairs, cache, 16, config), set()
+    for view in views(list(range(12))):
         matches = [torch.equal(view.clean, cache.read(0, mirrored).clean) for mirrored in (False, True)]
         assert sum(matches) == 1
         seen.add(matches.index(True))
         assert view.intensity.mu == pytest.approx(pairs[0].pair.mu, rel=0.01)
     assert seen == {0, 1}
-    plain = windows(
-        make_cache(pipeline.vae, pairs, config.out, Making(), wanted=False), 16, replace(config, flips=False)
-    )
-    assert all(torch.equal(plain(0, n).clean, plain(0, 0).clean) for n in range(6))
+    whole = make_cache(pipeline.vae, pairs, config.out, Making(), wanted=False)
+    plain = windows(lambda number: 0, pairs, whole, 16, replace(config, flips=False))(list(range(6)))
+    assert all(torch.equal(view.clean, plain[0].clean) for view in plain)
 
 
 def test_pairs_are_brought_to_their_short_side(config):

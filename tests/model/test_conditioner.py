@@ -116,7 +116,7 @@ def test_round_trip(tmp_path):
     saved.save_pretrained(tmp_path)
     loaded = Conditioner.from_pretrained(tmp_path)
     assert {k: v for k, v in loaded.config.items() if k[0] != "_"} == {
-        "text_dim": 6, "tokens": 5, "bins": 128, "soft_bins": True, "frequencies": 3,
+        "text_dim": 6, "tokens": 5, "bins": 128, "soft_bins": True, "frequencies": 3, "direction": False,
     }  # fmt: skip
     for name, tensor in saved.state_dict().items():
         assert torch.equal(tensor, loaded.state_dict()[name])

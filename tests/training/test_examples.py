@@ -21,6 +21,7 @@ from gendeg.training.examples import (
     example_numbers,
     held_out_pairs,
     load_pairs,
+    parse_weights,
     prefetch,
     shuffled,
     to_tensor,
@@ -56,11 +57,11 @@ KINDS = [PlacedPair(replace(PAIR, degradation=kind, source=source), Path())
 
 
 def test_weights_by_degradation_and_source_multiply():
-    deal = Deal(KINDS, 3, "rain=3, b=0.5")
+    deal = Deal(KINDS, 3, parse_weights("rain=3, b=0.5"))
     drawn = Counter(deal(number) for number in range(8000))
     for index, share in enumerate([1 / 6, 3 / 6, 1.5 / 6, 0.5 / 6]):
         assert drawn[index] / 8000 == pytest.approx(share, abs=0.02)
-    assert [deal(number) for number in range(50)] == [Deal(KINDS, 3, "rain=3,b=0.5")(number) for number in range(50)]
+    assert [deal(number) for number in range(50)] == [Deal(KINDS, 3, {"rain": 3, "b": 0.5})(number) for number in range(50)]
 
 
 def test_without_weights_every_pair_is_dealt_once_an_epoch():
@@ -72,7 +73,7 @@ def test_without_weights_every_pair_is_dealt_once_an_epoch():
 )
 def test_weights_that_mean_nothing_are_refused(weights):
     with pytest.raises(BadOption, match="--weights"):
-        Deal(KINDS, 0, weights)
+        Deal(KINDS, 0, parse_weights(weights))
 
 
 @pytest.mark.parametrize(("batch", "world"), [(1, 1), (4, 1), (3, 2), (5, 4)])
