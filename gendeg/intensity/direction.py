@@ -13,6 +13,7 @@ DIRECTED = (Degradation.RAIN, Degradation.SNOW, Degradation.MOTION_BLUR)
 """What has a direction; of the others (haze, darkness, drops) it would only tell what is in the photo."""
 SECTORS = 24  # of the half circle of directions
 BAND = (0.04, 0.4)  # cycles per pixel: below are few waves, above is noise
+SMOOTH, SLOPE, ACROSS = (0.25, 0.5, 0.25), (-0.5, 0.0, 0.5), (3 / 16, 10 / 16, 3 / 16)
 TINY = 1e-12
 LEAST = 1e-7
 """Squared gradients, in squares of the unit range per pixel, below which there is nothing to see a direction in."""
@@ -54,9 +55,7 @@ def has_direction(mix: Mix) -> bool:
     return any(kind in DIRECTED for kind in mix)
 
 
-def measure_direction(
-    clean: UInt8[np.ndarray, "h w 3"], degraded: UInt8[np.ndarray, "h w 3"], mix: Mix
-) -> Direction:
+def measure_direction(clean: UInt8[np.ndarray, "h w 3"], degraded: UInt8[np.ndarray, "h w 3"], mix: Mix) -> Direction:
     """The main direction of a pair's change, `UNKNOWN` for mixes without one.
 
     Streaks and flakes: the structure tensor of the change (Bigun and Granlund, ICCV 1987), across whose main gradient
@@ -72,13 +71,24 @@ def measure_direction(
 
 
 def structure_tensor(image: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "2 2"]:
-    """The mean of ∇I ∇Iᵀ over the picture, rows and columns in the order (down, right)."""
-    if min(image.shape) < 3:
+    """The mean of ∇I ∇Iᵀ over the picture, rows and columns in the order (down, right).
+
+    Gradients of Scharr's operator over binomially smoothed pixels: plain differences turn lines that are a pixel wide.
+    """
+    if min(image.shape) < 5:
         return np.zeros((2, 2))
-    down = (image[2:, 1:-1] - image[:-2, 1:-1]) / 2
-    right = (image[1:-1, 2:] - image[1:-1, :-2]) / 2
+    smooth = _along(_along(image, SMOOTH, 0), SMOOTH, 1)
+    down = _along(_along(smooth, SLOPE, 0), ACROSS, 1)
+    right = _along(_along(smooth, SLOPE, 1), ACROSS, 0)
     products = ((down * down, down * right), (down * right, right * right))
     return np.array([[float(one.mean(dtype=np.float64)) for one in row] for row in products])
+
+
+def _along(image: np.ndarray, weights: tuple[float, float, float], axis: int) -> np.ndarray:
+    """Weighted sum of each three neighbours along an axis, which gets two shorter."""
+    size = image.shape[axis]
+    parts = [np.take(image, range(start, size - 2 + start), axis) for start in range(3)]
+    return weights[0] * parts[0] + weights[1] * parts[1] + weights[2] * parts[2]
 
 
 def _across_gradients(tensor: Float[np.ndarray, "2 2"]) -> Direction:

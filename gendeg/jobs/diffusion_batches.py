@@ -38,7 +38,10 @@ Views = Callable[[list[int]], list[View]]
 
 @dataclass(frozen=True)
 class Batch:
-    """One micro batch; `clean` and `degraded` are images or latents until `encoded`, then what the UNet deals in."""
+    """One micro batch; `clean` and `degraded` are images or latents until `encoded`, then what the UNet deals in.
+
+    `levels` is b times the repeats of the run, and b too once it is encoded.
+    """
 
     clean: Float[Tensor, "b k h w"]
     degraded: Float[Tensor, "b k h w"]
@@ -48,8 +51,8 @@ class Batch:
     sigma: Float[Tensor, " b"]
     direction: Float[Tensor, "b 2"]
     sizes: Float[Tensor, " b"]
-    noise: Float[Tensor, "b c y x"]
-    timestep: Int[Tensor, " b"]
+    noise: Float[Tensor, "levels c y x"]
+    timestep: Int[Tensor, " levels"]
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""

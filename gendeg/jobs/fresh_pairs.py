@@ -27,6 +27,7 @@ from gendeg.prompts import words
 from gendeg.training.examples import Deal, PlacedPair, crop_pair, has_pairs, parse_weights, shuffled
 
 U8Image = UInt8[np.ndarray, "h w 3"]
+Crop = UInt8[np.ndarray, "_ _ 3"]
 SHARED = 2
 """Crops that are cut from one simulated picture: reading and simulating it cost as much as training on one."""
 REMEMBERED = 512 << 20
@@ -136,9 +137,7 @@ def simulated_view(recipe: Recipe, number: int, size: int) -> Seen:
     return Seen(clean, degraded, mix_name(mix), caption, measured, measure_direction(clean, degraded, mix))
 
 
-def _zoomed(
-    clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator
-) -> tuple[U8Image, U8Image]:
+def _zoomed(clean: U8Image, degraded: U8Image, size: int, generator: np.random.Generator) -> tuple[Crop, Crop]:
     """Half of the time shrunk to a random short side of at least `size`, so that a crop shows more of the picture."""
     short = min(clean.shape[:2])
     if short <= size or generator.uniform() < 0.5:

@@ -31,9 +31,7 @@ def change_sizes(
     return asked.clamp(min=LEAST_SIZE) * torch.tensor([scales[name] for name in names])
 
 
-def fit_scale(
-    changes: Sequence[Float[Tensor, "c y x"]], mu: Sequence[float], sigma: Sequence[float]
-) -> float:
+def fit_scale(changes: Sequence[Float[Tensor, "c _ _"]], mu: Sequence[float], sigma: Sequence[float]) -> float:
     """r of one degradation: the root mean square of rms(change) / hypot(mu, sigma) over pairs.
 
     `changes` are differences of scaled latents. Raises `ValueError` when no pair has a change to measure.

@@ -61,7 +61,9 @@ def test_weights_by_degradation_and_source_multiply():
     drawn = Counter(deal(number) for number in range(8000))
     for index, share in enumerate([1 / 6, 3 / 6, 1.5 / 6, 0.5 / 6]):
         assert drawn[index] / 8000 == pytest.approx(share, abs=0.02)
-    assert [deal(number) for number in range(50)] == [Deal(KINDS, 3, {"rain": 3, "b": 0.5})(number) for number in range(50)]
+    assert [deal(number) for number in range(50)] == [
+        Deal(KINDS, 3, {"rain": 3, "b": 0.5})(number) for number in range(50)
+    ]
 
 
 def test_without_weights_every_pair_is_dealt_once_an_epoch():

@@ -1,0 +1,114 @@
+"""The change divided by its size: unit variance at every intensity, and back to the same latent."""
+
+import math
+
+import pytest
+import torch
+
+from gendeg.intensity.direction import UNKNOWN, Direction
+from gendeg.model.bundled import make_change_scheduler
+from gendeg.model.change import LEAST_SIZE, change_sizes, fit_scale
+from gendeg.model.direction import settle_directions
+from gendeg.model.latents import keep_detail
+from gendeg.model.pipeline import GenDegPipeline
+from tests.tiny import clean_image, generators, tiny_pipeline
+
+SCALES = {"rain": 5.0, "haze": 4.0}
+PRIOR = {"rain": [[0.5, 0.1], [0.2, -0.4], [0.9, 0.0]]}
+
+
+def change_pipeline() -> GenDegPipeline:
+    pipeline = tiny_pipeline(structure=False)
+    return pipeline.with_parts(scheduler=make_change_scheduler(), change_scale=SCALES, directions=PRIOR, steps=4)
+
+
+def test_sizes_are_r_times_what_is_asked():
+    sizes = change_sizes(SCALES, ["rain", "haze", "rain"], [0.03, 0.3, 0.0], [0.04, 0.4, 0.0])
+    assert sizes.tolist() == pytest.approx([5 * 0.05, 4 * 0.5, 5 * LEAST_SIZE])
+
+
+@pytest.mark.parametrize(
+    ("names", "mu"), [(["fog"], [0.1]), ([], [0.1]), (["rain", "rain"], [0.1]), (["rain"], [math.nan])]
+)
+def test_what_has_no_size_is_refused(names, mu):
+    with pytest.raises(ValueError, match="this model needs"):
+        change_sizes(SCALES, names, mu, [0.1] * len(mu))
+
+
+def test_the_fitted_scale_gives_unit_variance():
+    torch.manual_seed(0)
+    mu, sigma = [0.01, 0.05, 0.2], [0.02, 0.03, 0.1]
+    changes = [7.0 * math.hypot(m, s) * torch.randn(8, 64, 64) for m, s in zip(mu, sigma, strict=True)]
+    assert fit_scale(changes, mu, sigma) == pytest.approx(7.0, rel=0.02)
+    with pytest.raises(ValueError, match="no pair"):
+        fit_scale(changes, [0.0] * 3, [0.0] * 3)
+
+
+def test_twice_the_statistics_are_twice_the_change():
+    """A network that says the same makes a change in proportion to what is asked."""
+    pipeline, photo = change_pipeline(), clean_image(16, 24)
+    clean = pipeline.encode_clean(photo)
+    settled = dict(prompts=["rain"], generators=generators(3), degradations=["rain"], directions=[Direction(0.5, 0.0)])
+    pipeline.config.change_scale.update({"rain": 1.0})
+    one = pipeline.generate(clean, mu=[0.1], sigma=[0.1], **settled)
+    pipeline.config.change_scale.update({"rain": 2.0})
+    two = pipeline.generate(clean, mu=[0.1], sigma=[0.1], **{**settled, "generators": generators(3)})
+    assert torch.allclose(two, 2 * one)
+    back = pipeline.from_generated(one, clean.latent)
+    assert torch.allclose(pipeline.to_generated(back, clean.latent), one, atol=1e-5)
+
+
+def test_a_pair_comes_back_from_its_normalised_change():
+    pipeline = change_pipeline()
+    degraded, clean = torch.randn(2, 2, 4, 6, 6)
+    sizes = pipeline.sizes(["rain", "haze"], [0.1, 0.2], [0.1, 0.1])[:, None, None, None]
+    normalised = pipeline.to_generated(degraded, clean) / sizes
+    assert torch.allclose(pipeline.from_generated(normalised * sizes, clean), degraded, atol=1e-5)
+
+
+def test_the_last_call_is_at_little_noise_and_the_first_hides_the_mean():
+    scheduler = make_change_scheduler()
+    for steps in (8, 12, 16):
+        scheduler.set_timesteps(steps)
+        assert float(scheduler.sigmas[-2]) <= 0.031 and float(scheduler.sigmas[-1]) == 0
+        assert float(scheduler.sigmas[0]) > 70 and len(scheduler.timesteps) == steps
+
+
+def test_directions_are_asked_for_drawn_or_unknown(tmp_path):
+    asked = Direction(0.3, 0.3)
+    settled = settle_directions(PRIOR, ["rain", "haze", "rain"], [asked, UNKNOWN, UNKNOWN], generators(0, 1, 2))
+    assert settled[0] == asked and math.isnan(settled[1].cos) and list(settled[2]) in PRIOR["rain"]
+    drawn = {settle_directions(PRIOR, ["rain"], (), generators(seed))[0] for seed in range(40)}
+    assert drawn == {Direction(*one) for one in PRIOR["rain"]}, "seeds have different directions"
+    again = [settle_directions(PRIOR, ["rain"], (), generators(5))[0] for _ in range(2)]
+    assert again[0] == again[1]
+    assert settle_directions({}, ["rain"], (), generators(0)) == []
+
+
+def test_the_direction_reaches_the_image_and_is_saved(tmp_path):
+    pipeline, photo = change_pipeline(), clean_image(16, 24)
+
+    def image(model, **directions):
+        return model(photo, ["rain"], [0.1], [0.1], generators(1), degradations=["rain"], **directions)
+
+    left, right = (image(pipeline, directions=[Direction(0.0, s)]) for s in (-1.0, 1.0))
+    assert not torch.allclose(left, right, atol=1e-3)
+    pipeline.save_pretrained(tmp_path)
+    loaded = GenDegPipeline.from_pretrained(tmp_path)
+    loaded.set_progress_bar_config(disable=True)
+    assert loaded.config.change_scale == SCALES and loaded.config.directions == PRIOR
+    assert torch.allclose(image(loaded), image(pipeline), atol=1e-5)
+
+
+def test_detail_is_kept_as_far_as_the_image_keeps_it():
+    """The autoencoder here is a blur; of the photo's lost detail comes back what is left of it in each case."""
+    torch.manual_seed(0)
+    photo = torch.rand(1, 3, 48, 48) * 0.6 - 0.3
+    blurred = torch.nn.functional.avg_pool2d(photo, 3, 1, 1, count_include_pad=False)
+    lost = photo - blurred
+    for gain in (1.0, 0.4, 0.1):
+        kept = keep_detail(photo, gain * blurred, blurred) - gain * blurred
+        assert float((kept * lost).sum() / (lost * lost).sum()) == pytest.approx(gain, abs=0.08 * gain)
+    flat = torch.full_like(photo, 0.2)
+    assert float((keep_detail(photo, flat, blurred) - flat).abs().max()) < 1e-6, "a veil or a flake hides it"
+    assert torch.allclose(keep_detail(photo, blurred, blurred), photo, atol=0.05)
