@@ -48,11 +48,11 @@ def test_twice_the_statistics_are_twice_the_change():
     """A network that says the same makes a change in proportion to what is asked."""
     pipeline, photo = change_pipeline(), clean_image(16, 24)
     clean = pipeline.encode_clean(photo)
-    settled = dict(prompts=["rain"], generators=generators(3), degradations=["rain"], directions=[Direction(0.5, 0.0)])
+    settled = {"prompts": ["rain"], "degradations": ["rain"], "directions": [Direction(0.5, 0.0)]}
     pipeline.config.change_scale.update({"rain": 1.0})
-    one = pipeline.generate(clean, mu=[0.1], sigma=[0.1], **settled)
+    one = pipeline.generate(clean, mu=[0.1], sigma=[0.1], generators=generators(3), **settled)
     pipeline.config.change_scale.update({"rain": 2.0})
-    two = pipeline.generate(clean, mu=[0.1], sigma=[0.1], **{**settled, "generators": generators(3)})
+    two = pipeline.generate(clean, mu=[0.1], sigma=[0.1], generators=generators(3), **settled)
     assert torch.allclose(two, 2 * one)
     back = pipeline.from_generated(one, clean.latent)
     assert torch.allclose(pipeline.to_generated(back, clean.latent), one, atol=1e-5)
