@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength
+from gendeg.physics.control import check_strength, to_lean
 from gendeg.physics.fields import convolve
 from gendeg.physics.layers import centred_grid, cover, random_centres, scene_light, stamp, veil_transmission
 
@@ -23,12 +23,16 @@ class StreakLayer:
 
 
 def rain(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator
+    clean: Float[np.ndarray, "h w 3"],
+    strength: float,
+    generator: np.random.Generator,
+    direction: float | None = None,
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph with rain of `strength` in [0, 1]; mean |clean - result| is about 0.20 * strength^1.9.
 
     I = (1 - near) * [T * ((1 - far) * clean + far * L) + (1 - T) * A] + near * L: the streak and veil model of
-    Li et al. (CVPR 2019, eq. 3) with opaque streaks. Raises `ValueError` for a strength outside [0, 1].
+    Li et al. (CVPR 2019, eq. 3) with opaque streaks. The streaks lie along `direction` (degrees, see `to_lean`; None:
+    drawn). Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
     height, width = clean.shape[:2]
@@ -37,6 +41,7 @@ def rain(
     amount = 0.55 * strength**1.9 * (1 + 0.34 * strength**2) * float(np.clip(0.38 / contrast, 0.4, 1.7)) ** 0.75
     veil_share = generator.uniform(0.25, 0.47) + 0.08 * strength
     angle = float(np.radians(generator.triangular(-40, 0, 40)))
+    angle = angle if direction is None else to_lean(direction)
     far_layers, near_layer = streak_layers(amount * (1 - veil_share), strength, min(height, width) / 256, generator)
     far = render_far_streaks(height, width, far_layers, angle, generator)
     near = render_near_streaks(height, width, near_layer, angle, generator)
