@@ -40,7 +40,7 @@ def snow(
     flake, airlight = snow_light(clean, generator)
     contrast = max(float(np.abs(flake - clean).mean()), 0.08)
     amount = 0.43 * strength**1.8 * (1 + 0.46 * strength**2) * float(np.clip(0.45 / contrast, 0.4, 1.7)) ** 0.75
-    veil_share = generator.uniform(0.25, 0.55)
+    veil_share = 0.6 * generator.random() ** 1.5
     wind = float(np.radians(generator.triangular(-65, 0, 65)))
     wind = wind if direction is None else to_lean(direction)
     calm = 0.0 if direction is None else WINDY
@@ -69,12 +69,13 @@ def flake_layers(
     Wind paths are drawn between `slowest` (in [0, 1]) and 1 times the longest.
     """
     scale = max(scale, 0.5)
-    shares = generator.dirichlet([5, 6, 3]) * coverage
-    radii = np.array([0.65, 1.5, 5.0]) * generator.uniform(0.75, 1.35) * scale
-    softness = np.array([0.35, 0.5, 1.6]) * generator.uniform(0.7, 1.4, 3) * scale
+    shares = generator.dirichlet([2.5, 4, 1.2]) * coverage
+    radii = np.array([0.75, 1.6, 5.0]) * generator.uniform(0.75, 1.45) * scale
+    softness = np.array([0.25, 0.3, 1.2]) * generator.uniform(0.6, 1.5, 3) * scale
     # Most snow falls gently; a squared uniform number now and then gives a blizzard.
     paths = np.array([2.5, 5.0, 5.0]) * radii * (slowest + (1 - slowest) * generator.random() ** 1.5)
-    opacities = np.array([0.7, 0.95, 0.5]) * generator.uniform(0.8, 1.05) * (0.05 + 0.95 * strength**0.75)
+    bold = 0.35 + 0.65 * max(generator.random(), strength)  # few white flakes or many faint ones
+    opacities = np.array([0.85, 1.0, 0.7]) * bold
     rows = zip(radii, softness, paths, opacities, shares, strict=True)
     return [FlakeLayer(*(float(number) for number in row)) for row in rows]
 
