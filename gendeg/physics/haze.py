@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gendeg.physics.control import check_strength, solve_rising
-from gendeg.physics.fields import gaussian_blur, smooth_field
+from gendeg.physics.fields import box_mean, gaussian_blur, smooth_field
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 FULL_VEIL = 0.73  # mean of 1 - t at strength 1: with an airlight about 0.42 away from the scene, mu is about 0.3
@@ -125,19 +125,6 @@ def colour_attenuation(clean: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "
     value, dark = clean.max(axis=2), clean.min(axis=2)
     saturation = (value - dark) / np.maximum(value, 1e-3)
     return np.clip(0.121779 + 0.959710 * value - 0.780245 * saturation, 0.0, 1.0)
-
-
-def box_mean(field: Float[np.ndarray, "h w"], radius: int) -> Float[np.ndarray, "h w"]:
-    """Mean over a (2 radius + 1)-sided window, cut off at the borders; running sums, so any radius costs the same."""
-    out = field.astype(np.float64)
-    for axis in (0, 1):
-        size = out.shape[axis]
-        total = np.concatenate([np.zeros_like(np.take(out, [0], axis)), np.cumsum(out, axis)], axis)
-        first = np.maximum(np.arange(size) - radius, 0)
-        last = np.minimum(np.arange(size) + radius + 1, size)
-        count = (last - first).reshape((-1, 1) if axis == 0 else (1, -1))
-        out = (np.take(total, last, axis) - np.take(total, first, axis)) / count
-    return out.astype(np.float32)
 
 
 def guided_filter(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gendeg.physics.fields import box_mean
 from gendeg.physics.haze import (
-    box_mean,
     colour_attenuation,
     far_blur,
     ground_depth,
