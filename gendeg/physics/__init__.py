@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from gendeg.physics import haze, low_light, motion_blur, rain, raindrop, snow
 from gendeg.physics.control import check_strength
-from gendeg.primitives.kinds import Degradation, Mix
+from gendeg.primitives.kinds import Degradation, Mix, mix_name
 
 Photo = Float[np.ndarray, "h w 3"]
 Simulator = Callable[[Photo, float, np.random.Generator], Photo]
@@ -34,19 +34,41 @@ LIGHT_PATH = (
 fall within a few metres of the lens, so haze lies behind them; then the glass, the shaking camera, the noisy sensor."""
 
 
-def degrade(clean: Photo, mix: Mix, strength: float, generator: np.random.Generator) -> Photo:
+DIRECTED: dict[Degradation, Callable[[Photo, float, np.random.Generator, float | None], Photo]] = {
+    Degradation.RAIN: rain.rain,
+    Degradation.SNOW: snow.snow,
+    Degradation.MOTION_BLUR: motion_blur.motion_blur,
+}
+"""Those that go one way; the fourth argument asks for it (degrees, see `control.to_lean`), None draws it."""
+
+
+def degrade(
+    clean: Photo, mix: Mix, strength: float, generator: np.random.Generator, direction: float | None = None
+) -> Photo:
     """Apply every member of a mix in the order of the light path; a single degradation gets the whole strength.
 
     Two members split the strength at random between 0.4 and 0.6, so that mu, which nearly adds up, stays between those
-    of the singles and neither one disappears. Raises `ValueError` for the strength or an empty mix.
+    of the singles and neither one disappears. `direction` is in degrees from the vertical, positive to the right on the
+    way down, of period 180 (`control.to_lean`); None draws one. Raises `ValueError` for the strength, an empty mix, and
+    a direction that no member of the mix has.
     """
     if not mix:
         raise ValueError("a mix needs at least one degradation")
+    if direction is not None and not has_direction(mix):
+        raise ValueError(f"nothing in {mix_name(mix)} has a direction")
     check_strength(strength)
     degraded = clean
     for kind, share in zip(sorted(mix, key=LIGHT_PATH.index), draw_shares(len(mix), generator), strict=True):
-        degraded = SIMULATORS[kind](degraded, strength * share, generator)
+        if kind in DIRECTED:
+            degraded = DIRECTED[kind](degraded, strength * share, generator, direction)
+        else:
+            degraded = SIMULATORS[kind](degraded, strength * share, generator)
     return degraded
+
+
+def has_direction(mix: Mix) -> bool:
+    """Whether a direction can be asked of this mix: rain, snow or motion blur is in it."""
+    return any(kind in DIRECTED for kind in mix)
 
 
 def draw_shares(members: int, generator: np.random.Generator) -> list[float]:

@@ -1,5 +1,6 @@
-"""What ties a simulator's strength to its physical parameters: a range check and a one-dimensional solver."""
+"""What ties a simulator's arguments to its physical parameters: a check, what a direction means, a solver."""
 
+import math
 from collections.abc import Callable
 
 
@@ -8,6 +9,18 @@ def check_strength(strength: float) -> float:
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"strength must lie in [0, 1], got {strength!r}")
     return float(strength)
+
+
+def to_lean(direction: float) -> float:
+    """A direction in degrees → the lean in radians within [-pi/2, pi/2) of the line that it names.
+
+    Direction is the angle between a line in the picture and the vertical: 0 falls straight down, positive goes to the
+    right on its way down, so that the line runs along (down, right) = (cos, sin); 90 is level. A line has no sense, so
+    the period is 180 degrees. `ValueError` when it is not finite.
+    """
+    if not math.isfinite(direction):
+        raise ValueError(f"direction must be a finite number of degrees, got {direction!r}")
+    return math.radians((direction + 90.0) % 180.0 - 90.0)
 
 
 def solve_rising(rising: Callable[[float], float], target: float, high: float, steps: int = 30) -> float:

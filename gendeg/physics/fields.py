@@ -26,6 +26,19 @@ def gaussian_blur(image: Float[np.ndarray, "h w c"], sigma: float) -> Float[np.n
     return convolve(convolve(image, line[:, None]), line[None, :])
 
 
+def box_mean(field: Float[np.ndarray, "h w"], radius: int) -> Float[np.ndarray, "h w"]:
+    """Mean over a (2 radius + 1)-sided window, cut off at the borders; running sums, so any radius costs the same."""
+    out = field.astype(np.float64)
+    for axis in (0, 1):
+        size = out.shape[axis]
+        total = np.concatenate([np.zeros_like(np.take(out, [0], axis)), np.cumsum(out, axis)], axis)
+        first = np.maximum(np.arange(size) - radius, 0)
+        last = np.minimum(np.arange(size) + radius + 1, size)
+        count = (last - first).reshape((-1, 1) if axis == 0 else (1, -1))
+        out = (np.take(total, last, axis) - np.take(total, first, axis)) / count
+    return out.astype(np.float32)
+
+
 def smooth_field(height: int, width: int, falloff: float, generator: np.random.Generator) -> Float[np.ndarray, "h w"]:
     """Random field with amplitude spectrum 1/f^falloff, stretched to [0, 1]; larger falloff is smoother."""
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]

@@ -4,11 +4,12 @@ import numpy as np
 from jaxtyping import Float
 
 from gendeg.physics.control import check_strength, solve_rising
-from gendeg.physics.fields import convolve, smooth_field
+from gendeg.physics.fields import box_mean, convolve, smooth_field
 
 GAMMA = 2.2
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
-FULL_DARKNESS = 0.70  # part of the mean brightness that is gone at strength 1: mu ends near .29, as in published pairs
+FULL_DARKNESS = 0.94  # part of the mean brightness that is gone at strength 1, as in the darkest brackets
+TOE_SLOPE = 12.92  # of the sRGB curve in the deepest shadows (IEC 61966-2-1): noise there grows no further
 
 CASTS: tuple[tuple[float, tuple[float, float, float]], ...] = (
     (0.40, (1.0, 1.0, 1.0)),
@@ -25,16 +26,20 @@ def low_light(
     """Photograph the scene in too little light: unit range in and out, strength in [0, 1] sets the share of the mean
     brightness that is lost, so mu is about that share times the photo's mean. Raises `ValueError`.
 
-    How the loss is split between exposure and tone curve, its colour, its unevenness and the noise are drawn.
+    How the loss is split between exposure and tone curve, its colour, its unevenness, the noise and how much brighter
+    than white lamps and windows really were are drawn. In real brackets the noise can hardly be seen more often than
+    not, shadows go down as the square of the photo, and lamps stay.
     """
     strength = check_strength(strength)
     white_balance = draw_cast(strength, generator)
     lighting = draw_lighting(clean.shape[0], clean.shape[1], strength, generator)
-    dull = desaturate(clean, generator.uniform(0.0, 0.5) * strength)
+    excess, lamps = 4.0 * generator.random() ** 2, np.exp(generator.uniform(np.log(0.5), np.log(60.0)))
+    lighting = lighting * (1 + beyond_white(clean, excess, float(lamps))) ** np.float32(strength)
+    dull = desaturate(clean, generator.uniform(0.0, 0.35) * strength)
     stops, bend = generator.uniform(0.5, 1.0), generator.uniform(0.0, 0.45)
     skip = max(1, int(np.sqrt(clean[..., 0].size / 1024)))
     sample, sample_light = dull[::skip, ::skip], lighting[::skip, ::skip]
-    target = (1.0 - FULL_DARKNESS * strength**0.9) * float(sample.mean())
+    target = (1.0 - FULL_DARKNESS * strength**1.1) * float(sample.mean())
 
     def lost(dark: float) -> float:
         left = expose(sample, np.exp(-stops * dark), 1 + bend * dark, white_balance, sample_light)
@@ -42,12 +47,12 @@ def low_light(
 
     dark = solve_rising(lost, -target, 12.0, steps=22)
     exposed = expose(dull, float(np.exp(-stops * dark)), 1 + bend * dark, white_balance, lighting)
-    shot = strength * float(np.exp(generator.uniform(np.log(1e-4), np.log(2.5e-3))))
-    read = strength * float(np.exp(generator.uniform(np.log(3e-4), np.log(3e-3))))
+    shot = strength * float(np.exp(generator.uniform(np.log(1e-6), np.log(2e-3))))
+    read = strength * float(np.exp(generator.uniform(np.log(1e-5), np.log(2e-3))))
     light = exposed**GAMMA
     noise = correlate(sensor_noise(light, shot, read, generator) - light, generator.uniform(0.0, 0.8))
     noise += generator.normal(0.0, 0.12 * read, (clean.shape[0], 1, 1)).astype(np.float32)  # ELD's row noise
-    return quantise(np.clip(light + noise, 0.0, 1.0) ** (1.0 / GAMMA))
+    return quantise(np.clip(exposed + noise * encoding_slope(light), 0.0, 1.0))
 
 
 def expose(
@@ -67,6 +72,25 @@ def expose(
     factor = (np.float32(gain) * light * balance) ** np.float32(gamma / GAMMA)
     curve = clean if gamma == 1.0 else clean ** np.float32(gamma)
     return np.clip(curve * factor, 0.0, 1.0).astype(np.float32)
+
+
+def beyond_white(clean: Float[np.ndarray, "h w 3"], excess: float, lamps: float) -> Float[np.ndarray, "h w"]:
+    """How many times brighter than recorded a clipped pixel really was, less one: what makes lamps stay in the dark.
+
+    `excess` for all that is nearly white, `lamps` more for what also stands out from its surroundings: a lamp or a
+    window does, a pale wall does not. 0 below .9 of white.
+    """
+    value = clean.max(axis=2)
+    blown = np.clip((value - 0.9) / 0.1, 0.0, 1.0) ** 2
+    around = box_mean(value, max(2, min(value.shape) // 8))
+    alone = np.clip((value - around) / 0.4, 0.0, 1.0)
+    return (blown * (excess + lamps * alone)).astype(np.float32)
+
+
+def encoding_slope(light: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """How much the photo's encoding stretches a small change of linear light in (0, 1]; at most sRGB's toe."""
+    steep = np.maximum(light, np.float32(1e-5)) ** np.float32(1.0 / GAMMA - 1.0) / np.float32(GAMMA)
+    return np.minimum(steep, np.float32(TOE_SLOPE))
 
 
 def sensor_noise(
@@ -107,10 +131,10 @@ def draw_cast(strength: float, generator: np.random.Generator) -> Float[np.ndarr
 
 
 def draw_lighting(height: int, width: int, strength: float, generator: np.random.Generator) -> Float[np.ndarray, "h w"]:
-    """Relative light over the picture, at most 1: a vignette and, half the time, pools of light and shade."""
+    """Relative light over the picture, at most 1: a vignette and, a quarter of the time, pools of light and shade."""
     rows, columns = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
     fall = 1.0 - generator.uniform(0.0, 0.6) * strength * 0.5 * (rows**2 + columns**2)
-    if generator.random() < 0.5:
-        pools = smooth_field(height, width, 2.2, generator)
-        fall = fall * np.exp(generator.uniform(0.5, 2.5) * strength * (pools - 1.0))
+    if generator.random() < 0.25:
+        pools = smooth_field(height, width, 2.6, generator)
+        fall = fall * np.exp(generator.uniform(0.5, 1.8) * strength * (pools - 1.0))
     return np.asarray(fall, dtype=np.float32)

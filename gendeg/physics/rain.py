@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength
+from gendeg.physics.control import check_strength, to_lean
 from gendeg.physics.fields import convolve
 from gendeg.physics.layers import centred_grid, cover, random_centres, scene_light, stamp, veil_transmission
 
@@ -23,20 +23,25 @@ class StreakLayer:
 
 
 def rain(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator
+    clean: Float[np.ndarray, "h w 3"],
+    strength: float,
+    generator: np.random.Generator,
+    direction: float | None = None,
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph with rain of `strength` in [0, 1]; mean |clean - result| is about 0.20 * strength^1.9.
 
     I = (1 - near) * [T * ((1 - far) * clean + far * L) + (1 - T) * A] + near * L: the streak and veil model of
-    Li et al. (CVPR 2019, eq. 3) with opaque streaks. Raises `ValueError` for a strength outside [0, 1].
+    Li et al. (CVPR 2019, eq. 3) with opaque streaks. The streaks lie along `direction` (degrees, see `to_lean`; None:
+    drawn). Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
     height, width = clean.shape[:2]
     light, airlight = rain_light(clean, generator)
     contrast = max(float(np.abs(light - clean).mean()), 0.08)
     amount = 0.55 * strength**1.9 * (1 + 0.34 * strength**2) * float(np.clip(0.38 / contrast, 0.4, 1.7)) ** 0.75
-    veil_share = generator.uniform(0.25, 0.47) + 0.08 * strength
+    veil_share = 0.5 * generator.random() ** 1.5  # most rain that one sees is streaks, some is half mist
     angle = float(np.radians(generator.triangular(-40, 0, 40)))
+    angle = angle if direction is None else to_lean(direction)
     far_layers, near_layer = streak_layers(amount * (1 - veil_share), strength, min(height, width) / 256, generator)
     far = render_far_streaks(height, width, far_layers, angle, generator)
     near = render_near_streaks(height, width, near_layer, angle, generator)
@@ -62,7 +67,7 @@ def rain_light(
 ) -> tuple[Float[np.ndarray, " 3"], Float[np.ndarray, " 3"]]:
     """Colours in [0, 1] of the streaks and of the veil: a drop gathers light from 165 degrees, so mostly sky."""
     tint = np.array([-0.02, 0.0, 0.02]) * generator.uniform(0, 1.5)
-    light = 0.45 * scene_light(clean) + 0.55 * generator.uniform(0.8, 1.0) + tint
+    light = 0.3 * scene_light(clean) + 0.7 * generator.uniform(0.85, 1.05) + tint
     airlight = generator.uniform(0.75, 0.95) * light + tint
     return np.clip(light, 0, 1).astype(np.float32), np.clip(airlight, 0, 1).astype(np.float32)
 
@@ -72,11 +77,13 @@ def streak_layers(
 ) -> tuple[list[StreakLayer], StreakLayer]:
     """Far to middle layers and the near one, together covering `coverage`; lengths grow with nearness and `scale`."""
     scale = max(scale, 0.5)
-    shares = generator.dirichlet([4, 5, 4, 2.5])
-    stretch, fading = generator.uniform(0.7, 1.5), 0.22 + 0.78 * strength
-    lengths = np.array([7, 13, 24, 48]) * stretch * scale
+    # A small concentration: one or two depths make most of the streaks of a picture, so it shows few widths.
+    shares = generator.dirichlet([1.2, 1.8, 1.8, 0.9])
+    stretch, bold = generator.uniform(0.7, 1.6), generator.random()
+    lengths = np.array([8, 16, 32, 60]) * stretch * scale
     widths = np.array([0.42, 0.5, 0.65, 1.2]) * generator.uniform(0.85, 1.2) * np.sqrt(scale)
-    peaks = np.array([0.42, 0.5, 0.55, 0.42]) * generator.uniform(0.75, 1.25) * fading
+    # Few bright streaks or many faint ones may change a photo as much; heavy rain is bright as well.
+    peaks = np.array([0.65, 0.85, 0.95, 0.7]) * (0.3 + 0.7 * max(bold, strength**2))
     rows = zip(lengths, widths, peaks, shares * coverage, strict=True)
     layers = [StreakLayer(*(float(number) for number in row)) for row in rows]
     return layers[:3], layers[3]
@@ -118,8 +125,8 @@ def render_far_streaks(
         jitter = generator.normal(0, 0.05)
         kernel = streak_kernel(layer.length * generator.uniform(0.85, 1.15), layer.width, angle + jitter)
         kernel /= kernel.max()
-        # A drop's mean brightness is half the peak; the coverage therefore fixes how many fall on a pixel.
-        density = layer.coverage / (0.5 * layer.peak * float(kernel.sum()))
+        # A drop's mean brightness is half the peak; the coverage, had none hidden another, fixes how many fall.
+        density = -np.log1p(-min(layer.coverage, 0.9)) / (0.5 * layer.peak * float(kernel.sum()))
         points = (generator.random((height, width)) < density) * generator.random((height, width)) * layer.peak
         total += convolve(points[..., None].astype(np.float32), kernel)[..., 0]
     return 1 - np.exp(-np.maximum(total, 0))

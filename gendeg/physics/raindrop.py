@@ -3,19 +3,25 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from gendeg.physics.control import check_strength
 from gendeg.physics.fields import convolve
-from gendeg.physics.layers import centred_grid, random_centres
+from gendeg.physics.layers import centred_grid, scene_light
 
 WATER_INDEX = 1.33
-MOST_DROPS, MOST_DRAWN_PIXELS = 1200, 60_000
+MOST_DROPS = 480
+MOST_LOBES = 8
+RUNNING = 0.12  # share of the drops that run down
+SHORTEST_SIDE = 64  # smaller photos get the drops of one this large
+
+Lobes = Float[np.ndarray, "n k 3"]
+"""Balls of water that make up each of n drops: row, column, radius in units of the drop's radius."""
 
 
 @dataclass(frozen=True)
 class DropOptics:
-    """How drops look: distance of the scene and defocus radius in pixels; opacity, gain, rim and glint in [0, 2]."""
+    """How drops look: distance of the scene and defocus radius in pixels; the rest are parts in [0, 2]."""
 
     distance: float
     defocus: float
@@ -24,35 +30,58 @@ class DropOptics:
     rim: float
     glint: float
     glint_slope: tuple[float, float]
+    milk: float = 0.0
+
+
+@dataclass(frozen=True)
+class Drops:
+    """Drops in the order they land: radius in pixels, centre as parts of height and width, and their lobes."""
+
+    radius: Float[np.ndarray, " n"]
+    centre: Float[np.ndarray, "n 2"]
+    lobes: Lobes
 
 
 def raindrop(
     clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator
 ) -> Float[np.ndarray, "h w 3"]:
-    """Photograph through a wet pane, `strength` in [0, 1]; mean |clean - result| is about 0.10 * strength^1.7.
+    """Photograph through a wet pane, `strength` in [0, 1]; mean |clean - result| is about 0.09 * strength^1.6.
 
-    Raises `ValueError` for a strength outside [0, 1].
+    Strength is the share of the pane that is wet: the same generator at a larger strength shows the same drops and
+    more. A camera that looks through the pane is focused on the scene, so most drops are out of focus by about their
+    own radius. Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
     height, width = clean.shape[:2]
-    scale = max(0.5, min(height, width) / 256)
-    optics = draw_optics(strength, scale, min(height, width), generator)
-    coverage = 0.67 * strength**1.15 * (1 + 0.2 * strength**4)
-    thickness = drop_thickness(height, width, coverage, strength, scale, generator)
-    return look_through(clean, thickness, optics)
+    side = max(min(height, width), SHORTEST_SIDE)
+    typical = side * float(np.exp(generator.uniform(np.log(0.022), np.log(0.062))))
+    optics = draw_optics(typical, side, generator)
+    drops = draw_drops(typical, generator)
+    coverage = 0.75 * strength**1.6
+    return look_through(clean, lay_drops(height, width, drops, coverage * height * width), optics)
 
 
-def draw_optics(strength: float, scale: float, side: int, generator: np.random.Generator) -> DropOptics:
-    """Random optics for one picture; weak raindrops are also fainter and less glinting."""
+def draw_optics(typical: float, side: int, generator: np.random.Generator) -> DropOptics:
+    """Random optics for one picture whose drops have a radius of `typical` pixels; a quarter are nearly in focus."""
+    sharp, spread = generator.random() < 0.25, generator.random()
     return DropOptics(
-        distance=side * generator.uniform(0.7, 1.5),
-        defocus=scale * generator.uniform(0.4, 2.6),
-        opacity=min(1.0, 0.14 + 0.97 * strength**0.9) * generator.uniform(0.85, 1.0),
-        gain=generator.uniform(1.05, 1.55),
-        rim=generator.uniform(0.1, 0.5),
-        glint=generator.uniform(0.1, 0.55),
+        distance=side * generator.uniform(0.35, 1.3),
+        defocus=typical * (0.05 + 0.2 * spread if sharp else 0.3 + 0.7 * spread),
+        opacity=generator.uniform(0.8, 1.0),
+        gain=generator.uniform(0.85, 1.25),
+        rim=generator.uniform(0.1, 0.6),
+        glint=0.7 * generator.random() ** 2,
         glint_slope=(generator.uniform(0.3, 0.7), generator.uniform(-0.4, 0.4)),
+        milk=0.35 * generator.random() ** 2,
     )
+
+
+def draw_drops(typical: float, generator: np.random.Generator) -> Drops:
+    """More drops than any strength needs, of log-normal sizes around `typical` pixels; nothing depends on strength."""
+    runs = generator.random(MOST_DROPS) < RUNNING
+    radius = typical * np.exp(np.clip(generator.normal(0.0, 0.45, MOST_DROPS), -1.1, 0.9))
+    lobes = np.where(runs[:, None, None], run_lobes(MOST_DROPS, generator), bead_lobes(MOST_DROPS, generator))
+    return Drops(np.where(runs, 0.6, 1.0) * radius, generator.random((MOST_DROPS, 2)), lobes)
 
 
 def drop_shapes(lobes: Float[np.ndarray, "n k 3"], half: int) -> Float[np.ndarray, "n p p"]:
@@ -61,90 +90,81 @@ def drop_shapes(lobes: Float[np.ndarray, "n k 3"], half: int) -> Float[np.ndarra
     One lobe is the paraboloid h = r/2 * (1 - d^2 / r^2), whose slope at the rim is 1 whatever its size (a fixed
     contact angle). The union is the metaball sum of exp(-c * d^2 / r^2), read back as a distance.
     """
-    rows, columns = centred_grid(half)
-    sharp = 3.0
-    total = np.full((len(lobes), 2 * half + 1, 2 * half + 1), 1e-30, dtype=np.float32)
-    size = np.zeros_like(total)
-    for k in range(lobes.shape[1]):
-        row, column, radius = (lobes[:, k, i, None, None].astype(np.float32) for i in range(3))
-        apart = ((rows - row) ** 2 + (columns - column) ** 2) / np.maximum(radius, 1e-3) ** 2
-        share = np.exp(np.maximum(-sharp * apart, -60))
-        total, size = total + share, size + share * radius
+    line, sharp = np.arange(-half, half + 1, dtype=np.float32), 3.0
+    row, column, radius = (lobes[:, :, i, None].astype(np.float32) for i in range(3))
+    breadth = np.maximum(radius, 1e-3)
+    # A Gaussian is a product of one over rows and one over columns, so the sum over lobes is a matrix product.
+    down = np.exp(-sharp * ((line - row) / breadth) ** 2).swapaxes(1, 2)
+    right = np.exp(-sharp * ((line - column) / breadth) ** 2)
+    total = down @ right + np.float32(1e-30)
+    size = (down * radius.swapaxes(1, 2)) @ right
     return np.maximum(0.5 * size / total * (1 + np.log(total) / sharp), 0)
 
 
-def bead_lobes(radius: Float[np.ndarray, " n"], generator: np.random.Generator) -> Float[np.ndarray, "n 3 3"]:
-    """A main lobe and two smaller ones near it: beads are round to pear-shaped, sagging a little."""
-    count = len(radius)
-    turn = generator.uniform(0, 2 * np.pi, (count, 2))
-    reach = generator.uniform(0.1, 0.7, (count, 2)) * radius[:, None]
-    lobes = np.zeros((count, 3, 3))
-    lobes[:, 0, 2] = radius
-    lobes[:, 1:, 0], lobes[:, 1:, 1] = reach * np.cos(turn), 0.8 * reach * np.sin(turn)
-    lobes[:, 1:, 2] = radius[:, None] * generator.uniform(0.35, 0.8, (count, 2))
+def bead_lobes(count: int, generator: np.random.Generator) -> Lobes:
+    """A main lobe and a few smaller ones on it, sagging a little: round, pear-shaped or two drops that have met."""
+    turn = generator.uniform(0, 2 * np.pi, (count, MOST_LOBES - 1))
+    reach = generator.uniform(0.1, 0.95, (count, MOST_LOBES - 1))
+    lobes = np.zeros((count, MOST_LOBES, 3))
+    lobes[:, 0, 2] = 1.0
+    lobes[:, 1:, 0] = 1.15 * reach * np.cos(turn)
+    lobes[:, 1:, 1] = 0.8 * reach * np.sin(turn)
+    lobes[:, 1:, 2] = generator.uniform(0.3, 0.8, (count, MOST_LOBES - 1))
+    lobes[:, 1:, 2] *= np.arange(MOST_LOBES - 1) < generator.integers(0, 4, (count, 1))
     return lobes
 
 
-def run_lobes(radius: Float[np.ndarray, " n"], generator: np.random.Generator) -> Float[np.ndarray, "n 11 3"]:
+def run_lobes(count: int, generator: np.random.Generator) -> Lobes:
     """A drop that runs down: a head and a wavering, thinner trail above it, of varied length."""
-    count, steps = len(radius), np.arange(11)
-    sway = generator.normal(0, 0.16, (count, 11)).cumsum(axis=1)
-    trail = generator.uniform(0.45, 0.7, (count, 1)) * generator.uniform(0.88, 1.1, (count, 11))
-    ends = steps > generator.integers(3, 12, (count, 1))
-    lobes = np.zeros((count, 11, 3))
-    lobes[:, :, 0] = (2.6 - 0.52 * steps) * radius[:, None]
-    lobes[:, :, 1] = sway * radius[:, None]
-    lobes[:, :, 2] = radius[:, None] * np.where(steps == 0, 1.0, np.where(ends, 1e-3, trail))
+    steps = np.arange(MOST_LOBES)
+    sway = generator.normal(0, 0.16, (count, MOST_LOBES)).cumsum(axis=1)
+    trail = generator.uniform(0.45, 0.7, (count, 1)) * generator.uniform(0.88, 1.1, (count, MOST_LOBES))
+    ends = steps > generator.integers(3, MOST_LOBES + 1, (count, 1))
+    lobes = np.zeros((count, MOST_LOBES, 3))
+    lobes[:, :, 0] = 2.2 - 0.62 * steps
+    lobes[:, :, 1] = sway
+    lobes[:, :, 2] = np.where(steps == 0, 1.0, np.where(ends, 0.0, trail))
     return lobes
 
 
-def lay_drops(
-    thickness: Float[np.ndarray, "h w"],
-    drops: Float[np.ndarray, "m p p"],
-    corners: Int[np.ndarray, "n 2"],
-    area: float,
-) -> Float[np.ndarray, "h w"]:
-    """Thickness in pixels with drops laid at n corners (row, column) until they wet `area` square pixels.
+def lay_drops(height: int, width: int, drops: Drops, area: float) -> Float[np.ndarray, "h w"]:
+    """Water thickness in pixels: drops land in their order until `area` square pixels of the picture are wet.
 
-    The m drawings take turns, the area is met to half a drop. A drop that would land on another by more than 15 %
-    is left out: water on glass merges, it never piles up.
+    The last one is as small as the area asks, so that a little more strength is a little more water. A drop that would
+    land on another by more than a third is left out: water on glass merges, it never piles up.
     """
-    size = drops.shape[1]
-    canvas, wet, wetted = thickness.copy(), drops > 0, 0
-    pixels = np.count_nonzero(wet, axis=(1, 2))
-    for number, (row, column) in enumerate(corners):
-        which = number % len(drops)
-        if wetted + 0.5 * pixels[which] > area:
+    thickness = np.zeros((height, width), dtype=np.float32)
+    missing = float(area)
+    for radius, centre, lobes in zip(drops.radius, drops.centre, drops.lobes, strict=True):
+        if missing < 0.5:
             break
-        window = canvas[row : row + size, column : column + size]
-        if np.count_nonzero((window > 0) & wet[which]) > 0.15 * pixels[which]:
-            continue
-        np.maximum(window, drops[which], out=window)
-        wetted += pixels[which]
-    return canvas
+        room = np.sqrt(missing / np.pi)  # a round drop of this radius wets all that is missing
+        missing -= _land(thickness, min(float(radius), float(room)), centre, lobes)
+    return thickness
 
 
-def drop_thickness(
-    height: int, width: int, coverage: float, strength: float, scale: float, generator: np.random.Generator
-) -> Float[np.ndarray, "h w"]:
-    """Water on the pane in pixels: large, running and small drops that together cover about `coverage` of it."""
-    typical = scale * np.exp(generator.uniform(-0.35, 0.4)) * (0.75 + 0.35 * strength)
-    # (mean radius at 256 pixels, share of the water, kind, half extent in radii), large first: small fill the gaps
-    shares = generator.dirichlet([4, 0.8, 2.5])
-    kinds = zip((8.5, 4.6, 3.0), shares, (bead_lobes, run_lobes, bead_lobes), (2.0, 3.8, 2.0), strict=True)
-    margin = 2 * int(np.ceil(1.7 * 4.6 * typical * 3.8))
-    canvas = np.zeros((height + 2 * margin, width + 2 * margin), dtype=np.float32)
-    for base, share, shape, extent in kinds:
-        half = int(np.ceil(1.7 * base * typical * extent))
-        area = coverage * share * (height + 2 * half) * (width + 2 * half) * generator.uniform(0.7, 1.3)
-        # The lay stops at the area; twice the expected number makes up for those that find no place.
-        count = min(MOST_DROPS, 2 + int(2.5 * area / (np.pi * (base * typical) ** 2)))
-        drawn = min(count, int(np.clip(MOST_DRAWN_PIXELS // (2 * half + 1) ** 2, 8, 64)))
-        radius = base * typical * np.minimum(np.exp(generator.normal(0, 0.35, drawn)), 1.7)
-        drops = drop_shapes(shape(radius, generator), half)
-        corners = random_centres(count, half, height, width, generator) + margin - half
-        canvas = lay_drops(canvas, drops, corners, area)
-    return canvas[margin : margin + height, margin : margin + width]
+def _land(
+    thickness: Float[np.ndarray, "h w"], radius: float, centre: Float[np.ndarray, " 2"], lobes: Float[np.ndarray, "k 3"]
+) -> int:
+    """Add one drop to the pane in place, cut off at its borders; how many pixels it wets, 0 when it finds no place."""
+    height, width = thickness.shape
+    row, column = int(centre[0] * height), int(centre[1] * width)
+    if thickness[row, column] > 0:
+        return 0
+    used = lobes[lobes[:, 2] > 0] * radius
+    half = int(np.ceil(np.max(np.abs(used[:, :2]).max(axis=1) + 1.3 * used[:, 2]))) + 1
+    drop = drop_shapes(used[None], half)[0]
+    top, left = max(0, row - half), max(0, column - half)
+    bottom, right = min(height, row + half + 1), min(width, column + half + 1)
+    window = thickness[top:bottom, left:right]
+    drop = drop[top - row + half : bottom - row + half, left - column + half : right - column + half]
+    wet = drop > 0
+    pixels = int(np.count_nonzero(wet))
+    if np.count_nonzero((window > 0) & wet) > pixels / 3:
+        return 0
+    before = np.count_nonzero(window)
+    np.maximum(window, drop, out=window)
+    return int(np.count_nonzero(window) - before)
 
 
 def refraction_map(
@@ -197,7 +217,8 @@ def look_through(
 ) -> Float[np.ndarray, "h w 3"]:
     """(1 - M) * clean + R (Qian et al., CVPR 2018, eq. 1): M the defocused drop mask, R what the drops show of it.
 
-    R is the refracted scene, darker where the water is steep (Fresnel), with a glint where its slope mirrors the sky.
+    R is the refracted scene, darker where the water is steep (Fresnel), with a glint where its slope mirrors the sky,
+    and milky with the light of the scene that dirty water scatters.
     """
     wet = thickness > 0
     places = refraction_map(thickness, optics.distance)[:, wet]
@@ -209,7 +230,8 @@ def look_through(
     off = (slope[0] - optics.glint_slope[0]) ** 2 + (slope[1] - optics.glint_slope[1]) ** 2
     glint = optics.glint * np.exp(-off / (2 * 0.16**2))[:, None]
     drops = np.zeros((*thickness.shape, 4), dtype=np.float32)
-    drops[wet, :3] = np.clip(shown * optics.gain * (1 - optics.rim * steep**4) + glint, 0, 1)
+    shown = shown * optics.gain * (1 - optics.rim * steep**4)
+    drops[wet, :3] = np.clip(shown + optics.milk * (scene_light(clean) - shown) + glint, 0, 1)
     drops[wet, 3] = 1
     drops *= np.clip(thickness, 0, 1)[..., None]
     drops = convolve(drops, disc(optics.defocus)) * optics.opacity

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength
+from gendeg.physics.control import check_strength, to_lean
 from gendeg.physics.layers import centred_grid, cover, random_centres, scene_light, stamp, veil_transmission
 
 MOST_FLAKES, MOST_DRAWN_PIXELS, EXPOSURE_STEPS = 2500, 20_000, 6
+WINDY = 0.5  # part of the longest path that flakes fly at least when a direction is asked
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,15 @@ class FlakeLayer:
 
 
 def snow(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator
+    clean: Float[np.ndarray, "h w 3"],
+    strength: float,
+    generator: np.random.Generator,
+    direction: float | None = None,
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph with falling snow of `strength` in [0, 1]; mean |clean - result| is about 0.20 * strength^1.8.
 
-    I = T * K + (1 - T) * A with K = (1 - z) * clean + z * C (Chen et al., ECCV 2020, eq. 1 and 2).
+    I = T * K + (1 - T) * A with K = (1 - z) * clean + z * C (Chen et al., ECCV 2020, eq. 1 and 2). Flakes fly along
+    `direction` (degrees, see `to_lean`; None: drawn), and fast enough for it to show when one is asked.
     Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
@@ -35,11 +40,13 @@ def snow(
     flake, airlight = snow_light(clean, generator)
     contrast = max(float(np.abs(flake - clean).mean()), 0.08)
     amount = 0.43 * strength**1.8 * (1 + 0.46 * strength**2) * float(np.clip(0.45 / contrast, 0.4, 1.7)) ** 0.75
-    veil_share = generator.uniform(0.25, 0.55)
+    veil_share = 0.6 * generator.random() ** 1.5
     wind = float(np.radians(generator.triangular(-65, 0, 65)))
+    wind = wind if direction is None else to_lean(direction)
+    calm = 0.0 if direction is None else WINDY
     transmission = veil_transmission(height, width, min(0.8, 1.25 * amount * veil_share), generator)
     image = cover(clean, 1 - transmission, airlight)
-    for layer in flake_layers(amount * (1 - veil_share), strength, min(height, width) / 256, generator):
+    for layer in flake_layers(amount * (1 - veil_share), strength, min(height, width) / 256, generator, calm):
         mask = render_flakes(height, width, layer, wind, generator)
         image = cover(image, colour_fringe(mask, generator.uniform(0, 0.4)), flake)
     return np.clip(image, 0, 1).astype(np.float32)
@@ -54,15 +61,21 @@ def snow_light(
     return np.clip(flake, 0, 1).astype(np.float32), np.clip(airlight, 0, 1).astype(np.float32)
 
 
-def flake_layers(coverage: float, strength: float, scale: float, generator: np.random.Generator) -> list[FlakeLayer]:
-    """Far, middle and near flakes, far first: nearer is larger, faster, more out of focus and more transparent."""
+def flake_layers(
+    coverage: float, strength: float, scale: float, generator: np.random.Generator, slowest: float = 0.0
+) -> list[FlakeLayer]:
+    """Far, middle and near flakes, far first: nearer is larger, faster, more out of focus and more transparent.
+
+    Wind paths are drawn between `slowest` (in [0, 1]) and 1 times the longest.
+    """
     scale = max(scale, 0.5)
-    shares = generator.dirichlet([5, 6, 3]) * coverage
-    radii = np.array([0.65, 1.5, 5.0]) * generator.uniform(0.75, 1.35) * scale
-    softness = np.array([0.35, 0.5, 1.6]) * generator.uniform(0.7, 1.4, 3) * scale
+    shares = generator.dirichlet([2.5, 4, 1.2]) * coverage
+    radii = np.array([0.75, 1.6, 5.0]) * generator.uniform(0.75, 1.45) * scale
+    softness = np.array([0.25, 0.3, 1.2]) * generator.uniform(0.6, 1.5, 3) * scale
     # Most snow falls gently; a squared uniform number now and then gives a blizzard.
-    paths = np.array([2.5, 5.0, 5.0]) * radii * generator.random() ** 1.5
-    opacities = np.array([0.7, 0.95, 0.5]) * generator.uniform(0.8, 1.05) * (0.05 + 0.95 * strength**0.75)
+    paths = np.array([2.5, 5.0, 5.0]) * radii * (slowest + (1 - slowest) * generator.random() ** 1.5)
+    bold = 0.35 + 0.65 * max(generator.random(), strength)  # few white flakes or many faint ones
+    opacities = np.array([0.85, 1.0, 0.7]) * bold
     rows = zip(radii, softness, paths, opacities, shares, strict=True)
     return [FlakeLayer(*(float(number) for number in row)) for row in rows]
 

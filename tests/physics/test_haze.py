@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from gendeg.physics.fields import box_mean
 from gendeg.physics.haze import (
-    box_mean,
     colour_attenuation,
+    draw_airlight,
     far_blur,
     ground_depth,
     guess_depth,
@@ -81,6 +82,20 @@ def test_guided_filter_keeps_the_guide_s_edge_and_drops_noise():
     refined = guided_filter(guide, guide + 0.2 * rng().standard_normal((40, 40)).astype(np.float32), 5, eps=1e-3)
     assert refined[:, 20].mean() - refined[:, 19].mean() > 0.9
     assert refined[:, :20].std() < 0.1
+
+
+def test_what_stands_higher_is_farther_and_the_photo_s_texture_is_not_depth():
+    rows = np.linspace(1, 0, 64)[:, None] + np.zeros((64, 96))
+    guesses = [guess_depth(texture(64, 96), rng(seed)) for seed in range(20)]
+    assert np.median([np.corrcoef(rows.ravel(), one.ravel())[0, 1] for one in guesses]) > 0.75
+    rough = np.median([np.abs(np.diff(one, axis=1)).mean() / one.std() for one in guesses])
+    assert rough < 0.035
+
+
+def test_airlight_ranges_from_white_to_the_grey_blue_of_dusk():
+    airlight = np.array([draw_airlight(texture(), rng(seed)).mean(axis=(0, 1)) for seed in range(300)])
+    assert airlight.mean(axis=1).min() < 0.6 and airlight.mean(axis=1).max() > 0.93
+    assert np.quantile(airlight[:, 2] / airlight[:, 0], 0.95) > 1.12
 
 
 def test_depth_is_positive_and_at_most_one():

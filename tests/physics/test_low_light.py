@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from gendeg.physics.low_light import FULL_DARKNESS, correlate, desaturate, expose, low_light, quantise, sensor_noise
+from gendeg.physics.low_light import (
+    FULL_DARKNESS,
+    TOE_SLOPE,
+    beyond_white,
+    correlate,
+    desaturate,
+    encoding_slope,
+    expose,
+    low_light,
+    quantise,
+    sensor_noise,
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -66,6 +77,29 @@ def test_correlated_noise_keeps_its_variance_and_gains_neighbours():
     np.testing.assert_allclose(correlate(white, 0.0), white, atol=1e-5)
 
 
+def test_a_lamp_is_far_brighter_than_white_a_pale_wall_a_little_and_grey_not_at_all():
+    wall, lamp = np.full((64, 64, 3), 1.0, np.float32), np.full((64, 64, 3), 0.2, np.float32)
+    lamp[30:34, 30:34] = 1.0
+    np.testing.assert_allclose(beyond_white(wall, 2.0, 30.0), 2.0, atol=1e-5)
+    assert beyond_white(lamp, 2.0, 30.0)[32, 32] == pytest.approx(32.0)
+    assert (beyond_white(np.full((9, 9, 3), 0.89, np.float32), 2.0, 30.0) == 0).all()
+
+
+def test_lamps_stay_bright_in_the_dark_and_the_room_does_not():
+    room = np.full((64, 64, 3), 0.4, np.float32)
+    room[28:36, 28:36] = 1.0
+    dark = [low_light(room, 1.0, rng(seed)) for seed in range(12)]
+    lamp, wall = (np.array([one[part].mean() for one in dark]) for part in (np.s_[30:34, 30:34], np.s_[:16]))
+    assert wall.max() < 0.12 and np.median(lamp) > 0.3
+    assert (lamp > 5 * wall).all()
+
+
+def test_the_encoding_stretches_shadows_as_its_derivative_does_and_no_more_than_srgb():
+    light = np.array([0.0, 0.02, 0.3, 1.0], np.float32).reshape(2, 2, 1).repeat(3, axis=2)
+    expected = [TOE_SLOPE, *((x + 1e-4) ** (1 / 2.2) / 1e-4 - x ** (1 / 2.2) / 1e-4 for x in (0.02, 0.3, 1.0))]
+    np.testing.assert_allclose(encoding_slope(light)[..., 0].ravel(), expected, rtol=5e-3)
+
+
 def test_quantise_rounds_to_the_nearest_level():
     levels = np.array([0.0, 0.24, 0.26, 1.0]).reshape(2, 2, 1).repeat(3, axis=2)
     np.testing.assert_allclose(quantise(levels, levels=2)[..., 0].ravel(), [0.0, 0.0, 0.5, 1.0])
@@ -81,7 +115,7 @@ def test_desaturation_keeps_luminance_and_ends_in_grey():
 def test_the_share_of_brightness_lost_is_the_one_asked_for():
     clean = texture()
     for seed in range(6):
-        assert low_light(clean, 0.5, rng(seed)).mean() == pytest.approx((1 - FULL_DARKNESS * 0.5**0.9) * 0.5, abs=0.03)
+        assert low_light(clean, 0.5, rng(seed)).mean() == pytest.approx((1 - FULL_DARKNESS * 0.5**1.1) * 0.5, abs=0.03)
 
 
 @pytest.mark.parametrize("seed", range(4))

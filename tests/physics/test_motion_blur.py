@@ -42,6 +42,12 @@ def test_psf_sums_to_one_about_its_centre(seed):
     np.testing.assert_allclose(centre_of_mass(psf), 0.0, atol=1e-9)
 
 
+def test_most_paths_have_one_dominating_direction_and_some_do_not():
+    spreads = np.array([np.linalg.svd(scale_path(shake_path(192, rng(seed)), 10.0))[1] for seed in range(100)])
+    narrow = spreads[:, 1] / spreads[:, 0]
+    assert np.quantile(narrow, 0.7) < 0.25 and narrow.max() > 0.4
+
+
 def test_two_instants_two_pixels_apart_are_two_half_points():
     psf = trajectory_psf(np.array([[0.0, 0.0], [0.0, 2.0]]))
     np.testing.assert_allclose(psf, [[0, 0, 0], [0.5, 0, 0.5], [0, 0, 0]])

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from gendeg.physics.layers import cover, stamp, veil_transmission
-from gendeg.physics.rain import StreakLayer, compose, rain, render_far_streaks, render_near_streaks, streak_kernel
+from gendeg.physics.rain import (
+    StreakLayer,
+    compose,
+    rain,
+    render_far_streaks,
+    render_near_streaks,
+    streak_kernel,
+    streak_layers,
+)
 
 LIGHT = np.array([0.9, 0.95, 1.0], dtype=np.float32)
 
@@ -62,6 +70,16 @@ def test_streaks_of_a_whole_layer_lean_the_asked_way():
     falling = (opacity[:-8, :-5] * opacity[8:, 5:]).mean()
     rising = (opacity[8:, :-5] * opacity[:-8, 5:]).mean()
     assert falling > 1.5 * rising
+
+
+def test_one_depth_makes_most_of_the_streaks_and_weak_rain_may_be_bright():
+    most, peaks = [], []
+    for seed in range(200):
+        far, near = streak_layers(0.05, 0.2, 1.0, np.random.default_rng(seed))
+        most.append(max(layer.coverage for layer in (*far, near)) / 0.05)
+        peaks.append(far[2].peak)
+    assert np.median(most) > 0.45
+    assert min(peaks) < 0.35 and max(peaks) > 0.9
 
 
 def test_stamped_patches_block_light_independently_and_enter_from_outside():

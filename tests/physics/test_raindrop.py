@@ -8,9 +8,11 @@ import pytest
 
 from gendeg.physics.raindrop import (
     DropOptics,
+    Drops,
     disc,
+    draw_drops,
+    draw_optics,
     drop_shapes,
-    drop_thickness,
     lay_drops,
     look_through,
     raindrop,
@@ -31,11 +33,15 @@ def optics(**changes) -> DropOptics:
     return replace(plain, **changes)
 
 
+def round_drops(height: int, width: int, *drops: tuple[float, float, float]) -> Drops:
+    """Single lobes at (row, column) of these radii, in pixels."""
+    rows, columns, radius = np.array(drops, float).T
+    lobes = np.tile([[[0.0, 0.0, 1.0]]], (len(drops), 1, 1))
+    return Drops(radius, np.stack([(rows + 0.5) / height, (columns + 0.5) / width], axis=1), lobes)
+
+
 def one_drop(height: int, width: int, row: int, column: int, radius: float) -> np.ndarray:
-    half = int(radius) + 2
-    thickness = np.zeros((height, width), np.float32)
-    shape = drop_shapes(np.array([[[0.0, 0.0, radius]]]), half)
-    return lay_drops(thickness, shape, np.array([[row - half, column - half]]), 1e9)
+    return lay_drops(height, width, round_drops(height, width, (row, column, radius)), 1e9)
 
 
 def test_a_dry_pane_gives_the_clean_photo():
@@ -99,20 +105,52 @@ def test_defocus_keeps_energy_and_has_the_aperture_radius():
     assert (kernel > 0).any(axis=0).sum() == 9
 
 
-def test_drops_do_not_pile_up_and_stop_at_the_area():
-    shape = drop_shapes(np.array([[[0, 0, 5.0]]]), 6)
-    twice = lay_drops(np.zeros((30, 30), np.float32), shape, np.array([[5, 5], [6, 6], [15, 15]]), 1e9)
-    assert twice.max() == pytest.approx(2.5)
-    assert (twice > 0).sum() == 2 * (shape > 0).sum()
-    once = lay_drops(np.zeros((30, 30), np.float32), shape, np.array([[0, 0], [15, 15]]), float((shape > 0).sum()))
-    assert (once > 0).sum() == (shape > 0).sum()
+def test_drops_do_not_pile_up():
+    pane = lay_drops(60, 60, round_drops(60, 60, (15, 15, 8), (16, 17, 8), (40, 40, 8)), 1e9)
+    assert pane.max() == pytest.approx(4)
+    alone = (one_drop(60, 60, 15, 15, 8) > 0).sum()
+    assert (pane > 0).sum() == 2 * alone
+
+
+def test_the_last_drop_is_as_small_as_the_missing_water_asks():
+    drops = round_drops(80, 80, (20, 20, 10), (55, 55, 10))
+    full = (one_drop(80, 80, 20, 20, 10) > 0).sum()
+    pane = lay_drops(80, 80, drops, full + 80.0) > 0
+    assert pane[:40, :40].sum() == full
+    assert pane[40:, 40:].sum() == pytest.approx(80, abs=8)
+
+
+def test_drops_reach_over_the_border_of_the_picture():
+    assert (one_drop(30, 40, 0, 0, 9) > 0).sum() == pytest.approx(np.pi * 81 / 4, rel=0.25)
 
 
 @pytest.mark.parametrize("coverage", [0.05, 0.2, 0.4])
-def test_water_covers_about_the_asked_share(coverage):
-    generator = np.random.default_rng(0)
-    wet = [(drop_thickness(160, 160, coverage, 0.6, 0.7, generator) > 0).mean() for _ in range(12)]
-    assert np.mean(wet) == pytest.approx(coverage, rel=0.2)
+def test_water_covers_the_asked_share(coverage):
+    area = coverage * 160 * 160
+    wet = [(lay_drops(160, 160, draw_drops(6.0, np.random.default_rng(i)), area) > 0).mean() for i in range(6)]
+    np.testing.assert_allclose(wet, coverage, rtol=0.15)
+
+
+def test_drops_differ_in_size_and_a_stronger_pane_keeps_those_of_a_weaker_one():
+    drops = draw_drops(5.0, np.random.default_rng(1))
+    assert np.quantile(drops.radius, 0.9) > 2.5 * np.quantile(drops.radius, 0.1)
+    little, much = (lay_drops(120, 120, drops, share * 120 * 120) > 0 for share in (0.1, 0.3))
+    assert (much & little).sum() > 0.97 * little.sum()
+
+
+def test_most_panes_are_out_of_focus_by_about_their_drops():
+    blur = [draw_optics(6.0, 128, np.random.default_rng(seed)).defocus / 6.0 for seed in range(200)]
+    assert 0.6 < np.mean(np.array(blur) > 0.3) < 0.9
+    assert max(blur) <= 1.0
+
+
+def test_water_without_milk_shows_black_where_all_is_black_and_milk_the_light_of_the_scene():
+    clean = np.zeros((80, 80, 3), np.float32)
+    clean[:, 40:] = 0.8
+    pane = one_drop(80, 80, 40, 20, 9)
+    clear, milky = (look_through(clean, pane, optics(distance=30.0, milk=milk))[40, 20] for milk in (0.0, 0.5))
+    np.testing.assert_allclose(clear, 0, atol=1e-5)
+    np.testing.assert_allclose(milky, 0.4, atol=0.02)
 
 
 def test_mu_rises_with_strength_from_nearly_nothing():
@@ -124,6 +162,7 @@ def test_mu_rises_with_strength_from_nearly_nothing():
     assert mus[0] < 1e-6
     assert all(later > 1.1 * earlier for earlier, later in pairwise(mus))
     assert 0.02 < mus[4] < 0.15
+    assert 0.03 < mus[5] < 0.2
 
 
 def test_equal_generators_give_equal_photos_and_others_do_not():

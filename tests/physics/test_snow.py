@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gendeg.physics.layers import cover
-from gendeg.physics.snow import FlakeLayer, colour_fringe, flake_patches, render_flakes, snow
+from gendeg.physics.snow import FlakeLayer, colour_fringe, flake_layers, flake_patches, render_flakes, snow
 
 WHITE = np.array([0.95, 0.97, 1.0], dtype=np.float32)
 
@@ -55,6 +55,14 @@ def test_coverage_is_the_mean_of_the_mask(coverage):
     masks = [render_flakes(200, 200, FlakeLayer(1.8, 0.5, 3.0, 0.8, coverage), 0.4, generator) for _ in range(4)]
     assert np.mean(masks) == pytest.approx(coverage, rel=0.2)
     assert np.max(masks) <= 1
+
+
+def test_flakes_have_edges_and_weak_snow_may_be_white():
+    layers = [flake_layers(0.05, 0.2, 1.0, np.random.default_rng(seed)) for seed in range(200)]
+    edges = np.array([[layer.softness / layer.radius for layer in three] for three in layers])
+    assert np.median(edges, axis=0).max() < 0.4, "an edge is a fraction of the flake"
+    opacity = [three[1].opacity for three in layers]
+    assert min(opacity) < 0.55 and max(opacity) > 0.95
 
 
 def test_fringe_moves_red_and_blue_apart_and_leaves_green():
