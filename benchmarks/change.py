@@ -7,8 +7,8 @@ For each degradation one line of the simulators, one of the same with other seed
 blur of what was lost; a straight one has .3), `length` and `width` in pixels (autocorrelation down to a half). Then
 `distance` to the simulators ÷ what other seeds of theirs have (`metrics/energy.py`; 1 is as good as simulated), all and
 at each intensity, the same of each group of statistics, and `spread`: how much the statistics of seeds differ ÷ the
-simulators'. `pixels` is the same of plain pixels: a soft blot at another place counts there. Simulated images are kept
-below --keep and found again as long as gendeg/physics is the same.
+simulators'. `pixels` is the same of plain pixels: a soft blot at another place counts there. Images are kept
+below --keep and found again as long as weights and code (gendeg/physics, gendeg/model) are the same.
 Core time as it stands: 1 minute for the simulations (once), 2 for each model.
 """
 
@@ -33,7 +33,7 @@ from gendeg.metrics.change import GROUPS, change_statistics
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.energy import Compared, compare_changes, typical
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.weights import load_pipeline
+from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.physics import degrade
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import Degradation, Mix, mix_name, parse_mixes
@@ -42,7 +42,7 @@ from gendeg.primitives.rng import for_sample
 NEAR = 0.02  # of the asked mu: near enough for a simulation
 TRIES = 9  # of strengths
 DRAWS = 500
-PHYSICS = Path(__file__).resolve().parents[1] / "gendeg" / "physics"
+GENDEG = Path(__file__).resolve().parents[1] / "gendeg"
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(1)
     photos, mixes = _photos(options), parse_mixes(options.type)
-    simulator = _simulator(options.keep / f"physics-{_digest(PHYSICS)}-{options.size}")
+    simulator = _kept(options.keep / f"physics-{_digest('physics')}-{options.size}", simulate)
     makers = {"simulators": (simulator, options.simulations, 0), "other seeds": (simulator, options.seeds, 100)}
     for name in options.models:
-        makers[name] = (_modeller(load_pipeline(name), options.steps), options.seeds, 0)
+        makers[name] = (_modeller(load_pipeline(name), options), options.seeds, 0)
     print(f"{len(photos)} squares of {options.size} pixels, intensities {options.intensity}, {options.seeds} seeds")
     intensities = [float(text) for text in options.intensity.split(",")]
     began = time.monotonic()
@@ -118,37 +118,40 @@ def _made(make: Make, photos: list[Photo], requests: list[Request], seeds: range
     return Made(np.swapaxes(statistics, 0, 1), float(np.mean(differences)) if differences else float("nan"))
 
 
-def _modeller(pipeline: GenDegPipeline, steps: int | None) -> Make:
-    own = pipeline.config
-    settings = Settings(steps or own.steps, float(own.guidance_text), float(own.guidance_image), True)
-    latents: dict[str, object] = {}
+def _kept(folder: Path, make: Make) -> Make:
+    """As `make`, each image made once and found again in the folder."""
+
+    def kept(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / f"{photo.name}.{mix_name(one.mix)}.{one.mu:.5f}.s{seed}.png" for one in requests]
+        missing = [i for i, file in enumerate(files) if not file.exists()]
+        for i, image in zip(missing, make(photo, [requests[i] for i in missing], seed) if missing else [], strict=True):
+            write_image(image, files[i], "png")
+        return [read_rgb(file) for file in files]
+
+    return kept
+
+
+def _modeller(pipeline: GenDegPipeline, options: argparse.Namespace) -> Make:
+    own, latents = pipeline.config, {}
+    settings = Settings(options.steps or own.steps, float(own.guidance_text), float(own.guidance_image), True)
 
     def make(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
         if photo.name not in latents:
             latents[photo.name] = pipeline.encode_clean(to_signed_tensor(photo.image))
         noise = [noise_generator(seed, photo.name, request) for request in requests]
-        return make_samples(pipeline, latents[photo.name], requests, noise, settings)  # type: ignore[arg-type]
+        return make_samples(pipeline, latents[photo.name], requests, noise, settings)
 
-    return make
-
-
-def _simulator(keep: Path) -> Make:
-    """At the mu that each request asks for, as the evaluation's are; found again where it was made before."""
-
-    def make(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
-        images = []
-        for request in requests:
-            file = keep / f"{photo.name}.{mix_name(request.mix)}.{request.mu:.5f}.s{seed}.png"
-            if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                write_image(simulate(photo, request.mix, request.mu, seed), file, "png")
-            images.append(read_rgb(file))
-        return images
-
-    return make
+    name = f"model-{model_sha256(pipeline)[:10]}-{_digest('model')}-{settings.steps}-{options.size}"
+    return _kept(options.keep / name, make)
 
 
-def simulate(photo: Photo, mix: Mix, mu: float, seed: int) -> U8Image:
+def simulate(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
+    """At the mu that each request asks for, as the evaluation's are."""
+    return [_simulate(photo, request.mix, request.mu, seed) for request in requests]
+
+
+def _simulate(photo: Photo, mix: Mix, mu: float, seed: int) -> U8Image:
     """The first image within `NEAR` of mu, or the nearest of `TRIES`: mu rises about as the square of the strength."""
     clean, low, high, best, off = u8_to_unit(photo.image), 0.0, 1.0, photo.image, float("inf")
     strength = min(2 * mu**0.5, 0.9)
@@ -166,8 +169,10 @@ def simulate(photo: Photo, mix: Mix, mu: float, seed: int) -> U8Image:
     return best
 
 
-def _digest(folder: Path) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()[:10]
+def _digest(room: str) -> str:
+    """Of the code that made an image: another code's is made anew."""
+    files = sorted((GENDEG / room).glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
 
 
 # --- the table ---
@@ -213,7 +218,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=2, help="of each model, and of the other simulations")
     parser.add_argument("--simulations", type=int, default=4, help="of each photo and intensity, for comparing with")
     parser.add_argument("--steps", type=int, help="default: each model's own")
-    parser.add_argument("--keep", type=Path, default=Path("out/change"), help="folder of simulated images")
+    parser.add_argument("--keep", type=Path, default=Path("out/change"), help="folder of the images")
     return parser.parse_args()
 
 
