@@ -15,6 +15,7 @@ from gendeg.metrics.change import GROUPS, NAMES
 from gendeg.metrics.uncertainty import Estimate, bootstrap_ratio, estimate_from_draws
 
 Changes = Float[np.ndarray, "intensities photos versions statistics"]
+Others = Float[np.ndarray, "others_intensities others_photos others_versions statistics"]
 """`change_statistics` of some versions (seeds) of every photo at every intensity, of one degradation."""
 Between = Float[np.ndarray, "photos photos"]
 """Mean distance of a version of one photo (row) and one of another (column), by the sets that they are of."""
@@ -44,7 +45,7 @@ class Compared:
         return row | ({} if self.spread is None else {"spread": self.spread.as_row()})
 
 
-def compare_changes(reference: Changes, other: Changes, draws: int, generator: np.random.Generator) -> Compared:
+def compare_changes(reference: Changes, other: Others, draws: int, generator: np.random.Generator) -> Compared:
     """Distance and spread of `other`, a model's, relative to those of `reference`, the simulators' with other seeds.
 
     *Unit.* A statistic counts in standard deviations of the reference, over photos and versions of an intensity; each
@@ -60,8 +61,9 @@ def compare_changes(reference: Changes, other: Changes, draws: int, generator: n
         V(O, R) = 2 E|O − R| − (1 − 1/SET) (E|O − O'| + E|R − R'|),   V(R, R') = 2 E|R − R'| / SET,
     which are taken over pairs of different photos only and so have no bias, whatever the number of photos: a ratio of
     two measured distances would divide by something near 0. Other seeds give 1 on average (below it as often as above);
-    a mean that is off by .65 of the seeds' own deviation in every statistic about 1.5. A number below 0 under the root,
-    by chance, is given as 0. All intensities at once: their mean distances are averaged.
+    a mean that is off by .65 of the seeds' own deviation in every statistic about 1.5. Seeds that hardly differ move it
+    little (to 1.07 where they do by .3): that is for `spread`. A number below 0 under the root, by chance, is given as
+    0. All intensities at once: their mean distances are averaged.
 
     Intervals are of redrawn photos; a photo drawn twice is not compared with itself. Raises `ValueError` for fewer than
     two photos, or fewer than two versions in the reference.
@@ -81,7 +83,7 @@ def compare_changes(reference: Changes, other: Changes, draws: int, generator: n
     )  # fmt: skip
 
 
-def standardised(reference: Changes, other: Changes) -> tuple[Changes, Changes]:
+def standardised(reference: Changes, other: Others) -> tuple[Changes, Others]:
     """Both in the reference's deviations, intensity by intensity, each of `GROUPS` with a weight of one."""
     share = {name: len(names) ** -0.5 for names in GROUPS.values() for name in names}
     unit = np.maximum(reference.std(axis=(1, 2), keepdims=True), SMALLEST)
@@ -90,7 +92,7 @@ def standardised(reference: Changes, other: Changes) -> tuple[Changes, Changes]:
 
 
 def _between(
-    reference: Float[np.ndarray, "photos versions d"], other: Float[np.ndarray, "photos versions d"]
+    reference: Float[np.ndarray, "photos versions d"], other: Float[np.ndarray, "photos others d"]
 ) -> tuple[Between, Between, Between]:
     """Reference and itself, other and itself, reference and other: mean distances by photos, given the photos."""
     versions = reference.shape[1]
@@ -100,7 +102,7 @@ def _between(
     return _distances(one, one), _distances(two, two), _distances(one, two)
 
 
-def _distances(one: Float[np.ndarray, "p n d"], two: Float[np.ndarray, "q m d"]) -> Between:
+def _distances(one: Float[np.ndarray, "photos n d"], two: Float[np.ndarray, "photos m d"]) -> Between:
     every = cdist(one.reshape(-1, one.shape[2]), two.reshape(-1, two.shape[2]))
     return every.reshape(len(one), one.shape[1], len(two), two.shape[1]).mean(axis=(1, 3))
 
@@ -129,7 +131,7 @@ def _mean_distance(between: Between, weights: Float[np.ndarray, "draws photos"])
         return (((weights @ between) * weights).sum(axis=1) - squares @ np.diag(between)) / pairs
 
 
-def _spread(one: Changes, two: Changes, draws: int, generator: np.random.Generator) -> Estimate:
+def _spread(one: Changes, two: Others, draws: int, generator: np.random.Generator) -> Estimate:
     """Mean distance of two versions of a photo, the other's ÷ the reference's."""
     top, bottom = (np.mean([[_within(photo) for photo in part] for part in changes], axis=0) for changes in (two, one))
     return bootstrap_ratio(range(len(top)), top, bottom, draws, generator)
