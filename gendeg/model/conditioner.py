@@ -68,7 +68,8 @@ class Conditioner(ModelMixin, ConfigMixin):
         direction: Float[Tensor, "b 2"] | None = None,
     ) -> Conditioning:
         """`text` and `pooled` are the text encoder's last hidden state and pooled output; mu in [0, 0.7], sigma in
-        [0, 0.4], `direction` as in `intensity.direction`, NaN for null (as None is). Raises `ValueError` for a statistic outside its bins."""
+        [0, 0.4], `direction` as in `intensity.direction`, NaN for null (as None is). Raises `ValueError` for a
+        statistic outside its bins."""
         channels = [
             self.stats_proj(self._one_hot(mu, self.mu_bins).to(text.dtype)),
             self.stats_proj(self._one_hot(sigma, self.sigma_bins).to(text.dtype)),
