@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gendeg.physics.layers import cover, stamp, veil_transmission
+from gendeg.physics.layers import WIDEST_AT_ONCE, cover, stamp, veil_transmission
 from gendeg.physics.rain import (
     StreakLayer,
     compose,
@@ -88,6 +88,19 @@ def test_stamped_patches_block_light_independently_and_enter_from_outside():
     assert mask[1, 1] == pytest.approx(0.75)
     np.testing.assert_allclose(mask[0], [0.75, 0.75, 0.75, 0.5, 0.5])
     np.testing.assert_array_equal(mask[3:], 0)
+
+
+@pytest.mark.parametrize("radius", [0, 3, WIDEST_AT_ONCE, WIDEST_AT_ONCE + 1])
+def test_stamping_many_at_once_is_stamping_one_after_the_other(radius):
+    generator = np.random.default_rng(radius)
+    patches = generator.random((7, 2 * radius + 1, 2 * radius + 1)).astype(np.float32)
+    centres, opacity = generator.integers(-radius, 20 + radius, (600, 2)), generator.random(600) / 40
+    clear = np.ones((60 + 4 * radius, 60 + 4 * radius), np.float64)
+    for number, (row, column) in enumerate(centres + radius):
+        window = clear[row : row + 2 * radius + 1, column : column + 2 * radius + 1]
+        window *= 1 - opacity[number] * patches[number % 7]
+    inside = slice(2 * radius, 2 * radius + 20)
+    np.testing.assert_allclose(stamp(patches, opacity, centres, 20, 20), 1 - clear[inside, inside], atol=2e-5)
 
 
 def test_cover_is_the_mask_equation():
