@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """gendeg evaluate; the defaults make about 2,600 images, twenty minutes on two CPU cores"""
+    """gendeg evaluate; the defaults make about 3,000 images, twenty minutes on two CPU cores"""
 
     clean: Path  # photos the model never saw: a folder, a .txt list, or a table (.csv) with a column path
     out: Path
