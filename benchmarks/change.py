@@ -32,6 +32,8 @@ from gendeg.jobs.samples import Settings, make_samples, noise_generator, to_sign
 from gendeg.metrics.change import GROUPS, change_statistics
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.energy import Compared, compare_changes, typical
+from gendeg.metrics.uncertainty import Estimate
+from gendeg.model.latents import CleanLatent
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.physics import degrade
@@ -133,7 +135,7 @@ def _kept(folder: Path, make: Make) -> Make:
 
 
 def _modeller(pipeline: GenDegPipeline, options: argparse.Namespace) -> Make:
-    own, latents = pipeline.config, {}
+    own, latents = pipeline.config, dict[str, CleanLatent]()
     settings = Settings(options.steps or own.steps, float(own.guidance_text), float(own.guidance_image), True)
 
     def make(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
@@ -202,7 +204,7 @@ def _line(name: str, made: Made, compared: Compared | None, pixels: float) -> st
     return f"{text} | {_interval(compared.distance):>17}{parts} |{groups} | {spread:>17}{made.pixels / pixels:>7.2f}"
 
 
-def _interval(one) -> str:  # type: ignore[no-untyped-def]
+def _interval(one: Estimate) -> str:
     return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 

@@ -80,6 +80,12 @@ def results() -> dict:
     ratio = {"model": estimate(0.03), "simulator": estimate(0.05), "ratio": estimate(0.6)}
     distance = {"model": estimate(0.2), "simulator": estimate(0.3), "clean": estimate(0.4), "real": estimate(0.1),
                 "gain": estimate(0.1, 0.9), "closer": "model", "real_photos": 22}  # fmt: skip
+    groups = ("fine", "spectrum", "direction", "length", "colour", "brightness")
+    shown = ("kurtosis", "skewness", "fine_share", "coherence_local", "coherence_global", "length", "width")
+    at = [{"intensity": q, "distance": estimate(2 + q)} for q in (0.3, 0.9)]
+    change = {"distance": estimate(2.4), "by_intensity": at,
+              "groups": dict.fromkeys(groups, estimate(3.0)), "spread": estimate(0.6), "photos": 5, "versions": 3,
+              **dict.fromkeys(("model", "simulator"), dict.fromkeys(shown, estimate(0.4)))}  # fmt: skip
     accuracy = {**{kind: estimate(0.95, 0.05) for kind in KINDS}, "all": estimate(0.95, 0.02)}
     named = {"accuracy": accuracy, "accuracy_strong": accuracy, "confusion": [[14, 1, 0], [0, 15, 0], [2, 0, 13]],
              "confusion_strong": [[9, 0, 0], [0, 9, 0], [1, 0, 8]]}  # fmt: skip
@@ -99,6 +105,7 @@ def results() -> dict:
         "autoencoder": {"psnr_clean": estimate(33.0, 0.02), "psnr_degraded": {"rain": estimate(31.0, 0.02)}},
         "realism": {"sliced_wasserstein": dict.fromkeys(KINDS, distance)},
         "diversity": dict.fromkeys(KINDS, ratio),
+        "change": dict.fromkeys(KINDS, change),
         "recognition": {"classifier": {"trained_on": 7203, "held_out": 381, "held_out_accuracy": 0.97},
                         "labels": list(KINDS), "model": named, "simulator": named},
         "failures": [],

@@ -53,11 +53,11 @@ def evaluate(
         int | None, typer.Option(min=0, help="Spread evenly over those found; 0: all; default 20.")
     ] = None,
     compare: Annotated[
-        int | None, typer.Option(min=0, help="Of these, for seeds and for the model without its map; default 8.")
+        int | None, typer.Option(min=0, help="Of these, for seeds, changes and the model without its map; default 8.")
     ] = None,
     size: Size = 128,
     variants: Annotated[
-        int | None, typer.Option(min=1, help="Seeds for diversity; 1: not measured; default 3.")
+        int | None, typer.Option(min=1, help="Seeds for diversity and changes; 1: not measured; default 3.")
     ] = None,
     steps: Steps = None,
     guidance_text: Text = None,
@@ -73,7 +73,7 @@ def evaluate(
         bool, typer.Option("--quick", help="4 photos at 0.2, 0.5, 0.9: minutes on two CPU cores.")
     ] = False,
 ) -> int:
-    """Measure a model: calibration, structure, realism, diversity, recognition. The same command again goes on.
+    """Measure a model: calibration, structure, realism, diversity, change, recognition. The same command again goes on.
 
     Of data instead of a model: gendeg evaluate gap."""
     parse_mixes(types)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """gendeg evaluate; the defaults make about 2,000 images, a quarter of an hour on two CPU cores"""
+    """gendeg evaluate; the defaults make about 3,000 images, twenty minutes on two CPU cores"""
 
     clean: Path  # photos the model never saw: a folder, a .txt list, or a table (.csv) with a column path
     out: Path
@@ -20,9 +20,11 @@ class EvaluateConfig:
     types: str = "all"
     intensities: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     photos: int = 20  # spread evenly over those found; 0: all
-    compare: int = 8  # of these, also made without the calibration map (where the model has one)
+    compare: int = 8  # of these, with seeds and changes, and without the calibration map (where the model has one)
     size: int = 128  # pixels of the short side
-    variants: int = 3  # seeds for diversity, of `compare` photos at `VARIED_AT`; 1: not measured
+    variants: int = (
+        3  # seeds for diversity (of `compare` photos at `VARIED_AT`) and changes (`CHANGED_AT`); 1: not measured
+    )
     steps: int | None = None  # None here and below: the model's own
     guidance_text: float | None = None
     guidance_image: float | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from gendeg import __version__
 from gendeg.configs import EvaluateConfig
+from gendeg.jobs.evaluate_change import summarise_change
 from gendeg.jobs.evaluate_headline import headline
 from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_photos
 from gendeg.jobs.evaluate_measures import (
@@ -58,6 +59,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
         results["realism"] = summarise_realism(summary, config, studio.failures)
     if config.variants > 1:
         results["diversity"] = summarise_diversity(summary, config)
+        results["change"] = summarise_change(summary, config)
     if config.pairs:
         results["recognition"] = summarise_recognition(summary, recognise(rows, config))
     results["headline"] = headline(results)

@@ -1,7 +1,7 @@
 """The few numbers of an evaluation that decide, each with its uncertainty and what is wanted of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 LOWER, HIGHER = "lower", "higher"
@@ -35,6 +35,10 @@ CLOSER = Kind(
 )
 GAIN = Kind("realism_gain", "distance to real photos: simulator's less model's (sliced Wasserstein)", "", HIGHER)
 VARIETY = Kind("diversity_ratio", "difference between seeds, relative to the simulator's", "", HIGHER)
+CHANGE = Kind("change_distance", "distance of the change to the simulators', ÷ that of their other seeds", "", LOWER)
+CHANGE_SPREAD = Kind(
+    "change_spread", "difference between the changes of seeds, relative to the simulators'", "", HIGHER
+)
 
 FINE_GRID = 6  # intensities from which ties leave room for a rank correlation of 0.98 (see `spearman`)
 WANTED_MU = {ALL: 0.010}  # others 0.015
@@ -42,7 +46,8 @@ WANTED_MU = {ALL: 0.010}  # others 0.015
 
 def headline(results: dict[str, Any]) -> list[dict[str, Any]]:
     """One row for each deciding number that was measured; `wanted` and `met` where the project has set a bound."""
-    return [*_calibration(results), *_structure(results), *_recognition(results), *_realism(results)]
+    parts = (_calibration, _structure, _recognition, _realism, _change)
+    return [row for part in parts for row in part(results)]
 
 
 def _calibration(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -88,6 +93,17 @@ def _realism(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name, section in results.get("diversity", {}).items():
         if "ratio" in section:
             yield _row(VARIETY, name, section["ratio"])
+
+
+def _change(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, section in results.get("change", {}).items():
+        yield _row(CHANGE, name, section["distance"], 1.5)
+        for point in section["by_intensity"]:
+            at = f"{point['intensity']:g}"
+            yield _row(
+                replace(CHANGE, id=f"change_at_{at}", title=f"{CHANGE.title}, at {at}"), name, point["distance"], 1.5
+            )
+        yield _row(CHANGE_SPREAD, name, section["spread"], 0.7)
 
 
 def _row(kind: Kind, degradation: str, estimate: dict[str, Any], wanted: float | None = None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from gendeg.jobs.samples import (
 )
 from gendeg.jobs.synth_plan import PhotoPlan, Sample, plan_synthesis
 from gendeg.jobs.synthesize import read_clean, record_of
+from gendeg.metrics.change import BLUR_WINDOW
 from gendeg.model.latents import CleanLatent
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import model_sha256
@@ -39,9 +40,11 @@ MODEL, UNCORRECTED, UNCALIBRATED, SIMULATOR, ROUNDTRIP = (
     "simulator",
     "roundtrip",
 )
-GRID, DIVERSITY = "grid", "diversity"
+GRID, DIVERSITY, CHANGE = "grid", "diversity", "change"
 VARIED_AT = 0.5
 """The intensity at which seeds are compared."""
+CHANGED_AT = (0.3, 0.6, 0.9)
+"""The intensities at which changes are compared with the simulators'."""
 HALVINGS = 9  # of the strength interval, when a simulator is brought to a mu
 
 
@@ -53,21 +56,31 @@ class Photo:
     stem: str
     grid: tuple[Sample, ...]
     varied: tuple[Sample, ...]
+    changed: tuple[Sample, ...]
     compared: bool
 
 
 def plan_photos(config: EvaluateConfig, paths: tuple[Path, ...]) -> list[Photo]:
-    """Every photo with its grid of samples, as `synth` would plan them, and the seeds of those that show diversity."""
+    """Every photo with its grid of samples, as `synth` would plan them, and the seeds of those that are compared.
+
+    Where the grid has a seed of a change already, it is not planned again.
+    """
     grid = plan_synthesis(_as_synth(config, paths, config.intensities, 1)).photos
     varied: tuple[PhotoPlan, ...] = ()
+    changed: tuple[PhotoPlan, ...] = ()
     if config.variants > 1:
         varied = plan_synthesis(_as_synth(config, paths, (VARIED_AT,), config.variants)).photos
+    if config.variants > 1 and config.size >= BLUR_WINDOW and min(config.compare, len(grid)) > 1:
+        changed = plan_synthesis(_as_synth(config, paths, CHANGED_AT, config.variants)).photos
     photos = []
     for number, one in enumerate(grid):
         compared = number * config.compare % len(grid) < config.compare  # spread evenly
         extra = varied[number].samples if varied and compared else ()
+        there = {sample.path for sample in one.samples}
+        seeds = changed[number].samples if changed and compared else ()
+        more = tuple(sample for sample in seeds if sample.path not in there)
         stem = one.samples[0].path.name.split(".")[0]
-        photos.append(Photo(one.photo, stem, one.samples, extra, compared))
+        photos.append(Photo(one.photo, stem, one.samples, extra, more, compared))
     return photos
 
 
@@ -124,8 +137,10 @@ class _Sitting:
             with studio.pipeline.altered(calibration={}):
                 yield from self._generated(UNCALIBRATED, self.photo.grid, GRID)
         yield from self._generated(MODEL, self.photo.varied, DIVERSITY)
+        yield from self._generated(MODEL, self.photo.changed, CHANGE)
         yield from self._reference(self.photo.grid, GRID)
         yield from self._reference(self.photo.varied, DIVERSITY)
+        yield from self._reference(self.photo.changed, CHANGE)
         self._once(studio.clean_roundtrip(self.photo), lambda: self._roundtrip(self.clean))
 
     def _keep_clean(self) -> None:

@@ -12,6 +12,7 @@ from gendeg.jobs.evaluation_files import RESULTS, SAMPLES
 from gendeg.jobs.report_measures import (
     ARMS,
     calibration_section,
+    change_section,
     diversity_section,
     estimate,
     realism_section,
@@ -56,6 +57,7 @@ def _page(config: ReportConfig, results: Numbers, samples: Sequence[Sample]) -> 
         structure_section(results),
         realism_section(results),
         diversity_section(results),
+        change_section(results),
         recognition_section(results),
         _contact(config, samples),
         _provenance(results),

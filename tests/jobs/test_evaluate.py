@@ -14,6 +14,7 @@ from gendeg.jobs.evaluate_images import nearest_in_mu
 from gendeg.jobs.evaluate_photos import clean_photos, real_photos, spread
 from gendeg.jobs.simulate import simulate
 from gendeg.jobs.synthesize import synthesize
+from gendeg.metrics.change import NAMES, change_statistics
 from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, MissingPath
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import read_rgb, write_image
@@ -181,7 +182,38 @@ def test_a_photo_that_cannot_be_read_is_a_failure(place, tmp_path):
     )
     assert [one["failed"] for one in found["failures"]] == ["not_an_image"]
     assert found["calibration"]["model"]["haze"]["mu_mae"]["n"] == 1
-    assert not {"recognition", "realism", "diversity"} & set(found)
+    assert not {"recognition", "realism", "diversity", "change"} & set(found)
+
+
+def test_changes_are_compared_with_the_simulators_seed_by_seed(place, tmp_path):
+    found = evaluate(
+        config(place, out=tmp_path, types="motion_blur", intensities=(0.3,), compare=2, size=64, pairs=None, real=None)
+    )
+    rows = read_jsonl(tmp_path / "samples.jsonl")
+    mine = [row for row in rows if row["purpose"] == "change"]
+    # 2 of 3 photos × 2 arms × (3 intensities × 2 seeds, less the one that the grid has)
+    assert len(mine) == 2 * 2 * (3 * 2 - 1)
+    section = found["change"]["motion_blur"]
+    assert (section["photos"], section["versions"], section["distance"]["n"]) == (2, 2, 2)
+    assert [point["intensity"] for point in section["by_intensity"]] == [0.3, 0.6, 0.9]
+    photos = {row["photo"] for row in mine}
+    simulated = [row for row in rows if row["arm"] == "simulator" and row["photo"] in photos]
+    images = [
+        [read_rgb(tmp_path / row[half]) for half in ("clean", "degraded")]
+        for row in simulated
+        if row["record"]["intensity"] in (0.3, 0.6, 0.9)
+    ]
+    shares = [change_statistics(*pair, True)[NAMES.index("coherence_global")] for pair in images]
+    assert len(shares) == 12
+    assert section["simulator"]["coherence_global"]["value"] == pytest.approx(np.median(shares), abs=1e-5)
+    told = {row["id"]: row for row in found["headline"] if row["degradation"] == "motion_blur"}
+    assert told["change_distance"]["wanted"] == 1.5 and told["change_at_0.6"]["value"] > 0
+    assert told["change_spread"]["better"] == "higher"
+
+
+def test_photos_too_small_or_too_few_have_no_changes_to_compare(place, results):
+    assert results["change"] == {}
+    assert not [row for row in read_jsonl(place / "out" / "samples.jsonl") if row["purpose"] == "change"]
 
 
 def test_a_simulator_is_brought_to_a_mu():

@@ -165,22 +165,23 @@ def test_an_evaluation_as_a_page(tmp_path):
     page = page_of(write_evaluation(tmp_path / "evaluation"), tmp_path)
     text = words(page)
     for name in ("Targets", "Best and worst", "Calibration", "Failures", "Structure", "Realism", "Diversity",
-                 "Type recognition", "Contact sheet", "Provenance"):  # fmt: skip
+                 "The change itself", "Type recognition", "Contact sheet", "Provenance"):  # fmt: skip
         assert f">{name}</h2>" in page, name
     assert "0.0040 [0.0030, 0.0060] ≤ 0.015 met" in text and "missed" in text
     assert 'style="--share:93.33%"' in page, "fourteen of fifteen in the confusion matrix"
     assert "6 of the model's 45 images would be refused" in text
     assert "abababab" in text
+    assert "at 0.3" in text and "2.90 [2.61, 3.19]" in text, "the distance of changes at 0.9"
 
 
 def test_what_was_not_measured_has_no_section(tmp_path):
     folder = write_evaluation(tmp_path / "evaluation")
     results = json.loads((folder / "results.json").read_text())
-    for name in ("realism", "diversity", "recognition", "structure", "autoencoder", "headline"):
+    for name in ("realism", "diversity", "change", "recognition", "structure", "autoencoder", "headline"):
         del results[name]
     (folder / "results.json").write_text(json.dumps(results))
     text = words(page_of(folder, tmp_path))
-    assert "Calibration" in text and "Realism" not in text and "Targets" not in text
+    assert "Calibration" in text and "Realism" not in text and "The change" not in text and "Targets" not in text
 
 
 def test_the_best_and_the_worst(tmp_path):
