@@ -44,8 +44,9 @@ class Batch:
     timestep: Int[Tensor, " b"]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on another device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        """The same on another device; float64, the statistics, stays here: not every device knows it."""
+        parts = [getattr(self, field.name) for field in fields(self)]
+        return Batch(*(part if part.dtype == torch.float64 else part.to(device) for part in parts))
 
 
 def crops(pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
@@ -96,8 +97,8 @@ def make_batch(
         degraded=torch.stack([view.degraded for view in seen]),
         keep_image=torch.tensor([c.keep_image for c in conditions]),
         tokens=pipeline.tokenize([c.prompt for c in conditions]),
-        mu=torch.tensor([c.mu for c in conditions]),
-        sigma=torch.tensor([c.sigma for c in conditions]),
+        mu=torch.tensor([c.mu for c in conditions], dtype=torch.float64),
+        sigma=torch.tensor([c.sigma for c in conditions], dtype=torch.float64),
         noise=torch.stack(noise),
         timestep=_timesteps(numbers, config, pipeline.scheduler.config.num_train_timesteps),
     )

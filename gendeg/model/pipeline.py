@@ -161,7 +161,7 @@ class GenDegPipeline(DiffusionPipeline):
         sigma: Sequence[float],
     ) -> Conditioning:
         """Encoded text and the statistics (NaN: null) → what the UNet reads."""
-        statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma)]
+        statistics = [torch.tensor(list(s), dtype=torch.float64) for s in (mu, sigma)]  # see `Bins.index`
         return self.conditioner(text, pooled, *statistics)
 
     def possible(self, clean: CleanLatent, degradations: Sequence[str], mu: Sequence[float]) -> list[float]:
