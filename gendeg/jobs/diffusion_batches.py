@@ -10,6 +10,7 @@ from torch import Tensor
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.latent_cache import LatentCache
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.latents import encode, factor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.rng import for_sample, torch_generator
@@ -83,13 +84,14 @@ def make_batch(
 ) -> Batch:
     """The examples of these numbers of the run's stream; depends on the seed and the numbers only."""
     dropout = Dropout(config.drop_text, config.drop_image, config.drop_both)
+    write = PromptWriter(pipeline.reader)
     seen, conditions, noise = [], [], []
     shape = (pipeline.unet.config.out_channels, *[config.size // factor(pipeline.vae)] * 2)
     for number in numbers:
         index = deal(number)
         pair, view = pairs[index].pair, views(index, number)
         told = (pair.degradation, pair.caption, view.intensity, dropout, config.caption_mix, config.seed, number)
-        conditions.append(make_condition(*told))
+        conditions.append(make_condition(*told, write))
         seen.append(view)
         noise.append(torch.randn(shape, generator=torch_generator(config.seed, number, "noise")))
     return Batch(

@@ -12,6 +12,7 @@ from gendeg.jobs.denoiser import Denoiser, make_denoiser, parameter_groups, star
 from gendeg.jobs.diffusion_batches import Views, crops, encoded, make_batch, windows
 from gendeg.jobs.diffusion_sheet import draw_samples
 from gendeg.jobs.latent_cache import Making, make_cache
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.push_model import push_model
 from gendeg.model.latents import check_side, factor
 from gendeg.model.loading import quiet
@@ -20,6 +21,7 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import atomic_write
+from gendeg.primitives.kinds import parse_mix
 from gendeg.report.model_card import model_card
 from gendeg.training.examples import Deal, PlacedPair, load_pairs, shuffled
 from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
@@ -47,6 +49,7 @@ def train_diffusion(config: DiffusionConfig) -> None:
     device, kind = run.accelerator.device, pipeline.scheduler.config.prediction_type
     alphas = pipeline.scheduler.alphas_cumprod.to(device)
     pipeline.vae.to(device).requires_grad_(False)
+    say_captions(pipeline, pairs, run.main)
     views = _views(run, pipeline, pairs, config)
     batches = run.batches(lambda numbers: make_batch(numbers, deal, pairs, views, pipeline, config))
     for _ in run.steps("diffusion", lambda step: _validate(pipeline, config, step)):
@@ -76,6 +79,15 @@ def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Placed
         first = f"{small[0].degraded} of {small[0].width} x {small[0].height}"
         reason = f"{len(small)} pairs are smaller than {config.size} pixels, for example {first}"
         raise BadOption("--size", f"{reason}; --short-side {config.size} would enlarge them")
+
+
+def say_captions(pipeline: GenDegPipeline, pairs: list[PlacedPair], aloud: bool) -> None:
+    """How many captions this model cannot read whole. Raises `BadOption` for a degradation that it cannot be told."""
+    write = PromptWriter(pipeline.reader)
+    for placed in pairs:
+        write(placed.pair.caption, parse_mix(placed.pair.degradation))
+    if aloud:
+        write.say()
 
 
 def _views(run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], config: DiffusionConfig) -> Views:

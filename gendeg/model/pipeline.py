@@ -17,11 +17,14 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, branches, combine
+from gendeg.model.inputs import check_image, check_lists
 from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, onto_photo
 from gendeg.model.limits import photo_limits, within
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response, told_statistics
+from gendeg.model.schedulers import noise_process
 from gendeg.model.strength import Target, meet
+from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
@@ -70,15 +73,11 @@ class GenDegPipeline(DiffusionPipeline):
         calibration: dict[str, Any] | None = None,
     ):
         super().__init__()
+        self._trained = scheduler  # another may take its place; this one tells of the model's noise levels
         self.register_modules(
-            vae=vae,
-            text_encoder=text_encoder,
-            tokenizer=tokenizer,
-            unet=unet,
-            scheduler=scheduler,
-            conditioner=conditioner,
-            structure=structure,
-        )
+            vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler,
+            conditioner=conditioner, structure=structure,
+        )  # fmt: skip
         self.register_to_config(
             steps=steps,
             guidance_text=guidance_text,
@@ -96,8 +95,13 @@ class GenDegPipeline(DiffusionPipeline):
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
         """The same with other components or numbers, by name."""
-        kept = {name: self.config[name] for name in inspect.signature(type(self)).parameters if name in self.config}
-        return GenDegPipeline(**{**kept, **self.components, **changed})
+        return GenDegPipeline(**self.components | changed)
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """What the pipeline is made of, its numbers too: `type(p)(**p.components)` is the same pipeline again."""
+        numbers = {name: self.config[name] for name in inspect.signature(type(self)).parameters if name in self.config}
+        return numbers | super().components
 
     @contextmanager
     def altered(self, **numbers: object) -> Iterator[None]:
@@ -114,15 +118,13 @@ class GenDegPipeline(DiffusionPipeline):
         """Image sides are padded to this many pixels: one latent times the UNet's own halvings."""
         return factor(self.vae) * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
-    def check_inputs(self, prompts: list[str], mu: list[float], sigma: list[float], generators: list[Any]) -> None:
-        """Raises `ValueError` when the lists differ in length or are empty."""
-        lengths = {len(prompts), len(mu), len(sigma), len(generators)}
-        if len(lengths) != 1 or not prompts:
-            raise ValueError("prompts, mu, sigma and generators need one entry for each sample")
-
     @torch.no_grad()
     def encode_clean(self, image: Float[Tensor, "1 3 h w"]) -> CleanLatent:
-        """A signed image of any size ≥ 1 × 1 → its padded self and its latent (not scaled, as published)."""
+        """A signed image of any size ≥ 1 × 1 → its padded self and its latent (not scaled, as published).
+
+        Raises `ValueError` for several images, or values that are not in [−1, 1].
+        """
+        check_image(image)
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image.to(self.device, self.vae.dtype), self.multiple)
         latent = over_tiles(
@@ -133,7 +135,7 @@ class GenDegPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def encode_prompt(self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float]) -> Conditioning:
-        """Prompts and statistics (NaN: null) → what the UNet reads. Long prompts are cut at the encoder's length."""
+        """Prompts and statistics (NaN: null) → what the UNet reads. Of prompts that are too long see `Reader`."""
         return self.condition(*self.encode_text(prompts), mu, sigma)
 
     @torch.no_grad()
@@ -142,15 +144,14 @@ class GenDegPipeline(DiffusionPipeline):
         text = self.text_encoder(self.tokenize(prompts).to(self.device))
         return text.last_hidden_state, text.pooler_output
 
+    @property
+    def reader(self) -> Reader:
+        """How much text the text encoder takes, and how it is cut."""
+        return Reader(self.tokenizer, self.text_encoder.config.max_position_embeddings)
+
     def tokenize(self, prompts: list[str]) -> Int[Tensor, "b tokens"]:
-        """Token numbers, each prompt filled up or cut to the text encoder's length."""
-        return self.tokenizer(
-            prompts,
-            padding="max_length",
-            truncation=True,
-            max_length=self.text_encoder.config.max_position_embeddings,
-            return_tensors="pt",
-        ).input_ids
+        """Token numbers, each prompt filled up or shortened to the text encoder's length."""
+        return self.reader.numbers(prompts)
 
     @torch.no_grad()
     def condition(
@@ -188,10 +189,10 @@ class GenDegPipeline(DiffusionPipeline):
         return [pair.mu for pair in pairs], [pair.sigma for pair in pairs]
 
     def prepare_latents(self, clean: CleanLatent, generators: list[torch.Generator]) -> Float[Tensor, "b c y x"]:
-        """Each sample's own starting noise, at the scheduler's first noise level."""
+        """Each sample's own starting noise, of variance 1."""
         channels, size = self.unet.config.out_channels, clean.latent.shape[-2:]
         noise = [randn_tensor((1, channels, *size), generator=g, dtype=torch.float32) for g in generators]
-        return torch.cat(noise).to(self.device) * self.scheduler.init_noise_sigma
+        return torch.cat(noise).to(self.device)
 
     @torch.no_grad()
     def __call__(
@@ -236,7 +237,7 @@ class GenDegPipeline(DiffusionPipeline):
         degradations: Sequence[str] = (),
     ) -> Float[Tensor, "b c y x"]:
         """The middle of a call, from `possible` mu up to what `decode_latents` takes: for those who decode it twice."""
-        self.check_inputs(prompts, mu, sigma, generators)
+        check_lists(prompts, mu, sigma, generators)
         chosen = branches(
             self.config.guidance_text if guidance_text is None else guidance_text,
             self.config.guidance_image if guidance_image is None else guidance_image,
@@ -260,14 +261,15 @@ class GenDegPipeline(DiffusionPipeline):
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
         """
-        self.scheduler.set_timesteps(steps, device=self.device)
-        start = noise[0] * self.scheduler.init_noise_sigma if noise else self.prepare_latents(clean, generators)
-        takes, latents = inspect.signature(self.scheduler.step).parameters, start
-        for number, timestep in enumerate(self.progress_bar(self.scheduler.timesteps), start=1):
-            random = {"noise": noise[number]} if noise else {"generator": generators} if "generator" in takes else {}
-            model_input = self.scheduler.scale_model_input(latents, timestep)
+        process = noise_process(self.scheduler, self._trained)
+        process.scheduler.set_timesteps(steps, device=self.device)
+        start = noise[0] if noise else self.prepare_latents(clean, generators)
+        latents = start * process.scheduler.init_noise_sigma
+        for number, timestep in enumerate(self.progress_bar(process.scheduler.timesteps), start=1):
+            random = {"noise": noise[number]} if noise else {"generator": generators}
+            model_input = process.scale_model_input(latents, timestep)
             predictions = [self._predict(model_input, timestep, clean, full, null, branch) for branch in chosen]
-            latents = self.scheduler.step(combine(predictions, chosen), timestep, latents, **random).prev_sample
+            latents = process.step(combine(predictions, chosen), timestep, latents, random)
         return latents
 
     def _predict(
