@@ -83,7 +83,7 @@ def read_sizes(path: Path | None) -> dict[str, dict[str, Any]]:
 def read_state(path: Path) -> State:
     """The weights in a safetensors file, or in a pickle that holds nothing but tensors.
 
-    Raises `MissingPath`, and `BadModel` for a pickle that would have to run code to be read: it names what is no weights.
+    Raises `MissingPath`, and `BadModel` for a pickle that would have to run code to be read, with what is no weights.
     """
     if not path.is_file():
         raise MissingPath(path)

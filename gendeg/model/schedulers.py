@@ -21,7 +21,7 @@ LEAST_SIGNAL = 2.0**-24
 ANY_PREDICTION = (
     "DDIMScheduler", "DDIMParallelScheduler", "DDPMScheduler", "DDPMParallelScheduler", "DEISMultistepScheduler",
     "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler",
-    "LCMScheduler", "LMSDiscreteScheduler", "TCDScheduler", "UniPCMultistepScheduler",
+    "LMSDiscreteScheduler", "TCDScheduler", "UniPCMultistepScheduler",
     "ContinuousEulerAncestralScheduler",
 )  # fmt: skip
 """Those that understand a network that says the image, v or the noise."""
@@ -105,7 +105,9 @@ def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin) -> NoisePr
     changes = _changes(scheduler, trained, levels)
     if not changes:
         return NoiseProcess(scheduler, levels, says)
-    like = type(scheduler).from_config({**scheduler.config, **changes})
+    # Without the list of what was left at its default: `from_config` would take those defaults again.
+    kept = {name: value for name, value in scheduler.config.items() if name != "_use_default_values"}
+    like = type(scheduler).from_config(kept | changes)
     return NoiseProcess(like, levels, says, hears_noise="prediction_type" in changes)
 
 

@@ -11,7 +11,7 @@ from gendeg.model.samplers import LDM_SCHEDULE, ContinuousEulerAncestralSchedule
 from gendeg.model.schedulers import NOISE_ONLY, WORKING, known_levels, level_at, noise_process
 from tests.tiny import clean_image, generators, tiny_pipeline
 
-REFUSED = ["PNDMScheduler", "EDMEulerScheduler", "IPNDMScheduler"]
+REFUSED = ["PNDMScheduler", "EDMEulerScheduler", "IPNDMScheduler", "LCMScheduler"]
 DEVIATION = 0.3
 
 
