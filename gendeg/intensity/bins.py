@@ -21,11 +21,21 @@ class Bins:
     def width(self) -> float:
         return self.high / self.count
 
+    @property
+    def edges(self) -> Float[np.ndarray, " edges"]:
+        """The `count` + 1 borders, the last of them `high` itself."""
+        return np.linspace(0.0, self.high, self.count + 1)
+
     def index(self, value: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-        """Bin of each value; the upper end belongs to the last bin. Raises `ValueError` outside [0, high]."""
+        """Bin of each value, for all who ask: tables, plans, what the model is told. Raises `ValueError` outside.
+
+        As in the published code a value is compared with the edges in float64, and one on an edge is in the bin above;
+        of the last edge it is the bin below. A float32 counts as the decimal it stands for: .15, not .15000000596.
+        """
+        value = value if value.dtype == np.float64 else value.astype(str).astype(np.float64)
         if not np.all((value >= 0) & (value <= self.high)):
-            raise ValueError(f"values must lie in [0, {self.high}], got {np.asarray(value).tolist()}")
-        return np.minimum(np.floor(value / self.width).astype(np.int64), self.count - 1)
+            raise ValueError(f"values must lie in [0, {self.high}], got {value.tolist()}")
+        return np.minimum(np.searchsorted(self.edges, value, side="right") - 1, self.count - 1)
 
     def contains(self, value: float) -> bool:
         return bool(0.0 <= value <= self.high)

@@ -12,6 +12,7 @@ from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.fresh_pairs import FreshPairs
 from gendeg.jobs.latent_cache import LatentCache
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.latents import encode, factor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import parse_mix
@@ -55,8 +56,9 @@ class Batch:
     timestep: Int[Tensor, " levels"]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same on another device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        """The same on another device; float64, the statistics, stays here: not every device knows it."""
+        parts = [getattr(self, field.name) for field in fields(self)]
+        return Batch(*(part if part.dtype == torch.float64 else part.to(device) for part in parts))
 
 
 def crops(deal: Callable[[int], int], pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
@@ -106,9 +108,9 @@ def simulated(fresh: FreshPairs, config: DiffusionConfig) -> Views:
 def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, config: DiffusionConfig) -> Batch:
     """The examples of these numbers of the run's stream; depends on the seed and the numbers only."""
     dropout = Dropout(config.drop_text, config.drop_image, config.drop_both)
-    seen = views(numbers)
+    seen, write = views(numbers), PromptWriter(pipeline.reader)
     conditions = [
-        make_condition(v.degradation, v.caption, v.intensity, dropout, config.caption_mix, config.seed, number)
+        make_condition(v.degradation, v.caption, v.intensity, dropout, config.caption_mix, config.seed, number, write)
         for v, number in zip(seen, numbers, strict=False)  # fewer where they are larger
     ]
     told = [v.direction if c.prompt else UNKNOWN for v, c in zip(seen, conditions, strict=True)]
@@ -123,8 +125,8 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
         degraded=torch.stack([view.degraded for view in seen]),
         keep_image=torch.tensor([c.keep_image for c in conditions]),
         tokens=pipeline.tokenize([c.prompt for c in conditions]),
-        mu=torch.tensor([c.mu for c in conditions]),
-        sigma=torch.tensor([c.sigma for c in conditions]),
+        mu=torch.tensor([c.mu for c in conditions], dtype=torch.float64),
+        sigma=torch.tensor([c.sigma for c in conditions], dtype=torch.float64),
         direction=torch.tensor(spoken),
         sizes=torch.ones(len(seen)) if sizes is None else sizes.cpu(),
         noise=torch.stack([torch.randn(shape, generator=torch_generator(config.seed, n, "noise")) for n in levels]),

@@ -4,12 +4,12 @@ import numpy as np
 
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.pairs.manifest import Pair
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import torch_generator
-from gendeg.prompts import make_prompt
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.training.examples import PlacedPair, held_out_pairs, to_tensor
 from gendeg.training.state import LossLog
@@ -56,7 +56,7 @@ def _generate(
     clean = placed.read(config.short_side)[0]
     made = pipeline(
         to_tensor([clean]),
-        prompts=[make_prompt(placed.pair.caption, parse_mix(asked[0].degradation))] * len(asked),
+        prompts=[PromptWriter(pipeline.reader)(placed.pair.caption, parse_mix(asked[0].degradation))] * len(asked),
         mu=[pair.mu for pair in asked],
         sigma=[pair.sigma for pair in asked],
         generators=[torch_generator(config.seed, i, "sheet") for i in range(len(asked))],

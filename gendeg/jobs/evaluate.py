@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gendeg.jobs.evaluate_photos import clean_photos
 from gendeg.jobs.evaluate_realism import summarise_diversity, summarise_realism
 from gendeg.jobs.evaluate_recognition import recognise, summarise_recognition
 from gendeg.jobs.evaluation_files import RESULTS, SAMPLES
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.samples import choose_device, settings_of
 from gendeg.metrics.alignment import psnr
 from gendeg.model.weights import load_pipeline
@@ -46,6 +48,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
     studio = Studio(config, pipeline, settings_of(pipeline, config))
+    write = PromptWriter(pipeline.reader)
+    photos = [replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied)) for one in photos]
     _check_same(config.out / "config.json", dict(made_settings(config, studio)))
     rows = [measure(made, clean, degraded, config) for made, clean, degraded in studio.images(photos)]
     if not rows:

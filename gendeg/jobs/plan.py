@@ -1,7 +1,7 @@
 """gendeg plan: clean photos → every sample of a dataset, decided before any model runs."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from gendeg.prompts import make_prompt
 from gendeg.shards.layout import ShardName
 from gendeg.shards.plan import EXISTING, GENERATED, PLAN_SCHEMA, PlannedShard, PlanWriter
 
+WritePrompt = Callable[[str, Mix], str]
 CHUNK = 4096  # photos whose samples are dealt out at a time
 
 
@@ -34,20 +35,27 @@ class Planned:
         return sum(shard.samples for shard in self.shards)
 
 
-def write_plan(config: PlanConfig, photos: pa.Table, path: Path, pairs: pa.Table | None = None) -> Planned:
+def write_plan(
+    config: PlanConfig,
+    photos: pa.Table,
+    path: Path,
+    pairs: pa.Table | None = None,
+    write_prompt: WritePrompt = make_prompt,
+) -> Planned:
     """Deals the samples out to shards and writes them. Memory holds the photos, and one shard of each kind and split.
 
-    `pairs` are existing ones: photos whose `degraded_path` is set, with columns degradation and source.
+    `pairs` are existing ones: photos whose `degraded_path` is set, with columns degradation and source. `write_prompt`
+    makes prompts that the model reads whole.
     Raises `BadOption`, `NoPrior`, `OutputNotWritable`.
     """
     statistics = statistics_of(config)
     writer = PlanWriter(path)
     try:
         numbers: dict[tuple[str, str], int] = defaultdict(int)
-        for name, rows in _shards(config, photos, statistics, numbers):
+        for name, rows in _shards(config, photos, statistics, numbers, write_prompt):
             writer.add(name, rows)
         if pairs is not None:
-            for name, rows in _existing_shards(config, pairs, numbers):
+            for name, rows in _existing_shards(config, pairs, numbers, write_prompt):
                 writer.add(name, rows)
         writer.close()
     except BaseException:
@@ -57,7 +65,11 @@ def write_plan(config: PlanConfig, photos: pa.Table, path: Path, pairs: pa.Table
 
 
 def _shards(
-    config: PlanConfig, photos: pa.Table, statistics: Statistics, numbers: dict[tuple[str, str], int]
+    config: PlanConfig,
+    photos: pa.Table,
+    statistics: Statistics,
+    numbers: dict[tuple[str, str], int],
+    write_prompt: WritePrompt,
 ) -> Iterator[tuple[ShardName, pa.Table]]:
     """Full shards as they fill, then the rest; so shards of one number hold the same photos, degraded differently."""
     mixes = parse_mixes(config.types)
@@ -67,7 +79,7 @@ def _shards(
 
     def shard(mix: int, split: int, samples: np.ndarray) -> tuple[ShardName, pa.Table]:
         name = _next_name(mix_name(mixes[mix]), names[split], numbers)
-        return name, _sample_rows(config, photos, mixes[mix], name, samples, statistics)
+        return name, _sample_rows(config, photos, mixes[mix], name, samples, statistics, write_prompt)
 
     for first in range(0, len(photos), CHUNK):
         photo, variant = _deal(config, first, min(first + CHUNK, len(photos)), len(photos))
@@ -111,14 +123,20 @@ def _next_name(degradation: str, split: str, numbers: dict[tuple[str, str], int]
 
 
 def _sample_rows(
-    config: PlanConfig, photos: pa.Table, mix: Mix, name: ShardName, samples: np.ndarray, statistics: Statistics
+    config: PlanConfig,
+    photos: pa.Table,
+    mix: Mix,
+    name: ShardName,
+    samples: np.ndarray,
+    statistics: Statistics,
+    write_prompt: WritePrompt,
 ) -> pa.Table:
     """The rows of one shard, ordered by batch."""
     rows = photos.take(pa.array(samples[:, 0]))
     uniform = for_sample(config.seed, str(name), "statistics").uniform(size=(len(samples), 3))
     drawn, sources = statistics(mix, uniform, name.number * config.shard_size)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
-    prompts = pa.array([make_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
+    prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
     variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
     kind = pa.scalar(mix_name(mix).replace("+", "_"))
     columns = {
@@ -173,7 +191,7 @@ def _constant(text: str, count: int) -> pa.Array:
 
 
 def _existing_shards(
-    config: PlanConfig, pairs: pa.Table, numbers: dict[tuple[str, str], int]
+    config: PlanConfig, pairs: pa.Table, numbers: dict[tuple[str, str], int], write_prompt: WritePrompt
 ) -> Iterator[tuple[ShardName, pa.Table]]:
     """Existing pairs fill shards of their own, after the generated ones."""
     groups = defaultdict(list)
@@ -190,7 +208,7 @@ def _existing_shards(
             columns = {
                 "key": pc.binary_join_element_wise(rows.column("stem"), kind, "-"),
                 "origin": _constant(EXISTING, count),
-                "prompt": pa.array([make_prompt(caption, mix) for caption in captions]),
+                "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
                 **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},
                 "seed": np.zeros(count, np.int64),
             }

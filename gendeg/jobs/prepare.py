@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ from gendeg.intensity.priors import priors_digest
 from gendeg.jobs.plan import write_plan
 from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, parse_split
 from gendeg.jobs.plan_statistics import statistics_of
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.samples import Settings
 from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
@@ -41,6 +42,7 @@ class ModelFacts:
     sha256: str
     settings: Settings
     precision: str
+    write_prompt: PromptWriter = field(default_factory=PromptWriter)
 
 
 def check_config(config: BuildConfig) -> None:
@@ -97,7 +99,8 @@ def _plan(
     seen = look_at_photos(config, inputs, photos)
     manifests, pairs, bad_pairs = look_at_pairs(config, len(inputs), seen.format)
     inputs += manifests
-    planned = write_plan(config, seen.table, layout.plan, pairs if len(pairs) else None)
+    planned = write_plan(config, seen.table, layout.plan, pairs if len(pairs) else None, facts.write_prompt)
+    facts.write_prompt.say()
     left_out = seen.left_out + bad_pairs
     write_jsonl(layout.left_out, (one.as_row() for one in left_out))
     described = _described(config, facts, digest, seen.format)

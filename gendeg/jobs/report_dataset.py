@@ -117,7 +117,11 @@ def _card(one: Shown) -> Card:
         origin=record.origin,
         clean=one.clean,
         degraded=one.degraded,
-        facts=[("stored in", one.shard), ("prompt", record.prompt), *facts],
+        facts=[
+            ("stored in", one.shard),
+            ("prompt (caption shortened)" if record.shortened else "prompt", record.prompt),
+            *facts,
+        ],
         rank=record.mu,
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gendeg.configs import SynthConfig
 from gendeg.intensity.measure import measure_intensity
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.samples import (
     Settings,
     choose_device,
@@ -53,8 +54,10 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     pipeline = load_pipeline(config.model, choose_device(config.device))
     choose_sampler(pipeline, config.sampler)
     settings = settings_of(pipeline, config)
+    plan, write = _as_read(plan, pipeline)
     digest = model_sha256(pipeline)
     _open_records(plan, config.overwrite)
+    write.say()
     rows: Rows = {}
     with bar("degrading", total=len(plan.samples), wanted=config.progress) as progress:
         for photo in plan.photos:
@@ -64,6 +67,13 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
                 yield row
     if rows:
         write_image(draw_sheet(list(rows.values()), SHEET_WIDTH), plan.sheet, "png")
+
+
+def _as_read(plan: Plan, pipeline: GenDegPipeline) -> tuple[Plan, PromptWriter]:
+    """The plan with prompts that the model reads whole. Raises `BadOption`."""
+    write = PromptWriter(pipeline.reader)
+    photos = tuple(replace(photo, samples=write.rewrite(photo.samples)) for photo in plan.photos)
+    return replace(plan, photos=photos), write
 
 
 def _degrade_photo(

@@ -15,6 +15,7 @@ from gendeg.jobs.diffusion_sheet import draw_samples
 from gendeg.jobs.fresh_pairs import FreshPairs, Recipe, fresh_recipe
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.jobs.pair_statistics import learn_statistics
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.push_model import push_model
 from gendeg.model.latents import check_side, factor
 from gendeg.model.loading import quiet
@@ -23,7 +24,7 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import atomic_write
-from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.kinds import mix_name, parse_mix, parse_mixes
 from gendeg.report.model_card import model_card
 from gendeg.training.examples import Deal, PlacedPair, load_pairs, parse_weights, shuffled
 from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
@@ -51,6 +52,7 @@ def train_diffusion(config: DiffusionConfig) -> None:
     device, kind = run.accelerator.device, pipeline.scheduler.config.prediction_type
     alphas = pipeline.scheduler.alphas_cumprod.to(device)
     pipeline.vae.to(device).requires_grad_(False)
+    say_captions(pipeline, pairs, run.main)
     views = _views(run, pipeline, pairs, drawn, config)
     if config.vae or pipeline.config.change_scale:
         mixes = [mix_name(mix) for mix in parse_mixes(config.types)] if config.clean else []
@@ -83,6 +85,15 @@ def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Placed
         first = f"{small[0].degraded} of {small[0].width} x {small[0].height}"
         reason = f"{len(small)} pairs are smaller than {config.size} pixels, for example {first}"
         raise BadOption("--size", f"{reason}; --short-side {config.size} would enlarge them")
+
+
+def say_captions(pipeline: GenDegPipeline, pairs: list[PlacedPair], aloud: bool) -> None:
+    """How many captions this model cannot read whole. Raises `BadOption` for a degradation that it cannot be told."""
+    write = PromptWriter(pipeline.reader)
+    for placed in pairs:
+        write(placed.pair.caption, parse_mix(placed.pair.degradation))
+    if aloud:
+        write.say()
 
 
 def _views(

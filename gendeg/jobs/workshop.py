@@ -12,6 +12,7 @@ import torch
 from gendeg.configs import BuildConfig
 from gendeg.jobs.halves import rules_of
 from gendeg.jobs.prepare import ModelFacts, read_inputs
+from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.sampler import Sampler
 from gendeg.jobs.samples import choose_device, choose_sampler, settings_of
 from gendeg.jobs.shard import ShardMaker, Work
@@ -50,7 +51,8 @@ def load_model(config: BuildConfig) -> Model:
         raise BadOption("--precision", f"must be auto, {', '.join(PRECISIONS)}, not '{precision}'")
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
     choose_sampler(pipeline, config.sampler)
-    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, config), precision))
+    write = PromptWriter(pipeline.reader)
+    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, config), precision, write))
 
 
 class Log:

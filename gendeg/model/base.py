@@ -10,7 +10,15 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from gendeg.model.conditioner import Conditioner
-from gendeg.model.loading import check_component, check_whole, load_text_encoder, loading, may_be_hub_id, quiet
+from gendeg.model.loading import (
+    check_component,
+    check_whole,
+    load_text_encoder,
+    loading,
+    may_be_hub_id,
+    part_options,
+    quiet,
+)
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import LDM_SCHEDULE, PAPER, ContinuousEulerAncestralScheduler
 from gendeg.primitives.errors import BadModel, MissingPath
@@ -31,8 +39,8 @@ def load_base(name: str) -> GenDegPipeline:
         check_component(Path(name) / part, weights=True)
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": local}
     with loading(name, local):
-        unet = UNet2DConditionModel.from_pretrained(name, subfolder="unet", **options)
-        vae = AutoencoderKL.from_pretrained(name, subfolder="vae", **options)
+        unet = UNet2DConditionModel.from_pretrained(name, **part_options(name, "unet", options))
+        vae = AutoencoderKL.from_pretrained(name, **part_options(name, "vae", options))
         text_encoder = load_text_encoder(name, options)
         tokenizer = CLIPTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
     check_whole(Path(name), "unet", unet)

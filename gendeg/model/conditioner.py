@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
@@ -68,34 +68,41 @@ class Conditioner(ModelMixin, ConfigMixin):
         direction: Float[Tensor, "b 2"] | None = None,
     ) -> Conditioning:
         """`text` and `pooled` are the text encoder's last hidden state and pooled output; mu in [0, 0.7], sigma in
-        [0, 0.4], `direction` as in `intensity.direction`, NaN for null (as None is). Raises `ValueError` for a
-        statistic outside its bins."""
+        [0, 0.4], best in float64 (which decides what lies on an edge), `direction` as in `intensity.direction`; NaN for
+        null (None is, too), on any device. Raises `ValueError` for a statistic outside its bins."""
         channels = [
-            self.stats_proj(self._one_hot(mu, self.mu_bins).to(text.dtype)),
-            self.stats_proj(self._one_hot(sigma, self.sigma_bins).to(text.dtype)),
+            self.stats_proj(self._one_hot(mu, self.mu_bins).to(text)),
+            self.stats_proj(self._one_hot(sigma, self.sigma_bins).to(text)),
         ]
         context = self.cc_projection(torch.cat([text, torch.stack(channels, dim=-1)], dim=-1))
         if not self.config.frequencies:
             return Conditioning(context, None)
-        features = [self._fourier(mu / self.mu_bins.high), self._fourier(sigma / self.sigma_bins.high)]
+        units = [mu.float() / self.mu_bins.high, sigma.float() / self.sigma_bins.high]
+        features = [self._fourier(unit.to(pooled.device)) for unit in units]
         if self.config.direction:
-            known = torch.full((len(mu), 2), math.nan, device=mu.device) if direction is None else direction
+            known = torch.full((len(mu), 2), math.nan) if direction is None else direction.float()
             null = known.isnan().any(dim=-1, keepdim=True)
-            features.append(torch.cat([torch.where(null, 0.0, known), null.to(known)], dim=-1))
+            features.append(torch.cat([torch.where(null, 0.0, known), null.float()], dim=-1).to(pooled.device))
         return Conditioning(context, torch.cat([pooled, *(f.to(pooled.dtype) for f in features)], dim=-1))
 
-    def _one_hot(self, value: Float[Tensor, " b"], bins: Bins) -> Float[Tensor, "b bins"]:
+    @torch.compiler.disable  # numpy decides
+    def bins_of(self, value: Float[Tensor, " b"], bins: Bins) -> Int[Tensor, " b"]:
+        """The number of each statistic's bin, the null bin's for NaN. Raises `ValueError` for one outside."""
         null = value.isnan()
         if bool(((value < 0) | (value > bins.high)).any()):
             raise ValueError(f"a statistic lies outside its bins [0, {bins.high}]: {value.tolist()}")
+        index = bins.index(torch.where(null, 0.0, value).detach().cpu().numpy())
+        return torch.where(null, bins.null, torch.from_numpy(index).to(value.device))
+
+    def _one_hot(self, value: Float[Tensor, " b"], bins: Bins) -> Float[Tensor, "b bins"]:
+        hard = self.bins_of(value, bins)
+        if not self.config.soft_bins:
+            return nn.functional.one_hot(hard, bins.count + 1).float()
+        null = hard == bins.null
         position = torch.where(null, 0.0, value.float() / bins.width)
-        if self.config.soft_bins:
-            position = (position - 0.5).clamp(0, bins.count - 1)
-            low = position.floor().long()
-            share = position - low
-        else:
-            low = position.floor().long().clamp(max=bins.count - 1)
-            share = torch.zeros_like(position)
+        position = (position - 0.5).clamp(0, bins.count - 1)
+        low = position.floor().long()
+        share = position - low
         row = torch.zeros(len(value), bins.count + 1, device=value.device)
         row.scatter_add_(1, torch.where(null, bins.null, low)[:, None], (1 - share)[:, None])
         high = torch.where(null, bins.null, (low + 1).clamp(max=bins.count - 1))

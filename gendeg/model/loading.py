@@ -1,5 +1,6 @@
 """What every loader of weights shares: safetensors only, nothing missing, and errors that say which folder."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from gendeg.primitives.errors import BadModel, HubUnreachable
 
+VARIANT = re.compile(r"(?:model|diffusion_pytorch_model)\.([A-Za-z0-9_]+)(?:-\d+-of-\d+)?\.safetensors")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 LOAD_ERRORS = (ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
 
@@ -41,10 +43,22 @@ def loading(name: str, local: bool) -> Iterator[None]:
         raise BadModel(Path(name), str(error)) from error
 
 
+def variant_of(folder: Path) -> str | None:
+    """`fp16` of a component whose weights lie in `model.fp16.safetensors` only; none where plain ones are there."""
+    names = [path.name for path in folder.glob("*.safetensors")]
+    found = [VARIANT.fullmatch(name) for name in names]
+    return None if not names or any(match is None for match in found) else min(match[1] for match in found if match)
+
+
+def part_options(name: str, part: str, options: dict[str, Any]) -> dict[str, Any]:
+    """What loads one component of a folder: `options`, and the variant that its weights are there in."""
+    return {"subfolder": part, **options, "variant": variant_of(Path(name) / part)}
+
+
 def load_text_encoder(name: str, options: dict[str, Any]) -> CLIPTextModel:
     """By itself, for a loader of pipelines would fill missing weights with random numbers. Raises `BadModel`."""
     encoder, info = CLIPTextModel.from_pretrained(
-        name, subfolder="text_encoder", output_loading_info=True, **options
+        name, output_loading_info=True, **part_options(name, "text_encoder", options)
     )  # fmt: skip
     if info["missing_keys"]:
         raise BadModel(Path(name), f"text_encoder lacks weights, for example {min(info['missing_keys'])}")

@@ -1,7 +1,6 @@
 """GenDegPipeline: clean images + prompts + (mu, sigma) → degraded images (GenDeg, CVPR 2025, section 3)."""
 
 import inspect
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -16,22 +15,24 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from gendeg.intensity.direction import UNKNOWN, Direction
-from gendeg.model.change import change_sizes
+from gendeg.model.asking import Asking
 from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.direction import settle_directions
 from gendeg.model.guidance import Branch, branches, combine
+from gendeg.model.inputs import check_image, check_lists
 from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, keep_detail, onto_photo
-from gendeg.model.limits import photo_limits, within
 from gendeg.model.nafnet import NAFNet
-from gendeg.model.response import checked_response, told_statistics
+from gendeg.model.response import checked_response
+from gendeg.model.schedulers import noise_process
 from gendeg.model.strength import Target, meet
+from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
 TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 
 
-class GenDegPipeline(DiffusionPipeline):
+class GenDegPipeline(Asking, DiffusionPipeline):
     """Latent diffusion over the degraded image, told the clean image, the prompt and the statistics.
 
     With a `change_scale` (mix name → r), what is generated is the change from the clean latent to the degraded one,
@@ -78,15 +79,11 @@ class GenDegPipeline(DiffusionPipeline):
         calibration: dict[str, Any] | None = None,
     ):
         super().__init__()
+        self._trained = scheduler  # another may take its place; this one tells of the model's noise levels
         self.register_modules(
-            vae=vae,
-            text_encoder=text_encoder,
-            tokenizer=tokenizer,
-            unet=unet,
-            scheduler=scheduler,
-            conditioner=conditioner,
-            structure=structure,
-        )
+            vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler,
+            conditioner=conditioner, structure=structure,
+        )  # fmt: skip
         self.register_to_config(
             steps=steps,
             guidance_text=guidance_text,
@@ -106,8 +103,13 @@ class GenDegPipeline(DiffusionPipeline):
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
         """The same with other components or numbers, by name."""
-        kept = {name: self.config[name] for name in inspect.signature(type(self)).parameters if name in self.config}
-        return GenDegPipeline(**{**kept, **self.components, **changed})
+        return GenDegPipeline(**self.components | changed)
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """What the pipeline is made of, its numbers too: `type(p)(**p.components)` is the same pipeline again."""
+        numbers = {name: self.config[name] for name in inspect.signature(type(self)).parameters if name in self.config}
+        return numbers | super().components
 
     @contextmanager
     def altered(self, **numbers: object) -> Iterator[None]:
@@ -124,15 +126,13 @@ class GenDegPipeline(DiffusionPipeline):
         """Image sides are padded to this many pixels: one latent times the UNet's own halvings."""
         return factor(self.vae) * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
-    def check_inputs(self, prompts: list[str], mu: list[float], sigma: list[float], generators: list[Any]) -> None:
-        """Raises `ValueError` when the lists differ in length or are empty."""
-        lengths = {len(prompts), len(mu), len(sigma), len(generators)}
-        if len(lengths) != 1 or not prompts:
-            raise ValueError("prompts, mu, sigma and generators need one entry for each sample")
-
     @torch.no_grad()
     def encode_clean(self, image: Float[Tensor, "1 3 h w"]) -> CleanLatent:
-        """A signed image of any size ≥ 1 × 1 → its padded self and its latent (not scaled, as published)."""
+        """A signed image of any size ≥ 1 × 1 → its padded self and its latent (not scaled, as published).
+
+        Raises `ValueError` for several images, or values that are not in [−1, 1].
+        """
+        check_image(image)
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image.to(self.device, self.vae.dtype), self.multiple)
         latent = over_tiles(
@@ -145,7 +145,7 @@ class GenDegPipeline(DiffusionPipeline):
     def encode_prompt(
         self, prompts: list[str], mu: Sequence[float], sigma: Sequence[float], directions: Sequence[Direction] = ()
     ) -> Conditioning:
-        """Prompts and statistics (NaN: null) → what the UNet reads. Long prompts are cut at the encoder's length."""
+        """Prompts and statistics (NaN: null) → what the UNet reads. Of prompts that are too long see `Reader`."""
         return self.condition(*self.encode_text(prompts), mu, sigma, directions)
 
     @torch.no_grad()
@@ -154,15 +154,14 @@ class GenDegPipeline(DiffusionPipeline):
         text = self.text_encoder(self.tokenize(prompts).to(self.device))
         return text.last_hidden_state, text.pooler_output
 
+    @property
+    def reader(self) -> Reader:
+        """How much text the text encoder takes, and how it is cut."""
+        return Reader(self.tokenizer, self.text_encoder.config.max_position_embeddings)
+
     def tokenize(self, prompts: list[str]) -> Int[Tensor, "b tokens"]:
-        """Token numbers, each prompt filled up or cut to the text encoder's length."""
-        return self.tokenizer(
-            prompts,
-            padding="max_length",
-            truncation=True,
-            max_length=self.text_encoder.config.max_position_embeddings,
-            return_tensors="pt",
-        ).input_ids
+        """Token numbers, each prompt filled up or shortened to the text encoder's length."""
+        return self.reader.numbers(prompts)
 
     @torch.no_grad()
     def condition(
@@ -175,37 +174,14 @@ class GenDegPipeline(DiffusionPipeline):
     ) -> Conditioning:
         """Encoded text and the statistics (NaN: null) → what the UNet reads; without `directions` they are null."""
         told = directions or [UNKNOWN] * len(text)
-        statistics = [torch.tensor(list(s), dtype=torch.float32, device=self.device) for s in (mu, sigma, told)]
+        statistics = [torch.tensor(list(s), dtype=torch.float64) for s in (mu, sigma, told)]  # see `Bins.index`
         return self.conditioner(text, pooled, *statistics)
 
-    def possible(self, clean: CleanLatent, degradations: Sequence[str], mu: Sequence[float]) -> list[float]:
-        """The asked mu, lower where this photo cannot lose so much: see `blur_extent` and `darkening`."""
-        limits = photo_limits(clean.photo, degradations, self.config.blur_extent, self.config.darkening)
-        pairs = zip(degradations or [""] * len(mu), mu, strict=True)
-        return [within(one, limits.get(name, math.inf)) for name, one in pairs]
-
-    def targets(self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]) -> list[Target]:
-        """What finished images are brought to: their mu, and their sigma in the `spread_degradations`."""
-        spread, dark = set(self.config.spread_degradations), self.config.darkening > 0
-        names = degradations or [""] * len(mu)
-        return [
-            Target(one_mu, one_sigma if set(name.split("+")) <= spread else float("nan"), dark and name == "low_light")
-            for name, one_mu, one_sigma in zip(names, mu, sigma, strict=True)
-        ]
-
-    def told(
-        self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
-    ) -> tuple[list[float], list[float]]:
-        """mu and sigma as the model is to be told them: through its calibration, for degradations that have one."""
-        names = degradations or [""] * len(mu)
-        pairs = [told_statistics(self.config.calibration, *one) for one in zip(names, mu, sigma, strict=True)]
-        return [pair.mu for pair in pairs], [pair.sigma for pair in pairs]
-
     def prepare_latents(self, clean: CleanLatent, generators: list[torch.Generator]) -> Float[Tensor, "b c y x"]:
-        """Each sample's own starting noise, at the scheduler's first noise level."""
+        """Each sample's own starting noise, of variance 1."""
         channels, size = self.unet.config.out_channels, clean.latent.shape[-2:]
         noise = [randn_tensor((1, channels, *size), generator=g, dtype=torch.float32) for g in generators]
-        return torch.cat(noise).to(self.device) * self.scheduler.init_noise_sigma
+        return torch.cat(noise).to(self.device)
 
     @torch.no_grad()
     def __call__(
@@ -253,7 +229,7 @@ class GenDegPipeline(DiffusionPipeline):
         directions: Sequence[Direction] = (),
     ) -> Float[Tensor, "b c y x"]:
         """The middle of a call, from `possible` mu up to what `decode_latents` takes: for those who decode it twice."""
-        self.check_inputs(prompts, mu, sigma, generators)
+        check_lists(prompts, mu, sigma, generators)
         chosen = branches(
             self.config.guidance_text if guidance_text is None else guidance_text,
             self.config.guidance_image if guidance_image is None else guidance_image,
@@ -263,13 +239,6 @@ class GenDegPipeline(DiffusionPipeline):
         null = self.encode_prompt([""], [float("nan")], [float("nan")])
         sizes = self.sizes(degradations, mu, sigma)
         return self.denoise(clean, full, null, chosen, generators, steps or self.config.steps, sizes=sizes)
-
-    def sizes(
-        self, degradations: Sequence[str], mu: Sequence[float], sigma: Sequence[float]
-    ) -> Float[Tensor, " b"] | None:
-        """What each sample's normalised change is multiplied by; None for a model without a `change_scale`."""
-        scales = self.config.change_scale
-        return change_sizes(scales, degradations, mu, sigma).to(self.device) if scales else None
 
     @torch.no_grad()
     def denoise(
@@ -287,14 +256,15 @@ class GenDegPipeline(DiffusionPipeline):
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
         """
-        self.scheduler.set_timesteps(steps, device=self.device)
-        start = noise[0] * self.scheduler.init_noise_sigma if noise else self.prepare_latents(clean, generators)
-        takes, latents = inspect.signature(self.scheduler.step).parameters, start
-        for number, timestep in enumerate(self.progress_bar(self.scheduler.timesteps), start=1):
-            random = {"noise": noise[number]} if noise else {"generator": generators} if "generator" in takes else {}
-            model_input = self.scheduler.scale_model_input(latents, timestep)
+        process = noise_process(self.scheduler, self._trained)
+        process.scheduler.set_timesteps(steps, device=self.device)
+        start = noise[0] if noise else self.prepare_latents(clean, generators)
+        latents = start * process.scheduler.init_noise_sigma
+        for number, timestep in enumerate(self.progress_bar(process.scheduler.timesteps), start=1):
+            random = {"noise": noise[number]} if noise else {"generator": generators}
+            model_input = process.scale_model_input(latents, timestep)
             predictions = [self._predict(model_input, timestep, clean, full, null, branch) for branch in chosen]
-            latents = self.scheduler.step(combine(predictions, chosen), timestep, latents, **random).prev_sample
+            latents = process.step(combine(predictions, chosen), timestep, latents, random)
         return latents if sizes is None else latents * sizes[:, None, None, None]
 
     def _predict(

@@ -19,6 +19,7 @@ from gendeg.model.loading import (
     loading,
     may_be_hub_id,
     quiet,
+    variant_of,
 )
 from gendeg.model.lora import LORA, put_lora
 from gendeg.model.nafnet import NAFNet
@@ -63,7 +64,9 @@ def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
     options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "local_files_only": local}
     with loading(name, local):
         parts = {"text_encoder": load_text_encoder(name, options)} if local else {}
-        pipeline = GenDegPipeline.from_pretrained(name, **parts, **options)
+        variants = [variant_of(Path(name) / part) for part in (*REQUIRED, *OPTIONAL)] if local else []
+        variant = next((one for one in variants if one), None)
+        pipeline = GenDegPipeline.from_pretrained(name, **parts, **options, variant=variant)
     for part, module in pipeline.components.items():
         if isinstance(module, torch.nn.Module):
             check_whole(Path(name), part, module)
@@ -118,7 +121,8 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     if name not in kinds:
         raise BadModel(folder, f"holds {name}, not {' or '.join(kinds)}")
     try:
-        module = kinds[name].from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        options = {"use_safetensors": True, "local_files_only": True, "variant": variant_of(folder)}
+        module = kinds[name].from_pretrained(folder, **options)
     except (OSError, *LOAD_ERRORS) as error:
         raise BadModel(folder, str(error)) from error
     check_whole(folder, part, module)

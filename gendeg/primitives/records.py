@@ -82,7 +82,7 @@ class Record(_Row):
     key: str  # [A-Za-z0-9_-]+, unique in its dataset
     degradation: str  # a mix name: haze, rain+haze
     caption: str  # what the photo shows
-    prompt: str  # the whole text the model read
+    prompt: str  # the whole text the model read; it does not begin with a caption that was too long: `shortened`
     intensity: float  # [0, 1], the quantile of mu that was asked for
     mu_requested: float
     sigma_requested: float
@@ -115,6 +115,11 @@ class Record(_Row):
         for name in ("mu_requested", "sigma_requested", "mu", "sigma"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"'{name}' must be in [0, 1], not {getattr(self, name)}")
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the model read less of the caption than there is. No column: `caption` and `prompt` tell it."""
+        return bool(self.prompt) and not self.prompt.startswith(" ".join(self.caption.split()))
 
 
 @dataclass(frozen=True, kw_only=True)

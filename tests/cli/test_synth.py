@@ -108,6 +108,21 @@ def test_json_is_records_on_stdout_and_nothing_else(
     assert "sheet.png" in said.err
 
 
+def test_a_long_prompt_loses_its_end_and_no_degradation(
+    model: Path, photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caption = "a dog on a hill, " * 30
+    given = ["--type", "haze,rain", "--mu", 0.1, "--sigma", 0.1, "--prompt", caption, "--out", tmp_path / "o"]
+    assert synth(photos / "a.png", "--model", model, *given) == 0
+    assert "1 caption shortened: this model reads 16 tokens" in capfd.readouterr().err
+    haze, rain = rows(tmp_path / "o")
+    assert isinstance(haze, Record) and isinstance(rain, Record)
+    for record, phrase in ((haze, "in hazy conditions"), (rain, "in rainy conditions")):
+        assert record.prompt.startswith("a dog on a hill, a") and record.prompt.endswith(f", {phrase}")
+        assert record.shortened and len(record.prompt) < 60
+    assert haze.caption == rain.caption == caption.strip()
+
+
 def test_existing_outputs_are_refused_whole_and_replaced_when_allowed(
     model: Path, photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

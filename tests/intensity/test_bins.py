@@ -42,5 +42,26 @@ def test_outside_is_refused(value):
         MU_BINS.index(np.array([0.1, value]))
 
 
+ON_AN_EDGE = [0.075, 0.15, 0.175, 0.3, 0.35]
+"""Multiples of the width of sigma's bins in decimals; in float64 each lies a little below the edge that it names."""
+
+
+def test_a_value_is_compared_with_the_edges_in_float64():
+    expected = [int(np.digitize(value, np.linspace(0, 0.4, 129))) - 1 for value in ON_AN_EDGE]  # the published code
+    assert SIGMA_BINS.index(np.array(ON_AN_EDGE)).tolist() == expected == [23, 47, 55, 95, 111]
+
+
+@pytest.mark.parametrize("bins", [MU_BINS, SIGMA_BINS])
+def test_an_edge_belongs_to_the_bin_above(bins):
+    edges = np.array([number * bins.width for number in range(128)])
+    assert bins.index(edges).tolist() == list(range(128))
+    assert bins.index(np.nextafter(edges[1:], 0)).tolist() == list(range(127))
+
+
+def test_a_float32_counts_as_the_decimal_it_stands_for():
+    assert SIGMA_BINS.index(np.array(ON_AN_EDGE, np.float32)).tolist() == [23, 47, 55, 95, 111]
+    assert SIGMA_BINS.index(np.array([0.4], np.float32)).tolist() == [127]
+
+
 def test_contains_its_ends():
     assert MU_BINS.contains(0.0) and MU_BINS.contains(0.7)

@@ -18,6 +18,7 @@ from gendeg.jobs.status import failures, status
 from gendeg.jobs.verify import verify
 from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom, OtherPhotos
 from gendeg.primitives.images import EXIF_ORIENTATION, write_image
+from gendeg.primitives.records import Record
 from gendeg.shards.description import read_description, totals
 from gendeg.shards.layout import Layout
 from gendeg.shards.lock import FolderLock
@@ -258,6 +259,20 @@ def test_every_odd_photo_is_made_and_every_bad_one_counted(tmp_path):
         for row in pq.read_table(tmp_path / "out/.gendeg/manifest.parquet").to_pylist()
     }
     assert sizes["turned.jpg"] == (24, 16) and sizes["1 x 1.jpg"] == (1, 1)
+    assert list(verify(tmp_path / "out", DEEP)) == []
+
+
+def test_captions_longer_than_the_model_reads_keep_their_degradation(tmp_path, capfd):
+    photos, caption = write_photos(tmp_path / "photos", 2), "a dog on a hill, " * 30
+    table = tmp_path / "photos.csv"
+    table.write_text(f'path,caption\nphotos/p0.png,"{caption}"\nphotos/p1.png,a dog\n')
+    build(small_build(tmp_path, clean=(str(table),), per_image=2))
+    assert photos.is_dir() and "1 caption shortened: this model reads 16 tokens" in capfd.readouterr().err
+    records = {(row.degradation, row.caption): row for row in map(Record.from_json, _records(tmp_path / "out"))}
+    for kind, phrase in (("haze", "in hazy conditions"), ("rain", "in rainy conditions")):
+        long, short = records[kind, caption.strip()], records[kind, "a dog"]
+        assert short.prompt == f"a dog, {phrase}" and not short.shortened
+        assert long.prompt.startswith("a dog on a hill, a") and long.prompt.endswith(f", {phrase}") and long.shortened
     assert list(verify(tmp_path / "out", DEEP)) == []
 
 

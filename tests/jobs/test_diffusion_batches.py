@@ -9,6 +9,8 @@ from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import Intensity
 from gendeg.jobs.diffusion_batches import crops, encoded, make_batch, windows
 from gendeg.jobs.latent_cache import Making, make_cache
+from gendeg.jobs.train_diffusion import say_captions
+from gendeg.pairs.manifest import read_manifest, write_manifest
 from gendeg.training.conditions import Dropout, make_condition
 from gendeg.training.examples import Deal, example_numbers, load_pairs, parse_weights
 from tests.few_pairs import write_pairs
@@ -35,6 +37,23 @@ def test_a_batch_depends_on_its_numbers_only(config):
     assert later.clean.shape == (2, 3, 16, 16) and later.noise.shape == (2, 4, 8, 8)
     made = encoded(later, pipeline, cached=False, half=False)
     assert made.clean.shape == made.degraded.shape == later.noise.shape
+
+
+def test_behind_any_caption_the_degradation_is_learnt(config, tmp_path, capfd):
+    """Twice the same batch: with captions that fit, and with ones that are ten times as long as the model reads."""
+    rows = [replace(one, caption="a dog on a hill, " * 30) for one in read_manifest(config.pairs[0])]
+    write_manifest(tmp_path / "pairs" / "long.jsonl", rows)
+    config = replace(config, pairs=(tmp_path / "pairs" / "long.jsonl",), drop_text=0.0, drop_both=0.0)
+    batch, pipeline = batch_of(config, list(range(8)))
+    read = [pipeline.tokenizer.decode(row, skip_special_tokens=True) for row in batch.tokens]
+    assert {" ".join(text.split()[-3:]) for text in read} == {"in hazy conditions", "low - light conditions"}
+    say_captions(pipeline, load_pairs(config.pairs, "train"), aloud=True)
+    assert "1 caption shortened" in capfd.readouterr().err
+
+
+def test_statistics_reach_the_model_as_they_were_measured(config):
+    batch, _ = batch_of(replace(config, drop_text=0.0, drop_both=0.0), list(range(8)))
+    assert batch.mu.dtype == batch.sigma.dtype == batch.to(torch.device("cpu")).mu.dtype == torch.float64
 
 
 def test_two_ranks_draw_different_dropout_masks_and_crops(config):

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.model.conditioner import Conditioner
-from tests.tiny import REFERENCE, needs_reference
+from tests.tiny import REFERENCE, needs_reference, tiny_stable_diffusion
 
 NAN = float("nan")
 
@@ -68,6 +68,25 @@ def test_hard_bins_are_the_bins_of_the_intensity_room():
         values = np.random.default_rng(0).uniform(0, bins.high, 500)
         rows = conditioner._one_hot(torch.tensor(values, dtype=torch.float32), bins)
         np.testing.assert_array_equal(rows.argmax(dim=1).numpy(), bins.index(values))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("bins", [MU_BINS, SIGMA_BINS])
+def test_every_edge_is_told_as_its_own_bin(bins):
+    """What the weights are multiplied with, for values on edges and the decimals beside them."""
+    values = [*(number * bins.width for number in range(129)), 0.075, 0.15, 0.175, 0.3, 0.35]
+    rows = published()._one_hot(torch.tensor(values, dtype=torch.float64), bins)
+    expected = [*range(128), 127, *(int(np.digitize(v, np.linspace(0, bins.high, 129))) - 1 for v in values[129:])]
+    assert rows.argmax(dim=1).tolist() == expected
+
+
+@torch.no_grad()
+def test_the_pipeline_tells_the_bins_of_the_intensity_room():
+    """From the numbers a user gives to the columns of the weights, without a rounding in between."""
+    pipeline, sigma = tiny_stable_diffusion(), [0.075, 0.15, 0.175, 0.3, 0.35]
+    read = pipeline.encode_prompt(["a"] * 5, [0.1] * 5, sigma).context
+    centres = (SIGMA_BINS.index(np.array(sigma)) + 0.5) * SIGMA_BINS.width
+    assert torch.equal(read, pipeline.encode_prompt(["a"] * 5, [0.1] * 5, centres.tolist()).context)
 
 
 @torch.no_grad()

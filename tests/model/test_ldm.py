@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from gendeg.model.ldm import PUBLISHED, convert_checkpoint, convert_structure, read_sizes, read_state
 from gendeg.model.nafnet import NAFNet
+from gendeg.model.samplers import LDM_SCHEDULE, ContinuousEulerAncestralScheduler
 from gendeg.primitives.errors import BadManifest, BadModel, MissingPath
 from tests.ldm import SMALL, checkpoint
 
@@ -135,6 +136,44 @@ def test_pickles_give_tensors_or_nothing(tmp_path, monkeypatch):
     with pytest.raises(BadModel, match="runs no code from pickles"):
         read_state(tmp_path / "bad.ckpt")
     assert not (tmp_path / "was_run").exists()
+
+
+class ModelCheckpoint:
+    """Lightning keeps the state of its callbacks under their classes."""
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_is_not_weights_is_named(tmp_path, zipped):
+    state = {"state_dict": {"a": torch.ones(2)}, "callbacks": {ModelCheckpoint: {"best_model_score": 0.1}}}
+    torch.save(state, tmp_path / "full.ckpt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(
+        BadModel, match=rf"\({ModelCheckpoint.__module__}.ModelCheckpoint\), and .* save its state_dict"
+    ) as caught:
+        read_state(tmp_path / "full.ckpt")
+    assert "weights_only" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+def test_everything_that_is_not_weights_is_named(tmp_path):
+    torch.save({"state_dict": {}, "callbacks": {ModelCheckpoint: Path("a")}, "run": Code()}, tmp_path / "full.ckpt")
+    with pytest.raises(BadModel) as caught:
+        read_state(tmp_path / "full.ckpt")
+    assert all(name in str(caught.value) for name in ("ModelCheckpoint", "pathlib.PosixPath", "builtins.getattr"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_checkpoint_in_half_precision_is_taken(tmp_path, dtype):
+    """All of it, its schedule too; weights come out as float32 of the same values."""
+    state = {name: t.to(dtype) if t.is_floating_point() else t for name, t in checkpoint(SMALL).items()}
+    unet = convert_checkpoint(written(tmp_path, state), sizes(tmp_path)).unet
+    assert unet.dtype == torch.float32
+    assert torch.equal(unet.conv_in.weight, state[EMA_CONV_IN].float())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_half_precision_hides_no_other_schedule(tmp_path, dtype):
+    other = ContinuousEulerAncestralScheduler(**LDM_SCHEDULE | {"beta_start": 0.0009}).alphas_cumprod
+    with pytest.raises(BadModel, match="another noise schedule"):
+        convert_checkpoint(written(tmp_path, checkpoint(SMALL) | {"alphas_cumprod": other.to(dtype)}), sizes(tmp_path))
 
 
 def test_files_that_are_no_checkpoint(tmp_path):

@@ -193,6 +193,28 @@ def test_bad_arguments_are_refused(change):
         tiny_pipeline()(clean_image(8, 8), **(arguments | change))
 
 
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        (clean_image(8, 8) * 127 + 128, "floats in .-1, 1., not torch.float32 up to .*image / 127.5 - 1"),
+        ((clean_image(8, 8) * 127 + 128).byte(), "not torch.uint8 up to"),
+        (clean_image(8, 8) * float("nan"), "up to nan"),
+        (clean_image(8, 8).repeat(3, 1, 1, 1), "one photo a call, not 3"),
+        (clean_image(8, 8)[0], "height, width., not .3, 8, 8."),
+        (clean_image(8, 8).permute(0, 2, 3, 1), "not .1, 8, 8, 3."),
+        (clean_image(8, 8).numpy(), "not ndarray"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_signed_photo_is_refused(image, says):
+    with pytest.raises(ValueError, match=says):
+        tiny_pipeline()(image, ["a"], [0.1], [0.1], generators(1))
+
+
+def test_a_little_overshoot_is_taken():
+    assert tiny_pipeline()(clean_image(8, 8) * 1.115, ["a"], [0.1], [0.1], generators(1)).abs().max() <= 1
+
+
 def test_null_statistics_may_be_asked_for():
     nan = float("nan")
     out = tiny_pipeline()(clean_image(8, 8), ["a"], [nan], [nan], generators(1))
@@ -201,7 +223,8 @@ def test_null_statistics_may_be_asked_for():
 
 def test_long_prompts_are_cut():
     pipeline = tiny_pipeline()
-    long = pipeline.encode_prompt(["word " * 300], [0.1], [0.1])
+    with pytest.warns(UserWarning, match="the model reads 16 tokens, this prompt has .* was shortened"):
+        long = pipeline.encode_prompt(["word " * 300], [0.1], [0.1])
     assert long.context.shape == (1, 16, 16)
 
 

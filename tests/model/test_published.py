@@ -6,10 +6,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from gendeg.model.conditioner import Conditioning
+from gendeg.model.guidance import branches
+from gendeg.model.latents import CleanLatent
 from gendeg.model.ldm import PUBLISHED, Components, convert_checkpoint
+from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.published import denoise_as_published
-from gendeg.model.samplers import PAPER
+from gendeg.model.samplers import LDM_SCHEDULE, PAPER, ContinuousEulerAncestralScheduler
 from tests.ldm import SMALL, checkpoint
+from tests.tiny import tiny_tokenizer
 
 
 @pytest.fixture
@@ -44,6 +49,20 @@ def test_it_is_euler_ancestral_with_guidance_of_text_and_image(parts):
         x = (x - sigma * eps) + (after**2 - fresh**2).sqrt() * eps + fresh * noise[number + 1]
     ours = denoise_as_published(parts.unet, parts.scheduler, clean, context, null, noise)
     torch.testing.assert_close(ours, x, rtol=0, atol=1e-5 * float(x.abs().max()))
+
+
+@torch.no_grad()
+def test_the_pipelines_loop_is_the_same_but_for_roundings(parts):
+    """In float64, where they hardly grow."""
+    clean, context, null, noise = given(parts)
+    scheduler = ContinuousEulerAncestralScheduler(**LDM_SCHEDULE)
+    pipeline = GenDegPipeline(parts.vae, parts.text_encoder, tiny_tokenizer(), parts.unet, scheduler, parts.conditioner)
+    pipeline.set_progress_bar_config(disable=True)
+    chosen, photo = branches(PAPER["guidance_text"], PAPER["guidance_image"]), torch.zeros(1, 3, 16, 16)
+    told = Conditioning(context, None), Conditioning(null, None)
+    ours = pipeline.denoise(CleanLatent(photo, clean, 16, 16), *told, chosen, [], len(noise) - 1, list(noise))
+    theirs = denoise_as_published(parts.unet, parts.scheduler, clean, context, null, noise)
+    assert (ours - theirs).abs().max() < 1e-8 * theirs.abs().max()
 
 
 def test_the_unet_is_left_as_it_was(parts):

@@ -1,6 +1,7 @@
 """Loading: what is whole loads, pickles and broken folders are refused with a reason, equal models hash equally."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from diffusers import EulerDiscreteScheduler
 from diffusers.configuration_utils import FrozenDict
 from safetensors.torch import load_file, save_file
 
+from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_autoencoder, load_pipeline, load_structure, model_sha256
 from gendeg.primitives.errors import BadModel
 from tests.tiny import tiny_pipeline
@@ -22,6 +24,20 @@ def saved(tmp_path):
 
 def test_a_folder_loads_and_keeps_its_hash(saved):
     assert model_sha256(load_pipeline(str(saved))) == model_sha256(tiny_pipeline())
+
+
+def test_a_folder_of_a_variant_loads(tmp_path):
+    """Its weights are in `*.fp16.safetensors`; the structure correction alone came without."""
+    half = tiny_pipeline().to(dtype=torch.float16, silence_dtype_warnings=True)
+    half.save_pretrained(tmp_path / "fp16", variant="fp16")
+    half.save_pretrained(tmp_path / "plain")
+    shutil.rmtree(tmp_path / "fp16" / "structure")
+    shutil.copytree(tmp_path / "plain" / "structure", tmp_path / "fp16" / "structure")
+    assert not list((tmp_path / "fp16" / "unet").glob("diffusion_pytorch_model.safetensors"))
+    assert model_sha256(load_pipeline(str(tmp_path / "fp16"))) == model_sha256(load_pipeline(str(tmp_path / "plain")))
+    again = GenDegPipeline.from_pretrained(tmp_path / "fp16", variant="fp16", local_files_only=True)
+    assert model_sha256(again) == model_sha256(load_pipeline(str(tmp_path / "plain")))
+    assert load_autoencoder(tmp_path / "fp16").config.latent_channels == 4
 
 
 def test_the_hash_sees_weights_numbers_and_schedule():

@@ -1,0 +1,137 @@
+"""diffusers' schedulers for any of our models: each is made to walk the noise levels that the model was trained on.
+
+A scheduler made by `from_config` of another may lack what that one knows: its noise schedule may end above zero signal,
+or it takes no network that says the image (or v) instead of the noise. Both would give images that are too weak, or
+none. Here such a scheduler is made again with the model's own levels, and hears what the network said as noise.
+"""
+
+import inspect
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
+from jaxtyping import Float
+from torch import Tensor
+
+LEAST_SIGNAL = 2.0**-24
+"""What zero signal is to schedulers that count in noise / signal, as diffusers' own Euler scheduler has it."""
+ANY_PREDICTION = (
+    "DDIMScheduler", "DDIMParallelScheduler", "DDPMScheduler", "DDPMParallelScheduler", "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "EulerDiscreteScheduler", "HeunDiscreteScheduler",
+    "LMSDiscreteScheduler", "TCDScheduler", "UniPCMultistepScheduler",
+    "ContinuousEulerAncestralScheduler",
+)  # fmt: skip
+"""Those that understand a network that says the image, v or the noise."""
+NOISE_ONLY = ("EulerAncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler")
+"""Those that want to hear the noise, or v."""
+WORKING = (*ANY_PREDICTION, *NOISE_ONLY)
+"""tests/model/test_schedulers.py measures mu with each, and that all others that diffusers lists are refused."""
+
+
+def known_levels(scheduler: SchedulerMixin) -> Float[Tensor, " timesteps"]:
+    """Share of signal (ᾱ) at each timestep that a configuration tells of, also where its own class does not heed it."""
+    own = scheduler.config
+    if not hasattr(scheduler, "alphas_cumprod") or "beta_schedule" not in own:
+        raise ValueError(_advice(scheduler))
+    betas = own.get("trained_betas")
+    return _levels(
+        own.num_train_timesteps, own.beta_start, own.beta_end, own.beta_schedule,
+        None if betas is None else tuple(betas), bool(own.get("rescale_betas_zero_snr")),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=16)
+def _levels(count: int, start: float, end: float, schedule: str, betas: tuple[float, ...] | None, zero: bool) -> Tensor:
+    return DDIMScheduler(
+        num_train_timesteps=count, beta_start=start, beta_end=end, beta_schedule=schedule, trained_betas=betas,
+        rescale_betas_zero_snr=zero,
+    ).alphas_cumprod.double()  # fmt: skip
+
+
+@dataclass
+class NoiseProcess:
+    """A scheduler that is ready to walk a model's levels; `step` takes what the network said of `model_input`."""
+
+    scheduler: Any
+    levels: Float[Tensor, " timesteps"]
+    says: str  # the prediction type of the network
+    hears_noise: bool = False
+    _input: Tensor | None = field(default=None, repr=False)
+
+    def scale_model_input(self, sample: Float[Tensor, "b c y x"], timestep: Tensor) -> Float[Tensor, "b c y x"]:
+        self._input = self.scheduler.scale_model_input(sample, timestep)
+        return self._input
+
+    def step(
+        self, said: Float[Tensor, "b c y x"], timestep: Tensor, sample: Float[Tensor, "b c y x"], random: dict[str, Any]
+    ) -> Float[Tensor, "b c y x"]:
+        """The next sample; `random` is given to a scheduler that takes it."""
+        takes = inspect.signature(self.scheduler.step).parameters
+        given = {name: value for name, value in random.items() if name in takes}
+        noise = self._noise(said, timestep) if self.hears_noise else said
+        return self.scheduler.step(noise, timestep, sample, **given).prev_sample
+
+    def _noise(self, said: Float[Tensor, "b c y x"], timestep: Tensor) -> Float[Tensor, "b c y x"]:
+        """What a network that says the image, or v, holds for the noise in its input."""
+        signal = level_at(self.levels, float(timestep))
+        root, rest = signal**0.5, (1 - signal) ** 0.5
+        assert self._input is not None
+        if self.says == "sample":
+            return (self._input - root * said) / rest
+        return root * said + rest * self._input if self.says == "v_prediction" else said
+
+
+def level_at(levels: Float[Tensor, " timesteps"], timestep: float) -> float:
+    """ᾱ at a fraction of a timestep: noise / signal interpolated in its logarithm, as those who make fractions do."""
+    low = min(max(int(timestep), 0), len(levels) - 1)
+    around = levels[[low, min(low + 1, len(levels) - 1)]].clamp(min=LEAST_SIGNAL)
+    logs = ((1 - around) / around).log()
+    return float(1 / (1 + (logs[0] + (timestep - low) * (logs[1] - logs[0])).exp()))
+
+
+def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin) -> NoiseProcess:
+    """The scheduler itself where it fits the model and hears what its network says, else its like that does.
+
+    `trained` is the scheduler that came with the model: its configuration tells of the levels and the prediction.
+    Raises `ValueError` for one that samples wrongly, or in another way than this loop; it names those that work.
+    """
+    name = type(scheduler).__name__
+    if name not in WORKING:
+        raise ValueError(_advice(scheduler))
+    levels, says = known_levels(trained), trained.config.prediction_type
+    changes = _changes(scheduler, trained, levels)
+    if not changes:
+        return NoiseProcess(scheduler, levels, says)
+    # Without the list of what was left at its default: `from_config` would take those defaults again.
+    kept = {name: value for name, value in scheduler.config.items() if name != "_use_default_values"}
+    like = type(scheduler).from_config(kept | changes)
+    return NoiseProcess(like, levels, says, hears_noise="prediction_type" in changes)
+
+
+def _changes(scheduler: Any, trained: Any, levels: Float[Tensor, " timesteps"]) -> dict[str, Any]:
+    """What has to be different in a scheduler's configuration before it fits the model."""
+    changes: dict[str, Any] = {}
+    own, says = scheduler.alphas_cumprod.double().cpu(), trained.config.prediction_type
+    same = own.shape == levels.shape and torch.allclose(own, levels, rtol=1e-4, atol=1e-6)
+    hears = scheduler.config.prediction_type == says and (
+        says != "sample" or type(scheduler).__name__ in ANY_PREDICTION
+    )
+    if not same or not hears:
+        signal = levels.clamp(min=LEAST_SIGNAL)
+        betas = 1 - signal / torch.cat([torch.ones(1).double(), signal[:-1]])
+        changes = {"trained_betas": betas.tolist(), "rescale_betas_zero_snr": False, "prediction_type": "epsilon"}
+    if scheduler.config.get("clip_sample") and not trained.config.get("clip_sample"):
+        changes["clip_sample"] = False  # made for pixels: latents have no such bounds
+    if scheduler.config.get("timestep_spacing") == "leading" and float(levels[-1]) < LEAST_SIGNAL:
+        changes["timestep_spacing"] = "trailing"  # it would begin with pure noise where the model saw some signal
+    return changes
+
+
+def _advice(scheduler: object) -> str:
+    return (
+        f"{type(scheduler).__name__} does not walk the noise levels that this model was trained on; choose from "
+        f"{', '.join(WORKING)}, made with from_config(pipeline.scheduler.config)"
+    )
