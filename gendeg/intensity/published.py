@@ -27,7 +27,7 @@ from gendeg.primitives.errors import BadManifest, CannotRead, GendegError, Missi
 from gendeg.primitives.kinds import mix_name, parse_mix
 
 JOINT = re.compile(r"Mu-Sigma-_?.+\.json")
-DECIMALS = 6  # of a share of a pair
+DECIMALS = 12  # of a share of a pair
 Counts = Float[np.ndarray, " bins"]
 Table = Float[np.ndarray, "mu sigma"]
 
@@ -57,10 +57,11 @@ class Published:
         return _mean(self.mu @ self.given_mu, SIGMA_BINS)
 
     def prior(self, weight: float, degradation: str = "") -> Prior:
-        """mu as the source has it, sigma given mu as the published code draws it."""
+        """mu as the source has it, sigma given mu (and evenly) as the published code draws it."""
         joint = self.mu[:, None] * self.given_mu
         counts = {(int(m), int(s)): round(float(joint[m, s]), DECIMALS) for m, s in np.argwhere(joint)}
-        return Prior(degradation or self.degradation, self.source, weight, {at: n for at, n in counts.items() if n})
+        seen = np.flatnonzero(joint.sum(axis=0) if self.sigma is None else self.sigma)
+        return Prior(degradation or self.degradation, self.source, weight, counts, (int(seen[0]), int(seen[-1])))
 
 
 def read_published(folder: Path) -> tuple[list[Published], list[Path]]:
