@@ -16,6 +16,8 @@ from gendeg.primitives.errors import BadManifest, NoPrior
 from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object, sha256_bytes
 from gendeg.primitives.kinds import Mix, mix_name
 
+AGAIN = "fit it again (gendeg priors fit), or import it"
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -90,13 +92,13 @@ def load_prior(path: Path) -> Prior:
         prior = Prior(str(record["degradation"]), str(record["source"]), float(record["weight"]), counts, even)
         bins = [(float(record[name]["high"]), index(record[name]["count"])) for name in ("mu_bins", "sigma_bins")]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadManifest(path, 0, f"not a prior: {error!r}") from error
+        raise BadManifest(path, 0, f"not a prior: {error!r}", AGAIN) from error
     if bins != [(MU_BINS.high, MU_BINS.count), (SIGMA_BINS.high, SIGMA_BINS.count)]:
-        raise BadManifest(path, 0, "not a prior: counted in other bins than this version's")
+        raise BadManifest(path, 0, "not a prior: counted in other bins than this version's", AGAIN)
     out_of_range = [c for c in counts if not (0 <= c[0] < MU_BINS.count and 0 <= c[1] < SIGMA_BINS.count)]
     total = sum(counts.values())
     if out_of_range or not 0 < total < math.inf or min(counts.values()) < 0 or not 0 <= prior.weight < math.inf:
-        raise BadManifest(path, 0, "not a prior: bins, counts or weight out of range")
+        raise BadManifest(path, 0, "not a prior: bins, counts or weight out of range", AGAIN)
     return prior
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.latent_cache import LatentCache
-from gendeg.model.latents import encode, factor
+from gendeg.model.latents import encode, factor, sample_posterior
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.conditions import Dropout, make_condition
@@ -42,10 +42,13 @@ class Batch:
     sigma: Float[Tensor, " b"]
     noise: Float[Tensor, "b c y x"]
     timestep: Int[Tensor, " b"]
+    posterior: Float[Tensor, "b c y x"] | None = None
+    """Noise of the sample of the degraded image's posterior that is the target; None: the mode is."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        every = (getattr(self, field.name) for field in fields(self))
+        return Batch(*(value if value is None else value.to(device) for value in every))
 
 
 def crops(pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
@@ -84,13 +87,17 @@ def make_batch(
     dropout = Dropout(config.drop_text, config.drop_image, config.drop_both)
     seen, conditions, noise = [], [], []
     shape = (pipeline.unet.config.out_channels, *[config.size // factor(pipeline.vae)] * 2)
+
+    def noise_of(number: int, purpose: str) -> Tensor:
+        return torch.randn(shape, generator=torch_generator(config.seed, number, purpose))
+
     for number in numbers:
         index = deal(number)
         pair, view = pairs[index].pair, views(index, number)
         told = (pair.degradation, pair.caption, view.intensity, dropout, config.caption_mix, config.seed, number)
         conditions.append(make_condition(*told))
         seen.append(view)
-        noise.append(torch.randn(shape, generator=torch_generator(config.seed, number, "noise")))
+        noise.append(noise_of(number, "noise"))
     return Batch(
         clean=torch.stack([view.clean for view in seen]),
         degraded=torch.stack([view.degraded for view in seen]),
@@ -100,6 +107,7 @@ def make_batch(
         sigma=torch.tensor([c.sigma for c in conditions]),
         noise=torch.stack(noise),
         timestep=_timesteps(numbers, config, pipeline.scheduler.config.num_train_timesteps),
+        posterior=torch.stack([noise_of(n, "posterior") for n in numbers]) if config.published else None,
     )
 
 
@@ -109,9 +117,10 @@ def encoded(batch: Batch, pipeline: GenDegPipeline, cached: bool, half: bool) ->
 
     `cached`: the batch holds latents already; `half`: the autoencoder works in bfloat16.
     """
-    clean, degraded = batch.clean, batch.degraded
-    if not cached:
-        vae = pipeline.vae
+    clean, degraded, vae = batch.clean, batch.degraded, pipeline.vae
+    if batch.posterior is not None:
+        clean, degraded = encode(vae, clean), sample_posterior(vae, degraded, batch.posterior)
+    elif not cached:
         with torch.autocast(vae.device.type, torch.bfloat16, enabled=half):
             clean, degraded = encode(vae, torch.cat([clean, degraded])).float().chunk(2)
     target = pipeline.to_generated(degraded, clean)
@@ -119,7 +128,12 @@ def encoded(batch: Batch, pipeline: GenDegPipeline, cached: bool, half: bool) ->
 
 
 def _timesteps(numbers: list[int], config: DiffusionConfig, count: int) -> Int[Tensor, " b"]:
-    """Uniform over all timesteps and evenly spread within a batch, which lowers the variance of the loss."""
+    """Uniform over all timesteps and evenly spread within a batch, which lowers the variance of the loss.
+
+    Where `published`, each is drawn by itself.
+    """
+    if config.published:
+        return torch.tensor([int(for_sample(config.seed, n, "timestep").integers(count)) for n in numbers])
     spread = [
         (for_sample(config.seed, n // config.batch_size, "timestep").uniform() + n / config.batch_size) % 1.0
         for n in numbers

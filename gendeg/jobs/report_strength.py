@@ -79,7 +79,7 @@ def _asked(data: Dataset) -> str:
     if mode == "prior":
         return (
             "mu and sigma of the samples (measured) beside the priors that they were drawn from. One draw in "
-            f"{EVEN_EVERY} takes mu evenly over its source's range (of imported priors, sigma too), so that rare strengths "
+            f"{EVEN_EVERY} takes mu evenly over its source's range (of imported priors, sigma too), so that rare ones "
             "are seen. Dots are at most 400 samples, taken evenly in the plan's order."
         )
     return (
