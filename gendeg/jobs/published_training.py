@@ -24,10 +24,12 @@ from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.rng import for_sample
 from gendeg.training.average import PublishedAverage
-from gendeg.training.examples import PlacedPair, to_tensor
+from gendeg.training.examples import Crop, PlacedPair, to_tensor
 
 BATCH = 128
 """Examples of a step. How they are dealt out to processes and micro batches changes no number but by rounding."""
+SIDE = 256
+"""Pixels of the squares."""
 
 PUBLISHED: dict[str, Any] = {
     "precision": "no", "clip_norm": 0.0, "learning_rate": 1e-4, "statistics_rate": 10.0, "weight_decay": 0.01,
@@ -40,16 +42,23 @@ PUBLISHED: dict[str, Any] = {
 def as_published(config: DiffusionConfig, processes: int) -> DiffusionConfig:
     """The same run with their numbers wherever the config has our default, and as many micro batches as make `BATCH`.
 
-    Raises `BadOption` for a setting that is neither.
+    Squares are of 256 pixels, or as asked; the sheets' photos are as large. Raises `BadOption` for a setting that is
+    neither theirs nor our default.
     """
     ours = {field.name: field.default for field in fields(DiffusionConfig)}
     for name, theirs in PUBLISHED.items():
         _check_number(name, getattr(config, name), theirs, ours[name])
-    return replace(config, **PUBLISHED, accumulate=_accumulated(config, processes))
+    size = SIDE if config.size == ours["size"] else config.size
+    told = replace(config, **PUBLISHED, size=size, short_side=config.short_side or size)
+    return replace(told, accumulate=_accumulated(config, processes))
 
 
 def refuse_other_numbers(options: Mapping[str, Any]) -> None:
     """Raises `BadOption` for what a command or a preset gives that is not theirs, our defaults too."""
+    if options.get("size") == DiffusionConfig.size:
+        raise BadOption(
+            "--size", f"is {SIDE} where published = true; {DiffusionConfig.size} cannot be told from no size"
+        )
     for name in PUBLISHED.keys() & options.keys():
         _check_number(name, options[name], PUBLISHED[name])
 
@@ -92,7 +101,7 @@ def squashed_views(pairs: Sequence[PlacedPair], config: DiffusionConfig) -> View
     return view
 
 
-def squash(image: U8Image, size: int) -> U8Image:
+def squash(image: U8Image, size: int) -> Crop:
     """Lanczos to size × size."""
     return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
 

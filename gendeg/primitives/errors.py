@@ -244,9 +244,7 @@ class HubUnreachable(GendegError):
     def __init__(self, name: str, reason: str):
         self.name, self.reason = name, " ".join(reason.split())
         advice = hub_advice(self.reason)
-        super().__init__(
-            f"model '{name}' is no folder here and cannot be fetched from the hub {advice}, or name a folder"
-        )
+        super().__init__(f"model '{name}' is no folder here and cannot be had from the hub {advice}, or name a folder")
 
 
 class BadOption(GendegError):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -174,7 +174,8 @@ def _open_file(path: Path) -> io.BufferedReader:
     except PermissionError as error:
         raise BadImage(path, ImageFault.NO_PERMISSION) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        raise BadImage(path, ImageFault.UNREADABLE, str(error)) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadImage(path, ImageFault.UNREADABLE, reason) from error
 
 
 def _checked_bytes(data: bytes) -> bytes:
@@ -198,7 +199,7 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in UPRIGHT else 1
 
 
-def _unidentified(stream: BinaryIO) -> tuple[ImageFault, str]:
+def _unidentified(stream: io.BufferedIOBase) -> tuple[ImageFault, str]:
     """Why Pillow knows no format for a file: not an image, or a real one that is broken, or strange, in its header."""
     start = stream.read(4)
     if not start.startswith(SIGNATURES):

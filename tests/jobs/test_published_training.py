@@ -169,6 +169,7 @@ def test_a_model_without_their_meaning_is_refused(config: DiffusionConfig, tmp_p
 def test_batches_are_dealt_to_processes() -> None:
     told = DiffusionConfig((), Path("x"), published=True, batch_size=16)
     assert [as_published(told, processes).accumulate for processes in (1, 2, 4, 8)] == [8, 4, 2, 1]
+    assert as_published(told, 1).size == 256 and as_published(replace(told, size=64), 1).size == 64
     with pytest.raises(BadOption, match="16 processes"):
         as_published(told, 16)
 
@@ -182,7 +183,11 @@ def test_the_preset_is_theirs_and_what_goes_against_it_is_said(
     told = as_published(DiffusionConfig(pairs=(), out=Path("x"), **table), 2)
     assert (told.size, told.batch_size * told.accumulate * 2, told.precision, told.clip_norm) == (256, 128, "no", 0)
     monkeypatch.chdir(tmp_path)
-    for given, says in ((["--precision", "bf16"], "--precision: is 'no'"), (["--warmup", "5"], "--warmup: is '0'")):
+    for given, says in (
+        (["--precision", "bf16"], "--precision: is 'no'"),
+        (["--warmup", "5"], "--warmup: is '0'"),
+        (["--size", "128"], "--size: is 256"),
+    ):
         with pytest.raises(SystemExit) as stop:
             main(["train", "diffusion", "--preset", "paper", "--pairs", "p", "--out", "o", *given])
         assert stop.value.code == 2 and says in capsys.readouterr().err
