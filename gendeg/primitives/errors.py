@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from gendeg.primitives.advice import READING, WRITING, hub_advice, with_advice
+from gendeg.primitives.advice import READING, WRITING, advice_on, hub_advice, with_advice
 from gendeg.primitives.quantities import say_bytes
 
 
@@ -237,7 +237,7 @@ class BadModel(GendegError):
 
     def __init__(self, folder: str | Path, reason: str):
         self.folder, self.reason = Path(folder), " ".join(reason.split())
-        super().__init__(f"{folder}: not a usable model: {self.reason}")
+        super().__init__(with_advice(f"{folder}: not a usable model: {self.reason}", reason, READING))
 
 
 class HubUnreachable(GendegError):
@@ -292,7 +292,7 @@ class DamagedDataset(GendegError):
 
     def __init__(self, path: str | Path, reason: str):
         self.path, self.reason = Path(path), " ".join(reason.split())
-        super().__init__(f"{path}: {self.reason}; run gendeg repair on the dataset")
+        super().__init__(f"{path}: {self.reason}; {advice_on(reason, READING) or 'run gendeg repair on the dataset'}")
 
 
 class IncompleteDataset(GendegError):

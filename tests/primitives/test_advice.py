@@ -16,7 +16,9 @@ from gendeg.primitives.advice import READING, WRITING, advice_on
 from gendeg.primitives.errors import (
     BadImage,
     BadManifest,
+    BadModel,
     CannotRead,
+    DamagedDataset,
     HubUnreachable,
     ImageFault,
     NoPairs,
@@ -176,6 +178,13 @@ def test_a_name_that_cannot_be_opened_is_no_broken_disk(tmp_path: Path, name: st
 )
 def test_the_hub_s_refusals(reason: str, says: str) -> None:
     assert says in str(HubUnreachable("user/name", reason)) and says in str(UploadFailed("user/name", reason))
+
+
+def test_what_may_not_be_read_is_not_to_be_repaired() -> None:
+    said = "[Errno 13] Failed to open local file 'x'. Detail: [errno 13] Permission denied"
+    assert str(DamagedDataset("x", said)).endswith("; check its permissions")
+    assert str(DamagedDataset("x", "has other bytes")).endswith("; run gendeg repair on the dataset")
+    assert str(BadModel("x", said)).endswith("; check its permissions")
 
 
 def test_other_splits_are_not_mended_by_simulating() -> None:
