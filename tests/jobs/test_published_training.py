@@ -12,7 +12,7 @@ from PIL import Image
 
 from gendeg.configs import ConvertConfig, DiffusionConfig
 from gendeg.jobs.convert import convert
-from gendeg.jobs.denoiser import make_denoiser, parameter_groups
+from gendeg.jobs.denoiser import make_denoiser, parameter_groups, start_pipeline
 from gendeg.jobs.diffusion_batches import encoded, make_batch
 from gendeg.jobs.published_training import as_published, published_average, squashed_views
 from gendeg.jobs.recipe import preset
@@ -23,31 +23,30 @@ from gendeg.primitives.errors import BadOption
 from gendeg.training.examples import Deal, load_pairs
 from gendeg.training.losses import noised
 from tests.few_pairs import write_pairs
-from tests.tiny import REFERENCE, needs_reference, tiny_stable_diffusion
+from tests.tiny import REFERENCE, needs_reference, tiny_stable_diffusion, write_base
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     torch.set_num_threads(1)
-    pipeline = tiny_stable_diffusion()
-    pipeline.scheduler.register_to_config(prediction_type="epsilon")
-    pipeline.save_pretrained(tmp_path / "model")
-    return tmp_path / "model"
+    return write_base(tmp_path / "sd")
 
 
 @pytest.fixture
 def config(tmp_path: Path, model: Path) -> DiffusionConfig:
     return DiffusionConfig(
-        pairs=(write_pairs(tmp_path / "pairs", count=4, height=20, width=28),), out=tmp_path / "run", init=str(model),
+        pairs=(write_pairs(tmp_path / "pairs", count=4, height=20, width=28),), out=tmp_path / "run", base=str(model),
         published=True, size=8, steps=2, cpu=True, tracker="none", workers=1, sheet_photos=1, sample_steps=1,
     )  # fmt: skip
 
 
-def test_their_step_by_hand(config: DiffusionConfig, model: Path) -> None:
+def test_their_step_by_hand(config: DiffusionConfig) -> None:
     """Two steps of 4 x 32 as their code makes them, in plain torch, against what the training leaves."""
     train_diffusion(config)
     trained = load_pipeline(str(config.out / "model"))
-    pipeline, told = load_pipeline(str(model)), as_published(config, 1)
+    told = as_published(config, 1)
+    torch.manual_seed(told.seed)
+    pipeline = start_pipeline(told)
     assert json.loads((config.out / "config.json").read_text())["accumulate"] == told.accumulate == 4
     denoiser = make_denoiser(pipeline, told)
     groups = parameter_groups(denoiser, told)
@@ -55,7 +54,7 @@ def test_their_step_by_hand(config: DiffusionConfig, model: Path) -> None:
     optimizer = torch.optim.AdamW(groups, 1e-4, betas=(0.9, 0.999), weight_decay=0.01)
     pairs = load_pairs(told.pairs, "train")
     views, deal = squashed_views(pairs, told), Deal(pairs, told.seed)
-    average = copy.deepcopy(denoiser.unet.state_dict())
+    average, least = copy.deepcopy(denoiser.unet.state_dict()), dict[str, torch.Tensor]()
     for micro in range(8):
         b = make_batch(list(range(32 * micro, 32 * micro + 32)), deal, pairs, views, pipeline, told)
         b = encoded(b, pipeline, cached=False, half=False)
@@ -63,20 +62,30 @@ def test_their_step_by_hand(config: DiffusionConfig, model: Path) -> None:
         said = denoiser(noised(b.degraded, b.noise, kept), b.clean, b.timestep, b.tokens, b.mu, b.sigma)
         (torch.nn.functional.mse_loss(said, b.noise) / 4).backward()
         if micro % 4 == 3:
+            for name, weight in denoiser.named_parameters():
+                if weight.grad is not None:
+                    least[name] = torch.minimum(weight.grad.abs(), least.get(name, weight.grad.abs()))
             optimizer.step()
             optimizer.zero_grad()
         kept_share = min(0.9999, (2 + micro) / (11 + micro))
         for name, weight in denoiser.unet.state_dict().items():
             average[name] -= (1 - kept_share) * (average[name] - weight)
-    for name, weight in trained.unet.state_dict().items():
-        assert torch.allclose(weight, average[name], atol=2e-6), name
-    for name, weight in trained.conditioner.state_dict().items():
-        assert torch.allclose(weight, denoiser.conditioner.state_dict()[name], atol=2e-6), f"{name} is not averaged"
+    # AdamW moves a weight by the sign of its gradient: where that is nothing but rounding, two right runs may differ.
+    sure = {name: gradient > 1e-6 for name, gradient in least.items()}
+    assert sum(int(one.sum()) for one in sure.values()) > 0.8 * sum(one.numel() for one in sure.values())
+    expected = {f"unet.{name}": weight for name, weight in average.items()} | {
+        f"conditioner.{name}": weight for name, weight in denoiser.conditioner.state_dict().items()
+    }
+    found = {f"{part}.{name}": weight for part in ("unet", "conditioner")
+             for name, weight in getattr(trained, part).state_dict().items()}  # fmt: skip
+    for name, right in sure.items():
+        assert torch.allclose(found[name][right], expected[name][right], atol=3e-6), name
+        assert torch.allclose(found[name], expected[name], atol=5e-3), name
 
 
-def test_what_an_example_is(config: DiffusionConfig, model: Path) -> None:
+def test_what_an_example_is(config: DiffusionConfig) -> None:
     """Whole and squashed, measured on that; half of them mirrored; targets around the posterior's mean."""
-    pairs, pipeline = load_pairs(config.pairs, "train"), load_pipeline(str(model))
+    pairs, pipeline = load_pairs(config.pairs, "train"), start_pipeline(config)
     views = squashed_views(pairs, config)
     halves = [np.array(Image.fromarray(image).resize((8, 8), Image.Resampling.LANCZOS)) for image in pairs[1].read()]
     difference = np.abs(halves[0] / 255 - halves[1] / 255)
@@ -163,7 +172,7 @@ def test_what_is_not_theirs_is_refused(config: DiffusionConfig, changed: dict, s
 def test_a_model_without_their_meaning_is_refused(config: DiffusionConfig, tmp_path: Path) -> None:
     tiny_stable_diffusion().save_pretrained(tmp_path / "v")
     with pytest.raises(BadOption, match="says the noise"):
-        train_diffusion(replace(config, init=str(tmp_path / "v")))
+        train_diffusion(replace(config, base="", init=str(tmp_path / "v")))
 
 
 def test_batches_are_dealt_to_processes() -> None:
