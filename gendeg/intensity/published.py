@@ -75,7 +75,8 @@ def read_published(folder: Path) -> tuple[list[Published], list[Path]]:
     files = sorted(folder.rglob("*.json"), key=os.fsencode)
     joints = [path for path in files if JOINT.fullmatch(path.name)]
     if not joints:
-        raise BadManifest(folder, 0, "no Mu-Sigma-*.json in it: give the folder that holds the authors' haze/, rain/ …")
+        reason = "no Mu-Sigma-*.json in it; give the folder that holds the authors' haze/, rain/ …"
+        raise BadManifest(folder, 0, reason, "")
     used: set[Path] = set()
     found = [_read_source(path, used) for path in joints]
     names = [(one.degradation, one.source) for one in found]
@@ -112,7 +113,8 @@ def _degradation(path: Path) -> str:
     try:
         return mix_name(parse_mix(name.replace(" ", "-")))
     except GendegError as error:
-        raise BadManifest(path, 0, f"its folder '{name}' should be named after its degradation: {error}") from error
+        reason = f"its folder '{name}' should be named after its degradation: {error}"
+        raise BadManifest(path, 0, reason, "rename it") from error
 
 
 def _histogram(path: Path, source: str, what: str, bins: Bins) -> Counts:

@@ -52,7 +52,7 @@ def read_tables(path: Path, known: Collection[str], unknown: str) -> dict[str, d
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadManifest(path, 0, f"not TOML ({error}); correct it") from error
+        raise BadManifest(path, 0, f"not TOML ({error})") from error
     odd = sorted(name for name, table in tables.items() if name not in known or not isinstance(table, dict))
     if odd:
         raise BadManifest(path, 0, unknown.format(", ".join(odd), ", ".join(known)))

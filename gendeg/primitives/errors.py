@@ -133,13 +133,14 @@ class SizesDiffer(GendegError):
 class BadManifest(GendegError):
     """A manifest, table or prior that says something impossible; `line` counts from 1, 0 means the file as a whole.
 
-    A bad line can be corrected or removed. A bad file needs what its reason says, or the `advice`.
+    `advice` other than to correct it; "": the reason says what to do.
     """
 
-    def __init__(self, path: str | Path, line: int, reason: str, advice: str = ""):
+    def __init__(self, path: str | Path, line: int, reason: str, advice: str | None = None):
         self.path, self.line, self.reason = Path(path), line, reason
         place = f", line {line}" if line else ""
-        advice = advice or ("correct or remove this line" if line > 0 else "")
+        if advice is None:
+            advice = "correct or remove this line" if line else "correct it, or name another"
         super().__init__(f"{path}{place}: {reason}" + (f"; {advice}" if advice else ""))
 
 

@@ -99,7 +99,7 @@ def _refuse_other_run(config: TrainConfig, described: dict[str, Any]) -> None:
     A cosine is laid over all steps, so there it takes `extend`. Raises `DifferentRun`, `OtherLength`, and `BadOption`
     for an end that the run is already past.
     """
-    before = json.loads((config.out / "config.json").read_text(encoding="utf-8"))["steps"]
+    before = json.loads((config.out / "config.json").read_text(encoding="utf-8")).get("steps", config.steps)
     free = config.schedule == "constant" or (config.extend and config.steps >= before)
     try:
         refuse_changes(config.out, described, FREE_TO_CHANGE | {"steps"} if free else FREE_TO_CHANGE)

@@ -194,5 +194,6 @@ def test_other_splits_are_not_mended_by_simulating() -> None:
 
 def test_a_whole_file_is_not_to_be_removed() -> None:
     assert str(BadManifest("m", 3, "odd")) == "m, line 3: odd; correct or remove this line"
-    assert str(BadManifest("m", 0, "odd: give another")) == "m: odd: give another"
+    assert str(BadManifest("m", 0, "not TOML")) == "m: not TOML; correct it, or name another"
+    assert str(BadManifest("m", 0, "none; give the folder", "")) == "m: none; give the folder"
     assert str(BadManifest("m", 1, "no column", "add it")) == "m, line 1: no column; add it"
