@@ -110,12 +110,12 @@ class Drawer:
         mu, sigma = np.empty(len(uniform)), np.empty(len(uniform))
         for number in np.unique(source):
             here, drawing = source == number, self.each[number]
-            evenly = _evenly(*drawing.mu.edges[[0, -1]], uniform[here, 1])
+            evenly = _evenly(drawing.mu.edges[0], drawing.mu.edges[-1], uniform[here, 1])
             mu[here] = np.where(even[here], evenly, drawing.mu.quantile(uniform[here, 1]))
             sigma[here] = drawing.draw_sigma(mu[here], uniform[here, 2])
             if (bins := self.priors[number].even_sigma) is not None:
-                ends = bins[0] * SIGMA_BINS.width, (bins[1] + 1) * SIGMA_BINS.width
-                sigma[here] = np.where(even[here], _evenly(*ends, uniform[here, 2]), sigma[here])
+                low, high = bins[0] * SIGMA_BINS.width, (bins[1] + 1) * SIGMA_BINS.width
+                sigma[here] = np.where(even[here], _evenly(low, high, uniform[here, 2]), sigma[here])
         return Drawn(self.every.mu.rank(mu), mu, sigma, source)
 
 

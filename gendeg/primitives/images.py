@@ -208,7 +208,7 @@ def _unidentified(stream: io.BufferedIOBase) -> tuple[ImageFault, str]:
         return ImageFault.DAMAGED, ""
     try:
         stream.seek(0)
-        TiffImagePlugin.TiffImageFile(stream).close()
+        TiffImagePlugin.TiffImageFile(stream).close()  # type: ignore[arg-type]
     except SyntaxError as error:  # the one that `Image.open` keeps to itself
         return _load_fault(error), str(error)
     except Exception:  # whatever the parser stumbles over
