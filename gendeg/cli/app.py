@@ -28,6 +28,7 @@ from gendeg.cli import (
     train,
 )
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
+from gendeg.cli.hush import hush_libraries
 
 
 class Commands(typer.core.TyperGroup):
@@ -93,6 +94,7 @@ class Terminated(BaseException):
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
+    hush_libraries()
     try:
         code = typer.main.get_command(app)(args=arguments, prog_name="gendeg", standalone_mode=False)
         if code == INTERRUPTED:  # typer has caught Ctrl-C

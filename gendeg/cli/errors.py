@@ -3,6 +3,7 @@
 import os
 import traceback
 
+from gendeg.primitives.advice import READING, WRITING, with_advice
 from gendeg.primitives.errors import BadOption, GendegError, Interrupted, UnknownDegradation
 
 ERROR, WRONG_USAGE, SOME_FAILED, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
@@ -24,9 +25,10 @@ def advice_for(error: Exception) -> tuple[str, int]:
         if isinstance(error, kind):
             return str(error), code
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY):
-        return "out of memory; ask for smaller images (--size), or fewer at a time (--batch-size 1)", ERROR
+        return "out of memory; fewer or smaller images at a time need less (--batch-size, --workers, --size)", ERROR
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror}", ERROR
+        said = f"{error.filename or 'a file'}: {error.strerror}"
+        return with_advice(said, error.strerror, WRITING | READING), ERROR
     if os.environ.get("GENDEG_DEBUG"):
         traceback.print_exception(error)
     said = " ".join(str(error).split())

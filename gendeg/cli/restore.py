@@ -63,6 +63,7 @@ def train(
         str, typer.Option(help="tensorboard, wandb ..., as accelerate knows them; none.")
     ] = "tensorboard",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from this folder's newest checkpoint.")] = False,
+    extend: Annotated[bool, typer.Option("--extend", help="With --resume: to more --steps than before.")] = False,
     cpu: Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")] = False,
     compile: Annotated[bool, typer.Option("--compile", help="torch.compile; needs a C++ compiler.")] = False,
 ) -> None:

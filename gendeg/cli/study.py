@@ -17,15 +17,15 @@ def study(
         "out/study"
     ),
     clean: Annotated[
-        str, typer.Option(help="Clean photos: a folder, a .txt list, or a .csv with path and split columns.")
-    ] = "",
-    test_clean: Annotated[
-        str, typer.Option(help="Other photos to test on; default: rows of split test, or a fifth.")
-    ] = "",
-    pairs: Annotated[
-        list[Path] | None, typer.Option(help="Real pairs: manifests, or .csv tables; may be given several times.")
+        str | None, typer.Option(help="Clean photos: a folder, a .txt list, or a .csv with path and split columns.")
     ] = None,
-    real: Annotated[str, typer.Option(help="Real degraded photos without pairs, for task transfer.")] = "",
+    test_clean: Annotated[
+        str | None, typer.Option(help="Other photos to test on; '': rows of split test, or a fifth.")
+    ] = None,
+    pairs: Annotated[
+        list[Path] | None, typer.Option(help="Real pairs: manifests, datasets, or .csv tables; several times.")
+    ] = None,
+    real: Annotated[str | None, typer.Option(help="Real degraded photos without pairs, for task transfer.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Trainings at a time; 0: one per core, one on a GPU.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:

@@ -7,7 +7,10 @@ import typer
 
 EXAMPLE = "Example: gendeg train diffusion --init bundled --pairs pairs/mine/manifest.jsonl --out runs/mine"
 
-STARTS = ("vae", "init", "base")
+STARTS = {"autoencoder": ("init",), "diffusion": ("vae", "init", "base"), "structure": ("vae", "model")}
+"""What a training may begin with: one of these, which takes the place of a preset's."""
+UNSET: dict[str, Any] = {"resume": False, "extend": False}
+"""Flags without an opposite: where they stand at this, they were not given."""
 ONLY_DIFFUSION = {"base", "lora_rank", "cache_latents", "short_side", "gradient_checkpointing", "prediction", "weights",
                   "push_to_hub", "sheet_photos"}  # fmt: skip
 
@@ -23,17 +26,18 @@ Base = Annotated[str | None, typer.Option(help="Fine-tune Stable Diffusion 1.5 o
 Vae = Annotated[str | None, typer.Option(help="Folder of a trained autoencoder, or of a model with one.")]
 Model = Annotated[str | None, typer.Option(help="Structure: learn to correct this model's images.")]
 Residual = Annotated[
-    bool | None, typer.Option("--residual", help="Structure: start from the photo plus the decoded change.")
+    bool | None, typer.Option("--residual/--no-residual", help="Structure: start from the photo + the decoded change.")
 ]
 Sizes = Annotated[Literal["bundled", "smoke"] | None, typer.Option(help="Of networks that start fresh.")]
-LoraRank = Annotated[int | None, typer.Option(min=1, help="Train low-rank changes only, of this rank.")]
+LoraRank = Annotated[int | None, typer.Option(min=0, help="Train low-rank changes only, of this rank; 0: all.")]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Crops per process and micro step.")]
 Accumulate = Annotated[int | None, typer.Option(min=1, help="Micro steps per optimiser step.")]
 Size = Annotated[int | None, typer.Option(min=16, help="Side of the crops in pixels.")]
-ShortSide = Annotated[int | None, typer.Option(min=16, help="Bring pairs to this short side before.")]
+ShortSide = Annotated[int | None, typer.Option(min=0, help="Bring pairs to this short side before; 0: as they are.")]
 CacheLatents = Annotated[
-    bool | None, typer.Option("--cache-latents", help="Encode all pairs once, to disk; else every crop anew.")
+    bool | None,
+    typer.Option("--cache-latents/--no-cache-latents", help="Encode all pairs once, to disk; else every crop anew."),
 ]
 LearningRate = Annotated[float | None, typer.Option(help="Its peak, after a linear warm-up.")]
 Schedule = Annotated[Literal["cosine", "constant"] | None, typer.Option(help="After the warm-up.")]
@@ -43,7 +47,8 @@ Optimizer = Annotated[
 ]
 Precision = Annotated[Literal["no", "fp16", "bf16"] | None, typer.Option(help="Mixed precision.")]
 GradientCheckpointing = Annotated[
-    bool | None, typer.Option("--gradient-checkpointing", help="Less memory, a third more time.")
+    bool | None,
+    typer.Option("--gradient-checkpointing/--no-gradient-checkpointing", help="Less memory, a third more time."),
 ]
 Weights = Annotated[str | None, typer.Option(help="Draw kinds or sources more often: rain=2,haze=0.5.")]
 Prediction = Annotated[
@@ -60,8 +65,9 @@ Tracker = Annotated[
 ]
 PushToHub = Annotated[str | None, typer.Option(help="Upload the model as user/name when it is done.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from this folder's newest checkpoint.")]
-Cpu = Annotated[bool, typer.Option("--cpu", help="Use the CPU even where there is a GPU.")]
-Compile = Annotated[bool, typer.Option("--compile", help="torch.compile; needs a C++ compiler.")]
+Extend = Annotated[bool, typer.Option("--extend", help="With --resume: to more --steps than it was begun with.")]
+Cpu = Annotated[bool | None, typer.Option("--cpu/--no-cpu", help="Use the CPU even where there is a GPU.")]
+Compile = Annotated[bool | None, typer.Option("--compile/--no-compile", help="torch.compile; needs a C++ compiler.")]
 
 
 def train(
@@ -73,15 +79,14 @@ def train(
     gradient_checkpointing: GradientCheckpointing = None, weights: Weights = None, prediction: Prediction = None,
     seed: Seed = None, workers: Workers = None, log_every: LogEvery = None, sheet_every: SheetEvery = None,
     sheet_photos: SheetPhotos = None, checkpoint_every: CheckpointEvery = None, tracker: Tracker = None,
-    push_to_hub: PushToHub = None, resume: Resume = False, cpu: Cpu = False, compile: Compile = False,
+    push_to_hub: PushToHub = None, resume: Resume = False, extend: Extend = False, cpu: Cpu = None,
+    compile: Compile = None,
 ) -> None:  # fmt: skip
     """Train one of the three networks. What is not given keeps the preset's or that network's default.
 
     Every setting, also of a preset's file, is explained in gendeg/configs/.
     """
-    given: dict[str, Any] = {name: value for name, value in locals().items() if value not in (None, False)}
-    for name in ("network", "preset"):
-        given.pop(name, None)
+    given = _given(dict(locals()))
     from gendeg.configs import AutoencoderConfig, DiffusionConfig, StructureConfig
 
     options = _with_preset(network, preset, given) | {"pairs": tuple(pairs)}
@@ -91,13 +96,22 @@ def train(
 
         train_autoencoder(AutoencoderConfig(**options))
     elif network == "diffusion":
+        from gendeg.jobs.published_training import refuse_other_numbers
         from gendeg.jobs.train_diffusion import train_diffusion
 
+        if options.get("published"):
+            refuse_other_numbers(options)
         train_diffusion(DiffusionConfig(**options))
     else:
         from gendeg.jobs.train_structure import train_structure
 
         train_structure(StructureConfig(**options))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """What stands on the command line, a 0 and a --no-… too: it goes over the preset."""
+    unset = dict.fromkeys(options) | UNSET
+    return {name: v for name, v in options.items() if v is not unset[name] and name not in ("network", "preset")}
 
 
 def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[str, Any]:
@@ -107,8 +121,8 @@ def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[
     from gendeg.jobs.recipe import preset
 
     table = dict(preset(name).tables.get(network, {}))
-    if any(start in given for start in STARTS):
-        table = {key: value for key, value in table.items() if key not in STARTS}
+    if any(start in given for start in STARTS[network]):
+        table = {key: value for key, value in table.items() if key not in STARTS[network]}
     return table | given
 
 
@@ -125,7 +139,8 @@ def _check(network: str, options: dict[str, Any]) -> None:
         raise BadOption("--model", "is for structure only; to go on with a model use --init")
     if network != "structure" and "residual" in options:
         raise BadOption("--residual", "is for structure only")
-    if network == "structure" and len({"vae", "model"} & set(options)) != 1:
+    starts = [name for name in STARTS[network] if options.get(name)]
+    if network == "structure" and len(starts) != 1:
         raise BadOption("--vae", "or --model is needed: a trained autoencoder, or the model whose images to correct")
-    if network == "diffusion" and len(set(STARTS) & set(options)) != 1:
+    if network == "diffusion" and len(starts) != 1:
         raise BadOption("--vae", "is needed to start anew, --base to fine-tune, --init to go on; give one of the three")

@@ -119,10 +119,10 @@ class StudyConfig:
 
     recipe: Path  # a .toml file, or the name of one in manifests/recipes
     out: Path
-    clean: str = ""  # photos and pairs, where the recipe does not name them
-    test_clean: str = ""
-    pairs: tuple[Path, ...] = ()
-    real: str = ""  # real photos for task transfer
+    clean: str | None = None  # here and below, instead of what the recipe names; "": nothing; None: as the recipe says
+    test_clean: str | None = None
+    pairs: tuple[Path, ...] = ()  # manifests, datasets, tables; none: the recipe's
+    real: str | None = None  # real photos for task transfer
     workers: int = 0  # trainings at a time, one thread each; 0: one per core, or one on a GPU
     device: str = "auto"
     progress: bool | None = None

@@ -18,7 +18,7 @@ class TrainConfig:
     learning_rate: float = 5e-4
     warmup: int = 100
     weight_decay: float = 0.01
-    clip_norm: float = 1.0
+    clip_norm: float = 1.0  # that gradients are cut to; 0: as they are
     ema_decay: float = 0.999
     precision: str = "bf16"  # no, fp16, bf16
     seed: int = 0
@@ -28,6 +28,7 @@ class TrainConfig:
     checkpoint_every: int = 250
     keep_checkpoints: int = 2
     resume: bool = False
+    extend: bool = False  # with resume: go on to more steps than the run was begun with, whatever its schedule
     init: str = ""  # a model folder whose weights the run starts from
     cpu: bool = False
     sizes: str = "bundled"  # of networks that start from nothing: bundled, smoke
@@ -54,6 +55,7 @@ class DiffusionConfig(TrainConfig):
     lora_rank: int = 0  # train low-rank changes of the attention's projections instead of all weights; 0: all
     gradient_checkpointing: bool = False  # less memory, a third more time
     cache_latents: bool = False  # encode all pairs once, to disk, instead of every crop when its turn comes
+    published: bool = False  # train exactly as GenDeg's authors do: jobs/published_training.py has their numbers
     flips: bool = True  # mirror every other crop
     short_side: int = 0  # pixels that pairs are brought to before they are cut, aspect kept; 0: as they are
     batch_size: int = 32

@@ -8,11 +8,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
-from gendeg.intensity.priors import Prior, mixture
+from gendeg.intensity.priors import Prior, are_exact, mixture
 from gendeg.intensity.quantile import Joint, intensity_to_statistics, sigma_given
 
 EVEN_EVERY = 20
-"""Every 20th draw takes mu evenly over the range of its source, so that rare strengths are seen too."""
+"""Every 20th draw takes mu evenly over the range of its source, so that rare strengths are seen too.
+
+Of an imported prior sigma as well, whatever mu is: so do its authors (`Prior.even_sigma`).
+"""
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,13 @@ def curve(weights: Float[np.ndarray, " bins"], bins: Bins) -> Curve:
 
 
 class Drawing:
-    """p(mu) of one joint density, and p(sigma | mu) for every bin of mu, made when first asked for."""
+    """p(mu) of one joint density, and p(sigma | mu) for every bin of mu, made when first asked for.
 
-    def __init__(self, joint: Joint):
-        self.joint, self.mu = joint, curve(joint.sum(axis=1), MU_BINS)
+    `exact`: rows as they stand, not smoothed.
+    """
+
+    def __init__(self, joint: Joint, exact: bool = False):
+        self.joint, self.mu, self.exact = joint, curve(joint.sum(axis=1), MU_BINS), exact
         self._sigma: dict[int, Curve] = {}
 
     def draw_sigma(self, mu: Float[np.ndarray, " n"], uniform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -66,7 +72,7 @@ class Drawing:
     def _sigma_curve(self, number: int) -> Curve:
         if number not in self._sigma:
             centre = (number + 0.5) * MU_BINS.width
-            self._sigma[number] = curve(sigma_given(self.joint, centre), SIGMA_BINS)
+            self._sigma[number] = curve(sigma_given(self.joint, centre, self.exact), SIGMA_BINS)
         return self._sigma[number]
 
 
@@ -81,15 +87,15 @@ class Drawer:
     @cached_property
     def every(self) -> Drawing:
         """The sources by their weights."""
-        return Drawing(mixture(self.priors))
+        return Drawing(mixture(self.priors), are_exact(self.priors))
 
     @cached_property
     def each(self) -> list[Drawing]:
-        return [Drawing(prior.density()) for prior in self.priors]
+        return [Drawing(prior.density(), prior.exact) for prior in self.priors]
 
     def fixed(self, intensity: float, count: int) -> Drawn:
         """The same statistics `count` times: the quantile of mu, the median of sigma given it."""
-        mu, sigma = intensity_to_statistics(self.every.joint, intensity)
+        mu, sigma = intensity_to_statistics(self.every.joint, intensity, self.every.exact)
         return Drawn(np.full(count, intensity), np.full(count, mu), np.full(count, sigma), np.full(count, -1))
 
     def between(self, low: float, high: float, uniform: Float[np.ndarray, "n 3"]) -> Drawn:
@@ -104,8 +110,14 @@ class Drawer:
         mu, sigma = np.empty(len(uniform)), np.empty(len(uniform))
         for number in np.unique(source):
             here, drawing = source == number, self.each[number]
-            low, high = drawing.mu.edges[[0, -1]]
-            evenly = low + (high - low) * uniform[here, 1]
+            evenly = _evenly(drawing.mu.edges[0], drawing.mu.edges[-1], uniform[here, 1])
             mu[here] = np.where(even[here], evenly, drawing.mu.quantile(uniform[here, 1]))
             sigma[here] = drawing.draw_sigma(mu[here], uniform[here, 2])
+            if (bins := self.priors[number].even_sigma) is not None:
+                low, high = bins[0] * SIGMA_BINS.width, (bins[1] + 1) * SIGMA_BINS.width
+                sigma[here] = np.where(even[here], _evenly(low, high, uniform[here, 2]), sigma[here])
         return Drawn(self.every.mu.rank(mu), mu, sigma, source)
+
+
+def _evenly(low: float, high: float, uniform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    return low + (high - low) * uniform

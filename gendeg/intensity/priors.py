@@ -16,6 +16,8 @@ from gendeg.primitives.errors import BadManifest, NoPrior
 from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object, sha256_bytes
 from gendeg.primitives.kinds import Mix, mix_name
 
+AGAIN = "fit it again (gendeg priors fit), or import it"
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -28,6 +30,14 @@ class Prior:
     source: str
     weight: float
     counts: dict[tuple[int, int], int] | dict[tuple[int, int], float]
+    even_sigma: tuple[int, int] | None = None
+    """Of an imported prior: first and last sigma bin of the source's own pairs. It is drawn from as its authors draw:
+    sigma from the very row of mu's bin, and evenly from these bins wherever mu is drawn evenly."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether rows are drawn from as they stand; others are smoothed (`quantile.sigma_given`)."""
+        return self.even_sigma is not None
 
     @property
     def pairs(self) -> int:
@@ -66,6 +76,8 @@ def save_prior(prior: Prior, root: Path) -> Path:
         "sigma_bins": {"high": SIGMA_BINS.high, "count": SIGMA_BINS.count},
         "counts": triples,
     }
+    if prior.even_sigma is not None:
+        record["even_sigma"] = list(prior.even_sigma)
     ensure_writable(path.parent)
     atomic_write(path, json.dumps(record) + "\n")
     return path
@@ -76,16 +88,17 @@ def load_prior(path: Path) -> Prior:
     record = read_json_object(path)
     try:
         counts = {(index(m), index(s)): _number(n) for m, s, n in record["counts"]}
-        prior = Prior(str(record["degradation"]), str(record["source"]), float(record["weight"]), counts)
+        even = _even_sigma(record["even_sigma"]) if "even_sigma" in record else None
+        prior = Prior(str(record["degradation"]), str(record["source"]), float(record["weight"]), counts, even)
         bins = [(float(record[name]["high"]), index(record[name]["count"])) for name in ("mu_bins", "sigma_bins")]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadManifest(path, 0, f"not a prior: {error!r}") from error
+        raise BadManifest(path, 0, f"not a prior: {error!r}", AGAIN) from error
     if bins != [(MU_BINS.high, MU_BINS.count), (SIGMA_BINS.high, SIGMA_BINS.count)]:
-        raise BadManifest(path, 0, "not a prior: counted in other bins than this version's")
+        raise BadManifest(path, 0, "not a prior: counted in other bins than this version's", AGAIN)
     out_of_range = [c for c in counts if not (0 <= c[0] < MU_BINS.count and 0 <= c[1] < SIGMA_BINS.count)]
     total = sum(counts.values())
     if out_of_range or not 0 < total < math.inf or min(counts.values()) < 0 or not 0 <= prior.weight < math.inf:
-        raise BadManifest(path, 0, "not a prior: bins, counts or weight out of range")
+        raise BadManifest(path, 0, "not a prior: bins, counts or weight out of range", AGAIN)
     return prior
 
 
@@ -100,7 +113,7 @@ def load_priors(mix: Mix, root: Path | None = None) -> list[Prior]:
 
 def priors_digest(mixes: Iterable[Mix], root: Path | None = None) -> str:
     """SHA-256 over all that a plan draws from: with other priors it would be another plan."""
-    texts = [json.dumps([sorted(prior.counts.items()), prior.source, prior.weight])
+    texts = [json.dumps([sorted(prior.counts.items()), prior.source, prior.weight, *(prior.even_sigma or ())])
              for mix in mixes for prior in load_priors(mix, root)]  # fmt: skip
     return sha256_bytes("\n".join(texts).encode())
 
@@ -111,6 +124,19 @@ def mixture(priors: list[Prior]) -> Float[np.ndarray, "mu sigma"]:
     if weights.sum() <= 0:
         raise ValueError("the weights of the priors sum to zero")
     return sum(w * prior.density() for w, prior in zip(weights / weights.sum(), priors, strict=True))
+
+
+def are_exact(priors: Iterable[Prior]) -> bool:
+    """Whether `mixture`'s rows may be drawn from as they stand: all sources are imported ones."""
+    return all(prior.exact for prior in priors)
+
+
+def _even_sigma(value: object) -> tuple[int, int]:
+    """Raises `TypeError` or `ValueError` for anything but two bins in order."""
+    first, last = map(index, value)  # type: ignore[call-overload]
+    if not 0 <= first <= last < SIGMA_BINS.count:
+        raise ValueError(f"even_sigma {value}")
+    return first, last
 
 
 def _number(value: object) -> int | float:

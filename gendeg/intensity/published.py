@@ -27,7 +27,7 @@ from gendeg.primitives.errors import BadManifest, CannotRead, GendegError, Missi
 from gendeg.primitives.kinds import mix_name, parse_mix
 
 JOINT = re.compile(r"Mu-Sigma-_?.+\.json")
-DECIMALS = 6  # of a share of a pair
+DECIMALS = 12  # of a share of a pair
 Counts = Float[np.ndarray, " bins"]
 Table = Float[np.ndarray, "mu sigma"]
 
@@ -57,10 +57,11 @@ class Published:
         return _mean(self.mu @ self.given_mu, SIGMA_BINS)
 
     def prior(self, weight: float, degradation: str = "") -> Prior:
-        """mu as the source has it, sigma given mu as the published code draws it."""
+        """mu as the source has it, sigma given mu (and evenly) as the published code draws it."""
         joint = self.mu[:, None] * self.given_mu
         counts = {(int(m), int(s)): round(float(joint[m, s]), DECIMALS) for m, s in np.argwhere(joint)}
-        return Prior(degradation or self.degradation, self.source, weight, {at: n for at, n in counts.items() if n})
+        seen = np.flatnonzero(joint.sum(axis=0) if self.sigma is None else self.sigma)
+        return Prior(degradation or self.degradation, self.source, weight, counts, (int(seen[0]), int(seen[-1])))
 
 
 def read_published(folder: Path) -> tuple[list[Published], list[Path]]:
@@ -74,7 +75,8 @@ def read_published(folder: Path) -> tuple[list[Published], list[Path]]:
     files = sorted(folder.rglob("*.json"), key=os.fsencode)
     joints = [path for path in files if JOINT.fullmatch(path.name)]
     if not joints:
-        raise BadManifest(folder, 0, "no Mu-Sigma-*.json in it: give the folder that holds the authors' haze/, rain/ …")
+        reason = "no Mu-Sigma-*.json in it; give the folder that holds the authors' haze/, rain/ …"
+        raise BadManifest(folder, 0, reason, "")
     used: set[Path] = set()
     found = [_read_source(path, used) for path in joints]
     names = [(one.degradation, one.source) for one in found]
@@ -111,7 +113,8 @@ def _degradation(path: Path) -> str:
     try:
         return mix_name(parse_mix(name.replace(" ", "-")))
     except GendegError as error:
-        raise BadManifest(path, 0, f"its folder '{name}' should be named after its degradation: {error}") from error
+        reason = f"its folder '{name}' should be named after its degradation: {error}"
+        raise BadManifest(path, 0, reason, "rename it") from error
 
 
 def _histogram(path: Path, source: str, what: str, bins: Bins) -> Counts:

@@ -50,7 +50,8 @@ def read_reference(path: Path) -> dict[str, Tensor]:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in WANTED}
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise BadManifest(path, 0, f"no .npz of the published implementation's numbers ({error})") from error
+        reason = f"no .npz of the published implementation's numbers ({error})"
+        raise BadManifest(path, 0, reason, "give their io.npz") from error
 
 
 def doubt(rows: list[Agreement]) -> str:

@@ -13,7 +13,7 @@ from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.fresh_pairs import FreshPairs
 from gendeg.jobs.latent_cache import LatentCache
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.model.latents import encode, factor
+from gendeg.model.latents import encode, factor, sample_posterior
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import for_sample, torch_generator
@@ -54,11 +54,14 @@ class Batch:
     sizes: Float[Tensor, " b"]
     noise: Float[Tensor, "levels c y x"]
     timestep: Int[Tensor, " levels"]
+    posterior: Float[Tensor, "b c y x"] | None = None
+    """Noise of the sample of the degraded image's posterior that is the target; None: the mode is."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device; float64, the statistics, stays here: not every device knows it."""
         parts = [getattr(self, field.name) for field in fields(self)]
-        return Batch(*(part if part.dtype == torch.float64 else part.to(device) for part in parts))
+        stay = [part is None or part.dtype == torch.float64 for part in parts]
+        return Batch(*(part if here else part.to(device) for part, here in zip(parts, stay, strict=True)))
 
 
 def crops(deal: Callable[[int], int], pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
@@ -117,9 +120,13 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
     spoken = [tuple(UNKNOWN) if _mute(n, config) else tuple(d) for d, n in zip(told, numbers, strict=False)]
     levels = [n * config.repeats + k for n in numbers[: len(seen)] for k in range(config.repeats)]
     cells = [side // factor(pipeline.vae) if seen[0].clean.shape[0] == 3 else side for side in seen[0].clean.shape[1:]]
-    shape = (pipeline.unet.config.out_channels, *cells)
     names, measured = [v.degradation for v in seen], [v.intensity for v in seen]
     sizes = pipeline.sizes(names, [m.mu for m in measured], [m.sigma for m in measured])
+
+    def noise_of(number: int, purpose: str) -> Tensor:
+        shape = (pipeline.unet.config.out_channels, *cells)
+        return torch.randn(shape, generator=torch_generator(config.seed, number, purpose))
+
     return Batch(
         clean=torch.stack([view.clean for view in seen]),
         degraded=torch.stack([view.degraded for view in seen]),
@@ -129,8 +136,9 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
         sigma=torch.tensor([c.sigma for c in conditions], dtype=torch.float64),
         direction=torch.tensor(spoken),
         sizes=torch.ones(len(seen)) if sizes is None else sizes.cpu(),
-        noise=torch.stack([torch.randn(shape, generator=torch_generator(config.seed, n, "noise")) for n in levels]),
+        noise=torch.stack([noise_of(n, "noise") for n in levels]),
         timestep=_timesteps(levels, config, pipeline.scheduler.alphas_cumprod),
+        posterior=torch.stack([noise_of(n, "posterior") for n in numbers]) if config.published else None,
     )
 
 
@@ -145,9 +153,10 @@ def encoded(batch: Batch, pipeline: GenDegPipeline, cached: bool, half: bool) ->
 
     `cached`: the batch holds latents already; `half`: the autoencoder works in bfloat16.
     """
-    clean, degraded = batch.clean, batch.degraded
-    if not cached:
-        vae = pipeline.vae
+    clean, degraded, vae = batch.clean, batch.degraded, pipeline.vae
+    if batch.posterior is not None:
+        clean, degraded = encode(vae, clean), sample_posterior(vae, degraded, batch.posterior)
+    elif not cached:
         with torch.autocast(vae.device.type, torch.bfloat16, enabled=half):
             clean, degraded = encode(vae, torch.cat([clean, degraded])).float().chunk(2)
     target = pipeline.to_generated(degraded, clean) / batch.sizes[:, None, None, None]
@@ -157,7 +166,7 @@ def encoded(batch: Batch, pipeline: GenDegPipeline, cached: bool, half: bool) ->
 
 def _repeated(batch: Batch, times: int) -> Batch:
     """Every crop once for each of its noise levels."""
-    once = {"noise", "timestep"}
+    once = {"noise", "timestep", "posterior"}
     names = [field.name for field in fields(batch) if field.name not in once]
     return replace(batch, **{name: getattr(batch, name).repeat_interleave(times, dim=0) for name in names})
 
@@ -166,9 +175,11 @@ def _timesteps(numbers: list[int], config: DiffusionConfig, alphas_cumprod: Floa
     """Evenly spread within a batch, which lowers the variance of the loss; uniform over all timesteps, or log-normal.
 
     Log-normal noise levels: ln √((1 − ᾱ) / ᾱ) has the configured mean and width (Karras et al., 2206.00364, table 1).
+    Where `published`, each timestep is drawn by itself.
     """
-    together = config.batch_size * config.repeats
-    count = len(alphas_cumprod)
+    count, together = len(alphas_cumprod), config.batch_size * config.repeats
+    if config.published:
+        return torch.tensor([int(for_sample(config.seed, n, "timestep").integers(count)) for n in numbers])
     spread = [(for_sample(config.seed, n // together, "timestep").uniform() + n / together) % 1.0 for n in numbers]
     if not config.noise_width:
         return torch.tensor([min(int(u * count), count - 1) for u in spread])

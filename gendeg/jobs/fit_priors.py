@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.priors import Prior, fit_prior, load_priors, mixture, save_prior
+from gendeg.intensity.priors import Prior, are_exact, fit_prior, load_priors, mixture, save_prior
 from gendeg.intensity.quantile import intensity_to_statistics
 from gendeg.pairs.manifest import by_degradation_and_source, read_manifest
 from gendeg.primitives.errors import BadOption, NoPrior
@@ -58,7 +58,7 @@ def tabulate_priors(folder: Path | None = None) -> str:
     lines = [f"{'degradation':<13}{'sources':<{width}}{'pairs':>7}" + "".join(f"{f'at {q}':>14}" for q in INTENSITIES)]
     for (mix, priors), name in zip(every, names, strict=True):
         joint = mixture(priors)
-        asked = [intensity_to_statistics(joint, q) for q in INTENSITIES]
+        asked = [intensity_to_statistics(joint, q, are_exact(priors)) for q in INTENSITIES]
         cells = "".join(f"{f'{a.mu:.3f}/{a.sigma:.3f}':>14}" for a in asked)
         lines.append(f"{mix_name(mix):<13}{name:<{width}}{sum(prior.pairs for prior in priors):>7}{cells}")
     return "\n".join(lines)

@@ -39,12 +39,13 @@ def evaluation_page(config: ReportConfig) -> Page:
     results = read_json_object(folder / RESULTS)
     if results.get("schema") != SCHEMA:
         reason = f"an evaluation of another version ({results.get('schema')!r}, not {SCHEMA})"
-        raise BadManifest(folder / RESULTS, 0, reason)
+        raise BadManifest(folder / RESULTS, 0, reason, "evaluate again")
     samples = read_samples(folder / SAMPLES)
     try:
         return _page(config, results, samples)
     except (KeyError, TypeError, AttributeError) as error:
-        raise BadManifest(folder / RESULTS, 0, f"not as gendeg evaluate writes it ({error!r})") from error
+        reason = f"not as gendeg evaluate writes it ({error!r})"
+        raise BadManifest(folder / RESULTS, 0, reason, "evaluate again") from error
 
 
 def _page(config: ReportConfig, results: Numbers, samples: Sequence[Sample]) -> Page:

@@ -79,8 +79,8 @@ def _asked(data: Dataset) -> str:
     if mode == "prior":
         return (
             "mu and sigma of the samples (measured) beside the priors that they were drawn from. One draw in "
-            f"{EVEN_EVERY} takes mu evenly over its source's range, so that rare strengths are seen too. Dots are at "
-            "most 400 samples, taken evenly in the plan's order."
+            f"{EVEN_EVERY} takes mu evenly over its source's range (of imported priors, sigma too), so that rare ones "
+            "are seen. Dots are at most 400 samples, taken evenly in the plan's order."
         )
     return (
         f"mu and sigma of the samples, as measured. The build asked for intensity {mode} and not for the priors as "

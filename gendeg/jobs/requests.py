@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
-from gendeg.intensity.priors import load_priors, mixture
+from gendeg.intensity.priors import are_exact, load_priors, mixture
 from gendeg.intensity.quantile import intensity_to_statistics, median_sigma, statistics_to_intensity
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import Mix
@@ -28,30 +28,30 @@ class Request:
 
 
 @cache
-def joint_of(mix: Mix, root: str = "") -> tuple[np.ndarray, str]:
-    """The joint density of mu and sigma of all priors of a degradation, and their sources' names.
+def joint_of(mix: Mix, root: str = "") -> tuple[np.ndarray, str, bool]:
+    """The joint density of mu and sigma of all priors of a degradation, their sources' names, and whether it is exact.
 
     `root` is a folder of priors; without one: the packed ones.
     """
     priors = load_priors(mix, Path(root) if root else None)
-    return mixture(priors), "+".join(prior.source for prior in priors)
+    return mixture(priors), "+".join(prior.source for prior in priors), are_exact(priors)
 
 
 def request_intensity(mix: Mix, intensity: float, caption: str = "", priors: str = "") -> Request:
     """`intensity` in [0, 1] is a quantile of p(mu); sigma is its conditional median. Raises `BadOption`, `NoPrior`."""
     if not 0.0 <= intensity <= 1.0:
         raise BadOption("--intensity", f"must lie in [0, 1], got {intensity}")
-    joint, source = joint_of(mix, priors)
-    mu, sigma = intensity_to_statistics(joint, intensity)
+    joint, source, exact = joint_of(mix, priors)
+    mu, sigma = intensity_to_statistics(joint, intensity, exact)
     return _request(mix, caption, intensity, mu, sigma, source)
 
 
 def request_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "", priors: str = "") -> Request:
     """Statistics given directly; without sigma, the median of p(sigma | mu). Raises `BadOption`, `NoPrior`."""
     _check_in(MU_BINS, "--mu", mu)
-    joint, source = joint_of(mix, priors)
+    joint, source, exact = joint_of(mix, priors)
     if sigma is None:
-        sigma = median_sigma(joint, mu)
+        sigma = median_sigma(joint, mu, exact)
     _check_in(SIGMA_BINS, "--sigma", sigma)
     return _request(mix, caption, statistics_to_intensity(joint, mu), mu, sigma, source)
 

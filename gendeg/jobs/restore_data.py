@@ -155,11 +155,13 @@ def _examples(place: Path, split: str) -> list[Example]:
     if place.is_dir() and (place / MANIFEST).is_file():
         place = place / MANIFEST
     if place.is_dir():
-        return _built(load_gends(place, split=split))
+        return load_built(place, split)
     return [ListedPair(pair, place.parent) for pair in read_manifest(place) if pair.split == split]
 
 
-def _built(dataset: GenDS) -> list[Example]:
+def load_built(place: Path, split: str | None) -> list[Example]:
+    """The pairs of a dataset; `split` None: of all splits. Raises `NotADataset`."""
+    dataset = load_gends(place, split=split)
     columns = ["degradation", "source", "split", "caption", "mu", "sigma", "width", "height", "origin"]
     rows = dataset.rows.select([*columns, "clean_sha256", "clean_at", "degraded_at", "shard"]).to_pylist()
     return [

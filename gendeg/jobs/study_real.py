@@ -1,38 +1,53 @@
-"""Real pairs for a study, from manifests and tables → one manifest, with pictures no larger than the recipe says."""
+"""Real pairs for a study, from manifests, tables, datasets → one manifest, pictures as large as the recipe says."""
 
 import csv
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gendeg.intensity.measure import measure_intensity
+from gendeg.jobs.restore_data import MANIFEST, Example, load_built
 from gendeg.jobs.study_recipe import DataRecipe
 from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
 from gendeg.primitives.errors import BadImage, BadManifest, MissingPath, NoPairs
 from gendeg.primitives.files import sha256_bytes, write_jsonl
-from gendeg.primitives.images import read_rgb, resize_short_side, write_image
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, write_image
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.prompts import words
 
 TEST, TRAIN = "test", "train"
+GENERATED = "generated"
 
 
 @dataclass(frozen=True)
 class RealPair:
-    """Where its halves lie, and what is said of it; `split` train or test."""
+    """Where its halves lie, and what is said of it; `split` train or test; `built`: it lies in a dataset."""
 
     clean: Path
     degraded: Path
     degradation: str
     source: str
     split: str
+    built: Example | None = None
+
+    @property
+    def stands(self) -> str:
+        """What changes when the pair does: the file's size, or the hash of a dataset's photo; "" where it is gone."""
+        if self.built is not None:
+            return self.built.photo
+        return str(self.degraded.stat().st_size) if self.degraded.exists() else ""
+
+    def read(self) -> tuple[U8Image, U8Image]:
+        """(clean, degraded). Raises `BadImage`."""
+        return self.built.read() if self.built is not None else (read_rgb(self.clean), read_rgb(self.degraded))
 
 
 def find_real(data: DataRecipe) -> list[RealPair]:
     """Every pair of every place. Those of `unseen_sources` are for testing only.
 
-    Raises `MissingPath`, `BadManifest`.
+    Raises `MissingPath`, `BadManifest`, `NotADataset`.
     """
     found = [pair for place in map(Path, data.pairs) for pair in _pairs(place)]
     return [replace(pair, split=TEST if pair.source in data.unseen_sources else pair.split) for pair in found]
@@ -46,17 +61,19 @@ def missing_sources(data: DataRecipe) -> list[str]:
 def real_digest(data: DataRecipe) -> str:
     """SHA-256 over what is named, with the files' sizes."""
     lines = [
-        f"{one.degradation} {one.source} {one.split} {one.degraded.name} {one.degraded.stat().st_size}"
+        f"{one.degradation} {one.source} {one.split} {one.degraded.name} {one.stands}"
         for one in find_real(data)
-        if one.degraded.exists()
+        if one.stands
     ]
     return sha256_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
 
 
 def write_real(data: DataRecipe, out: Path) -> None:
     """`manifest.jsonl`, and `failures.jsonl` of pairs that cannot be used. Raises `NoPairs` when none can."""
-    kept, failures = [], []
-    for number, one in enumerate(find_real(data)):
+    kept, failures, found = [], [], find_real(data)
+    if made := sum(one.built is not None and one.built.origin == GENERATED for one in found):
+        print(f"gendeg: {made} of the {len(found)} pairs that count as real here were generated", file=sys.stderr)
+    for number, one in enumerate(found):
         try:
             kept.append(_written(data, one, out, number))
         except (BadImage, ValueError) as error:
@@ -68,15 +85,17 @@ def write_real(data: DataRecipe, out: Path) -> None:
 
 
 def _written(data: DataRecipe, one: RealPair, out: Path, number: int) -> Pair:
-    clean, degraded = read_rgb(one.clean), read_rgb(one.degraded)
+    clean, degraded = one.read()
     if clean.shape != degraded.shape:
         raise ValueError(f"{one.degraded}: the halves differ in size")
     places = [os.path.relpath(path.absolute(), out.absolute()) for path in (one.clean, one.degraded)]
-    if data.real_size and min(clean.shape[:2]) > data.real_size:
+    smaller = data.real_size and min(clean.shape[:2]) > data.real_size
+    if smaller:
         clean, degraded = (resize_short_side(image, data.real_size) for image in (clean, degraded))
+    if smaller or one.built is not None:
         places = [f"{half}/{number:05d}.png" for half in ("clean", "degraded")]
         for place, image in zip(places, (clean, degraded), strict=True):
-            (out / place).parent.mkdir(exist_ok=True)
+            (out / place).parent.mkdir(parents=True, exist_ok=True)
             write_image(image, out / place, "png")
     mu, sigma = measure_intensity(clean, degraded)
     return Pair(
@@ -92,7 +111,12 @@ def _pairs(place: Path) -> Iterator[RealPair]:
     if place.suffix.lower() == ".csv":
         yield from _table(place)
         return
-    manifest = place / "manifest.jsonl" if place.is_dir() else place
+    if place.is_dir() and not (place / MANIFEST).is_file():
+        for example in load_built(place, None):
+            pair, split = example.pair, TEST if example.pair.split == TEST else TRAIN
+            yield RealPair(Path(pair.clean), Path(pair.degraded), pair.degradation, pair.source, split, example)
+        return
+    manifest = place / MANIFEST if place.is_dir() else place
     for pair in read_manifest(manifest):
         halves = manifest.parent / pair.clean, manifest.parent / pair.degraded
         yield RealPair(*halves, pair.degradation, pair.source, TEST if pair.split == TEST else TRAIN)
@@ -104,7 +128,8 @@ def _table(place: Path) -> Iterator[RealPair]:
         reader = csv.DictReader(stream)
         missing = {"path", "degradation", "source", "split", "clean"} - set(reader.fieldnames or [])
         if missing:
-            raise BadManifest(place, 1, f"a table of pairs needs the columns {', '.join(sorted(missing))}")
+            reason = f"a table of pairs needs the columns {', '.join(sorted(missing))}"
+            raise BadManifest(place, 1, reason, "name them in this line, and give them in every row")
         for row in reader:
             if (row.get("kind") or "pair") == "pair":
                 halves = place.parent / row["clean"], place.parent / row["path"]

@@ -138,8 +138,9 @@ class StudyRecipe:
 def read_study(config: StudyConfig) -> StudyRecipe:
     """The recipe, with what the command line says over it. Raises `MissingPath`, `BadManifest`, `BadOption`."""
     tables = read_tables(_find(config.recipe), TABLES, "unknown table {}; known are {}")
-    given = {"clean": config.clean, "test_clean": config.test_clean, "pairs": tuple(map(str, config.pairs))}
-    data = tables.get("data", {}) | {name: value for name, value in given.items() if value}
+    pairs = tuple(map(str, config.pairs)) if config.pairs else None
+    given = {"clean": config.clean, "test_clean": config.test_clean, "pairs": pairs}
+    data = tables.get("data", {}) | {name: value for name, value in given.items() if value is not None}
     if not data.get("clean"):
         raise BadOption("--clean", "is needed: clean photos (a folder, a .txt list, or a .csv table of paths)")
     kinds = {mix_name(mix) for mix in parse_mixes(str(data.get("types", "all")))}
@@ -148,7 +149,7 @@ def read_study(config: StudyConfig) -> StudyRecipe:
     optional = [name for name in ("complexity", "content_prior") if name in tables]
     made: dict[str, Any] = {name: _made(config.recipe, name, tables[name]) for name in optional}
     if "transfer" in tables:
-        real = {"real": config.real} if config.real else {}
+        real = {} if config.real is None else {"real": config.real}
         made["transfer"] = _made(config.recipe, "transfer", tables["transfer"] | real)
     return StudyRecipe(
         config.recipe,

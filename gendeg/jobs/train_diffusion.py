@@ -16,6 +16,7 @@ from gendeg.jobs.fresh_pairs import FreshPairs, Recipe, fresh_recipe
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.jobs.pair_statistics import learn_statistics
 from gendeg.jobs.prompt_writer import PromptWriter
+from gendeg.jobs.published_training import as_published, check_published, published_average, squashed_views
 from gendeg.jobs.push_model import push_model
 from gendeg.model.latents import check_side, factor
 from gendeg.model.loading import quiet
@@ -25,11 +26,12 @@ from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import atomic_write
 from gendeg.primitives.kinds import mix_name, parse_mix, parse_mixes
+from gendeg.primitives.ranks import world
 from gendeg.report.model_card import model_card
 from gendeg.training.examples import Deal, PlacedPair, load_pairs, parse_weights, shuffled
 from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
 from gendeg.training.run import Run
-from gendeg.training.state import read_log
+from gendeg.training.state import make_ema, read_log
 
 
 def train_diffusion(config: DiffusionConfig) -> None:
@@ -39,6 +41,8 @@ def train_diffusion(config: DiffusionConfig) -> None:
     run leaves in `lora/` (and `best/`) the little that it has trained, and in `model/` all of it, fused.
     """
     quiet()
+    if config.published:
+        config = as_published(config, world().size)
     pairs = load_pairs(config.pairs, "train") if config.pairs or not config.clean else []
     if config.limit:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
@@ -48,7 +52,8 @@ def train_diffusion(config: DiffusionConfig) -> None:
     _check(config, pipeline, pairs)
     drawn = fresh_recipe(config, pairs) if config.clean else Deal(pairs, config.seed, parse_weights(config.weights))
     denoiser = make_denoiser(pipeline, config)
-    run = Run(config, denoiser, parameter_groups(denoiser, config), compile_on_cpu=False)  # no faster there
+    average = published_average(denoiser.unet) if config.published else make_ema
+    run = Run(config, denoiser, parameter_groups(denoiser, config), average, compile_on_cpu=False)  # no faster there
     device, kind = run.accelerator.device, pipeline.scheduler.config.prediction_type
     alphas = pipeline.scheduler.alphas_cumprod.to(device)
     pipeline.vae.to(device).requires_grad_(False)
@@ -78,6 +83,9 @@ def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Placed
     if config.prediction and config.prediction != kind:
         raise BadOption("--prediction", f"this model says {kind}; only a new one can say {config.prediction}")
     check_side(pipeline.vae, config.size)
+    if config.published:
+        check_published(pipeline)
+        return  # every picture is squashed: none is too small
     if config.short_side and config.short_side < config.size:
         raise BadOption("--short-side", f"must be at least --size {config.size}, got {config.short_side}")
     small = [placed.pair for placed in pairs if min(placed.pair.width, placed.pair.height) < config.size]
@@ -100,6 +108,8 @@ def _views(
     run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], drawn: Recipe | Deal, config: DiffusionConfig
 ) -> Views:
     """What is simulated on the way, crops of the images, or windows of latents that each machine makes once."""
+    if config.published:
+        return squashed_views(drawn, pairs, config)
     if config.compile:
         pipeline.vae.encoder.compile()
     if isinstance(drawn, Recipe):

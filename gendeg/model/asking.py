@@ -1,4 +1,4 @@
-"""What can be asked of a photo, what a model is told then, and what its image is brought to: mu and sigma on their way."""
+"""What can be asked of a photo, what a model is told then, what its image is brought to: mu and sigma on their way."""
 
 import math
 from collections.abc import Sequence

@@ -44,6 +44,15 @@ def encode(vae: Autoencoder, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "
     return output.latent_dist.mode()
 
 
+def sample_posterior(
+    vae: AutoencoderKL, image: Float[Tensor, "b 3 h w"], noise: Float[Tensor, "b c y x"]
+) -> Float[Tensor, "b c y x"]:
+    """Signed images → latents, not scaled: mean + deviation · noise of their posteriors."""
+    posterior = vae.encode(image).latent_dist
+    drawn: Tensor = posterior.mean + posterior.std * noise
+    return drawn
+
+
 def decode(vae: Autoencoder, latent: Float[Tensor, "b c y x"]) -> Float[Tensor, "b 3 h w"]:
     """Latents, not scaled → signed images, not clamped."""
     return vae.decode(latent).sample

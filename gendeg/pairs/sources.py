@@ -49,7 +49,7 @@ class Source:
     licence: str = "not stated"
     weight: float = 1.0  # of its priors, as GenDeg draws them
     published: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
-    """Degradation → mean mu, mean sigma and pairs of its published statistics, to compare other counts with."""
+    """Degradation, as its authors file it, → mean mu, mean sigma and pairs that they publish, to compare with."""
 
 
 def load_sources() -> dict[str, Source]:

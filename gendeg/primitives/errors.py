@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from gendeg.primitives.advice import READING, WRITING, advice_on, hub_advice, with_advice
 from gendeg.primitives.quantities import say_bytes
 
 
@@ -58,11 +59,14 @@ class NotEnoughPhotos(GendegError):
 
 
 class CannotRead(GendegError):
-    """A folder or text file that is there but cannot be read (images have their own error)."""
+    """A folder or text file that is there but cannot be read (images have their own error).
+
+    `reason` is what the system says, which brings its advice, or says itself what to do.
+    """
 
     def __init__(self, path: str | Path, reason: str):
         self.path, self.reason = Path(path), reason
-        super().__init__(f"{path}: cannot be read ({reason}); check its permissions")
+        super().__init__(with_advice(f"{path}: cannot be read ({reason})", reason, READING))
 
 
 class ImageFault(StrEnum):
@@ -77,6 +81,7 @@ class ImageFault(StrEnum):
     DAMAGED = "damaged"
     TOO_LARGE = "too_large"
     UNSUPPORTED = "unsupported"
+    TOO_MUCH_TEXT = "too_much_text"
     UNREADABLE = "unreadable"
 
 
@@ -89,8 +94,9 @@ FAULT_ADVICE: dict[ImageFault, str] = {
     ImageFault.TRUNCATED: "ends too early; copy or download it again",
     ImageFault.DAMAGED: "is damaged; copy or download it again",
     ImageFault.TOO_LARGE: "has too many pixels; scale it down first",
-    ImageFault.UNSUPPORTED: "stores pixels without a known range (floats, 32-bit); convert it to 8 or 16 bits",
-    ImageFault.UNREADABLE: "could not be read; check the disk",
+    ImageFault.UNSUPPORTED: "stores pixels in a way that cannot be read here; convert it to an 8 or 16 bit PNG or JPEG",
+    ImageFault.TOO_MUCH_TEXT: "is good, but carries more text than Pillow reads; strip it (exiftool -all=)",
+    ImageFault.UNREADABLE: "could not be read",
 }
 
 
@@ -99,7 +105,8 @@ class BadImage(GendegError):
 
     def __init__(self, path: str | Path, reason: ImageFault, detail: str = ""):
         self.path, self.reason, self.detail = Path(path), reason, " ".join(detail.split())
-        super().__init__(f"{path}: {FAULT_ADVICE[reason]}" + (f" ({self.detail})" if self.detail else ""))
+        said = f"{path}: {FAULT_ADVICE[reason]}" + (f" ({self.detail})" if self.detail else "")
+        super().__init__(with_advice(said, detail, READING) if reason == ImageFault.UNREADABLE else said)
 
 
 class TooLongForFormat(GendegError):
@@ -124,24 +131,32 @@ class SizesDiffer(GendegError):
 
 
 class BadManifest(GendegError):
-    """A manifest, table or prior that says something impossible; `line` counts from 1, 0 means the file as a whole."""
+    """A manifest, table or prior that says something impossible; `line` counts from 1, 0 means the file as a whole.
 
-    def __init__(self, path: str | Path, line: int, reason: str):
+    `advice` other than to correct it; "": the reason says what to do.
+    """
+
+    def __init__(self, path: str | Path, line: int, reason: str, advice: str | None = None):
         self.path, self.line, self.reason = Path(path), line, reason
-        place, what = (f", line {line}", "this line") if line else ("", "the file")
-        super().__init__(f"{path}{place}: {reason}; correct or remove {what}")
+        place = f", line {line}" if line else ""
+        if advice is None:
+            advice = "correct or remove this line" if line else "correct it, or name another"
+        super().__init__(f"{path}{place}: {reason}" + (f"; {advice}" if advice else ""))
 
 
 class NoPairs(GendegError):
     def __init__(self, path: str | Path, which: str = "pairs"):
         self.path, self.which = Path(path), which
-        super().__init__(f"{path}: no {which} in this manifest; make some (gendeg pairs simulate)")
+        advice = "" if "reasons" in which else "; make some (gendeg pairs simulate)"
+        if "of split" in which:
+            advice = ": its pairs are of other splits; name one that has some, or make pairs with a --split"
+        super().__init__(f"{path}: no {which} in there{advice}")
 
 
 class NoPrior(GendegError):
     def __init__(self, degradation: str, folder: str | Path):
         self.degradation, self.folder = degradation, Path(folder)
-        super().__init__(f"{folder}: no prior of {degradation}; fit one (gendeg priors fit) or ask with --mu instead")
+        super().__init__(f"{folder}: no prior of {degradation}; fit one (gendeg priors fit), or name other --priors")
 
 
 class BadRecord(GendegError):
@@ -155,7 +170,7 @@ class BadRecord(GendegError):
 class OutputNotWritable(GendegError):
     def __init__(self, path: str | Path, reason: str):
         self.path, self.reason = Path(path), reason
-        super().__init__(f"{path}: cannot be written ({reason}); choose another output folder or make room there")
+        super().__init__(with_advice(f"{path}: cannot be written ({reason})", reason, WRITING))
 
 
 class IncompleteInstall(GendegError):
@@ -186,6 +201,20 @@ class DifferentRun(GendegError):
         super().__init__(f"{folder}: was started with other {', '.join(self.fields)}; use the same or another --out")
 
 
+class OtherLength(DifferentRun):
+    """A training that was begun for another number of steps, on a learning rate that falls with them."""
+
+    def __init__(self, folder: str | Path, before: int, now: int):
+        super().__init__(folder, ["steps"])
+        self.before, self.now = before, now
+        way = (
+            f"--extend goes on to {now}, and the learning rate rises again to where a run of {now} has it"
+            if now > before
+            else f"ask for {before}, or for another --out"
+        )
+        GendegError.__init__(self, f"{folder}: its cosine was laid over {before} steps, not {now}: {way}")
+
+
 class OtherPhotos(DifferentRun):
     """A dataset was planned from other photos than are there now; `fields` are inputs and whatever else differs."""
 
@@ -209,16 +238,14 @@ class BadModel(GendegError):
 
     def __init__(self, folder: str | Path, reason: str):
         self.folder, self.reason = Path(folder), " ".join(reason.split())
-        super().__init__(f"{folder}: not a usable model: {self.reason}")
+        super().__init__(with_advice(f"{folder}: not a usable model: {self.reason}", reason, READING))
 
 
 class HubUnreachable(GendegError):
     def __init__(self, name: str, reason: str):
         self.name, self.reason = name, " ".join(reason.split())
-        super().__init__(
-            f"model '{name}' is no folder here and cannot be fetched from the hub; give the path of a local folder "
-            f"(--model /path/to/model), or leave --model out to use the bundled one"
-        )
+        advice = hub_advice(self.reason)
+        super().__init__(f"model '{name}' is no folder here and cannot be had from the hub {advice}, or name a folder")
 
 
 class BadOption(GendegError):
@@ -266,7 +293,7 @@ class DamagedDataset(GendegError):
 
     def __init__(self, path: str | Path, reason: str):
         self.path, self.reason = Path(path), " ".join(reason.split())
-        super().__init__(f"{path}: {self.reason}; run gendeg repair on the dataset")
+        super().__init__(f"{path}: {self.reason}; {advice_on(reason, READING) or 'run gendeg repair on the dataset'}")
 
 
 class IncompleteDataset(GendegError):
@@ -293,7 +320,7 @@ class UploadFailed(GendegError):
     def __init__(self, name: str, reason: str):
         self.name, self.reason = name, " ".join(reason.split())
         super().__init__(
-            f"{name}: upload failed ({self.reason}); log in (hf auth login), then the same command goes on"
+            f"{name}: upload failed ({self.reason}) {hub_advice(self.reason)}, then the same command goes on"
         )
 
 

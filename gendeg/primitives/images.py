@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
 from gendeg.primitives.files import atomic_write
@@ -144,8 +144,7 @@ def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[tuple[Image
             raise BadImage(_name(source), ImageFault.TOO_LARGE, str(error)) from error
         except UnidentifiedImageError as error:
             stream.seek(0)
-            damaged = stream.read(4).startswith(SIGNATURES)  # a real image, cut or broken within its header
-            raise BadImage(_name(source), ImageFault.DAMAGED if damaged else ImageFault.NOT_AN_IMAGE) from error
+            raise BadImage(_name(source), *_unidentified(stream)) from error
         except Exception as error:
             raise BadImage(_name(source), _load_fault(error), str(error)) from error
         if image.width * image.height > max_pixels:
@@ -175,7 +174,8 @@ def _open_file(path: Path) -> io.BufferedReader:
     except PermissionError as error:
         raise BadImage(path, ImageFault.NO_PERMISSION) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        raise BadImage(path, ImageFault.UNREADABLE, str(error)) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadImage(path, ImageFault.UNREADABLE, reason) from error
 
 
 def _checked_bytes(data: bytes) -> bytes:
@@ -199,8 +199,38 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in UPRIGHT else 1
 
 
+def _unidentified(stream: io.BufferedIOBase) -> tuple[ImageFault, str]:
+    """Why Pillow knows no format for a file: not an image, or a real one that is broken, or strange, in its header."""
+    start = stream.read(4)
+    if not start.startswith(SIGNATURES):
+        return ImageFault.NOT_AN_IMAGE, ""
+    if start not in (b"II*\0", b"MM\0*"):
+        return ImageFault.DAMAGED, ""
+    try:
+        stream.seek(0)
+        TiffImagePlugin.TiffImageFile(stream).close()  # type: ignore[arg-type]
+    except SyntaxError as error:  # the one that `Image.open` keeps to itself
+        return _load_fault(error), str(error)
+    except Exception:  # whatever the parser stumbles over
+        return ImageFault.DAMAGED, ""
+    return ImageFault.DAMAGED, ""
+
+
+UNKNOWN_WAYS = ("not available", "not supported", "unsupported", "unknown compression", "unknown pixel mode",
+                "unknown raw mode", "unknown data organization")  # fmt: skip
+"""How Pillow says that a good file is stored in a way that it cannot decode."""
+
+
 def _load_fault(error: Exception) -> ImageFault:
     text = str(error).lower()
+    if isinstance(error, MemoryError):
+        return ImageFault.TOO_LARGE
+    if "max_text_" in text:
+        return ImageFault.TOO_MUCH_TEXT
+    if any(way in text for way in UNKNOWN_WAYS):
+        return ImageFault.UNSUPPORTED
+    if isinstance(error, OSError) and error.errno is not None:
+        return ImageFault.UNREADABLE
     return ImageFault.TRUNCATED if "truncated" in text or "eof" in text else ImageFault.DAMAGED
 
 

@@ -7,10 +7,12 @@ from typing import Any, TypeVar
 
 import torch
 from accelerate.utils import DistributedType
+from diffusers.training_utils import EMAModel
 from torch import nn
 
 from gendeg.configs import TrainConfig
 from gendeg.primitives.progress import bar
+from gendeg.training.average import PublishedAverage
 from gendeg.training.examples import example_numbers, prefetch
 from gendeg.training.state import (
     Checkpoints,
@@ -36,6 +38,7 @@ class Run:
         config: TrainConfig,
         module: nn.Module,
         groups: list[dict[str, Any]] | None = None,
+        average: Callable[[list[nn.Parameter], float], EMAModel] = make_ema,
         compile_on_cpu: bool = True,
     ):
         self.config, self.module = config, module
@@ -48,7 +51,7 @@ class Run:
         if config.compile and (compile_on_cpu or self.accelerator.device.type != "cpu"):
             self.model.compile()
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
-        self.ema = make_ema(self.trained, config.ema_decay)
+        self.ema = average(self.trained, config.ema_decay)
         self.ema.to(self.accelerator.device)
         self.accelerator.register_for_checkpointing(self.ema)
         self.checkpoints = Checkpoints(self.accelerator, config)
@@ -88,6 +91,8 @@ class Run:
                 factor = learning_rate_factor(step - 1, config.warmup, config.steps, config.schedule)
                 set_learning_rate(self.optimizer, factor)
                 self._loss.zero_()
+                if isinstance(self.ema, PublishedAverage):
+                    self.ema.begin(self.trained)
                 yield step
                 self.ema.step(self.trained)
                 progress.update()
@@ -109,7 +114,7 @@ class Run:
     def descend(self, loss: torch.Tensor) -> None:
         """Backward, clip, step: the optimiser moves at the last micro step only."""
         self.accelerator.backward(loss)
-        if self.accelerator.sync_gradients:
+        if self.accelerator.sync_gradients and self.config.clip_norm:
             self.accelerator.clip_grad_norm_(self.trained, self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -19,7 +19,7 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from gendeg.configs import TrainConfig
-from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, RunExists
+from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, OtherLength, RunExists
 from gendeg.primitives.files import atomic_write, ensure_writable
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
@@ -31,6 +31,7 @@ FREE_TO_CHANGE = {
     "checkpoint_every",
     "keep_checkpoints",
     "resume",
+    "extend",
     "cpu",
     "compile",
     "tracker",
@@ -46,7 +47,8 @@ def start(config: TrainConfig) -> Accelerator:
     """Open the run's folder, the accelerator and its tracker.
 
     A folder in use is refused unless the run is to be resumed, with the settings and the number of processes that it
-    has had. Raises `RunExists`, `NothingToResume`, `DifferentRun`, `BadOption` for a tracker that is not installed.
+    has had; only its end may be put off. Raises `RunExists`, `NothingToResume`, `DifferentRun`, `OtherLength`, and
+    `BadOption` for a tracker that is not installed.
     """
     check_tracker(config.tracker)
     accelerator = Accelerator(
@@ -62,7 +64,7 @@ def start(config: TrainConfig) -> Accelerator:
     if path.exists():
         if not config.resume:
             raise RunExists(config.out)
-        refuse_changes(config.out, described)
+        _refuse_other_run(config, described)
     elif config.resume:
         raise NothingToResume(config.out)
     accelerator.wait_for_everyone()
@@ -81,11 +83,41 @@ def describe(config: Any) -> dict[str, Any]:
 
 
 def refuse_changes(folder: Path, described: dict[str, Any], free: AbstractSet[str] = FREE_TO_CHANGE) -> None:
-    """Raises `DifferentRun` where the folder's `config.json` has other settings than these, but for the free ones."""
+    """Raises `DifferentRun` where the folder's `config.json` has other settings than these, but for the free ones.
+
+    A setting that it lacks came later, and was as if off.
+    """
     earlier = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    changed = [k for k, v in described.items() if k not in free and earlier.get(k) != v]
+    changed = [k for k, v in described.items() if k not in free and earlier.get(k) != v and (k in earlier or v)]
     if changed:
         raise DifferentRun(folder, changed)
+
+
+def _refuse_other_run(config: TrainConfig, described: dict[str, Any]) -> None:
+    """A run may go on to other steps where its learning rate is constant: the steps so far are those of the longer run.
+
+    A cosine is laid over all steps, so there it takes `extend`. Raises `DifferentRun`, `OtherLength`, and `BadOption`
+    for an end that the run is already past.
+    """
+    before = json.loads((config.out / "config.json").read_text(encoding="utf-8")).get("steps", config.steps)
+    free = config.schedule == "constant" or (config.extend and config.steps >= before)
+    try:
+        refuse_changes(config.out, described, FREE_TO_CHANGE | {"steps"} if free else FREE_TO_CHANGE)
+    except DifferentRun as error:
+        raise OtherLength(config.out, before, config.steps) if error.fields == ("steps",) else error from None
+    done = steps_done(config.out)
+    if config.steps < done:
+        raise BadOption("--steps", f"{config.out} has done {done} already, got {config.steps}; ask for as many or more")
+
+
+def found_checkpoints(folder: Path) -> list[Path]:
+    """The whole ones, oldest first."""
+    return sorted(folder.glob("checkpoint-*"))
+
+
+def steps_done(folder: Path) -> int:
+    """Of a run's newest checkpoint; 0 where it has none."""
+    return max((int(path.name.removeprefix("checkpoint-")) for path in found_checkpoints(folder)), default=0)
 
 
 def check_tracker(name: str) -> None:
@@ -159,7 +191,7 @@ class Checkpoints:
         self.accelerator.wait_for_everyone()
 
     def found(self) -> list[Path]:
-        return sorted(self.config.out.glob("checkpoint-*"))
+        return found_checkpoints(self.config.out)
 
     def restore(self) -> int:
         """Load the newest checkpoint when the run is to be resumed; returns the number of steps done.
@@ -168,9 +200,8 @@ class Checkpoints:
         """
         if not self.config.resume or not self.found():
             return 0
-        newest = self.found()[-1]
-        self.accelerator.load_state(str(newest))
-        return int(newest.name.removeprefix("checkpoint-"))
+        self.accelerator.load_state(str(self.found()[-1]))
+        return steps_done(self.config.out)
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

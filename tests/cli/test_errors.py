@@ -1,5 +1,8 @@
 """Errors we did not raise ourselves, as one line."""
 
+import errno
+import os
+
 import pytest
 
 from gendeg.cli.errors import ERROR, advice_for
@@ -28,3 +31,17 @@ def test_what_nobody_foresaw_is_one_line_too() -> None:
 def test_an_interrupted_build_says_how_to_go_on(number: int, exit_code: int) -> None:
     message, code = advice_for(Interrupted(number))
     assert "the same command again goes on" in message and code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (errno.EACCES, "x.png: Permission denied; check its permissions"),
+        (errno.ENOSPC, "x.png: No space left on device; make room there, or choose another output folder"),
+        (errno.EMFILE, "ulimit -n"),
+        (errno.ECHILD, "x.png: No child processes"),
+    ],
+)
+def test_what_the_system_refuses_has_the_advice_of_its_cause(code: int, says: str) -> None:
+    message, exit_code = advice_for(OSError(code, os.strerror(code), "x.png"))
+    assert says in message and exit_code == ERROR

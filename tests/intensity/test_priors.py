@@ -70,6 +70,10 @@ def test_the_file_says_what_its_numbers_mean(tmp_path):
         {"mu_bins": {"high": 0.5, "count": 128}},
         {"sigma_bins": {"high": 0.4, "count": 64}},
         {"mu_bins": None},
+        {"even_sigma": [3]},
+        {"even_sigma": [5, 4]},
+        {"even_sigma": [0, 128]},
+        {"even_sigma": None},
     ],
 )
 def test_bad_values_are_refused(tmp_path, change):

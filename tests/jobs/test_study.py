@@ -11,18 +11,23 @@ import numpy as np
 import pytest
 
 from gendeg.configs import StudyConfig
+from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.restore_data import load_examples
 from gendeg.jobs.study import study
 from gendeg.jobs.study_data import find_study_photos
 from gendeg.jobs.study_noise import with_noise
 from gendeg.jobs.study_plan import plan_runs
-from gendeg.jobs.study_real import missing_sources
+from gendeg.jobs.study_real import find_real, missing_sources, real_digest, write_real
 from gendeg.jobs.study_recipe import read_study
 from gendeg.jobs.study_scores import by_degradation, difference, mean_over
 from gendeg.jobs.study_work import RESULT, Study, make_run, run_all, training_config, training_examples
+from gendeg.pairs.manifest import read_manifest
 from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, NotEnoughPhotos, RunsFailed
 from gendeg.primitives.files import read_json_object, sha256_of
+from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.shards.reader import load_gends
 from gendeg.training.examples import crop_pair
+from tests.builds import finished_build
 from tests.studies import RECIPE, SHORT, finished_study, small_study
 
 KEPT = ("results.json", "index.html", "plan.json")
@@ -83,6 +88,33 @@ def test_unseen_sources_without_a_pair_are_named():
     assert missing_sources(data) == []
     assert missing_sources(replace(data, unseen_sources=("stranger", "strangre"))) == ["strangre"]
     assert missing_sources(replace(data, pairs=())) == ["stranger"]
+
+
+def test_pairs_of_a_dataset_are_real_pairs_too(tmp_path, capsys):
+    dataset = finished_build() / "out"
+    data = replace(read_study(small_study(tmp_path)).data, pairs=(str(dataset),), real_size=24)
+    found = find_real(data)
+    assert {one.split for one in found} == {"train"} and {one.degradation for one in found} == {"haze", "rain"}
+    write_real(data, tmp_path / "set")
+    pairs = read_manifest(tmp_path / "set" / "manifest.jsonl")
+    stored = load_gends(dataset, split=None)
+    assert len(pairs) == len(stored) and f"{len(stored)} of the {len(stored)} pairs" in capsys.readouterr().err
+    for pair, number in zip(pairs, range(len(stored)), strict=True):
+        expected = [resize_short_side(image, 24) for image in stored.read(number)]
+        halves = [read_rgb(tmp_path / "set" / path) for path in (pair.clean, pair.degraded)]
+        assert all(np.array_equal(a, b) for a, b in zip(halves, expected, strict=True))
+        assert measure_intensity(*halves).mu == pytest.approx(pair.mu, abs=1e-6)
+    assert real_digest(data) == real_digest(data) != real_digest(replace(data, pairs=()))
+
+
+def test_an_empty_word_of_the_command_line_goes_over_the_recipe(tmp_path):
+    recipe = RECIPE.replace("[data]", '[data]\ntest_clean = "elsewhere"').replace(
+        "[transfer]", '[transfer]\nreal = "r"'
+    )
+    told = read_study(small_study(tmp_path, recipe))
+    assert (told.data.test_clean, told.transfer.real) == ("elsewhere", "r")
+    told = read_study(small_study(tmp_path, recipe, test_clean="", real=""))
+    assert (told.data.test_clean, told.transfer.real) == ("", "")
 
 
 def test_the_same_command_again_makes_nothing_and_changes_nothing(copied):

@@ -6,6 +6,8 @@ import pytest
 
 from gendeg.pairs.sources import Layout, find_couples, find_source, load_source, load_sources, parallel_layout
 from gendeg.primitives.errors import BadManifest, BadOption, UnknownSource
+from gendeg.primitives.kinds import parse_mix
+from gendeg.prompts import make_prompt
 
 MINIATURES: dict[str, list[tuple[str, str, str]]] = {  # degraded, clean, split (and degradation, where it is another)
     "reside": [
@@ -129,6 +131,14 @@ def test_published_weights():
     """As GenDeg draws its sources: ORD, DenseHaze, NH-HAZE, I-HAZE and SID less often than their equal share."""
     weights = {name: source.weight for name, source in load_sources().items() if source.weight != 1}
     assert weights == {"ord": 0.2, "densehaze": 0.05, "nhhaze": 0.1, "ihaze": 0.25, "sid": 0.2}
+
+
+def test_what_they_call_mixes():
+    """GenDeg trains on ORD as "rainy and hazy", on CSD as "snowy and hazy", and generates them so."""
+    mixes = {name: source.degradation for name, source in load_sources().items() if "+" in source.degradation}
+    assert mixes == {"ord": "rain+haze", "csd": "snow+haze"}
+    phrases = [make_prompt("a street", parse_mix(kind)) for kind in mixes.values()]
+    assert sorted(phrases) == ["a street, in rainy and hazy conditions", "a street, in snowy and hazy conditions"]
 
 
 def test_published_statistics():
