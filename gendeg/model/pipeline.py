@@ -23,12 +23,13 @@ from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response, told_statistics
 from gendeg.model.strength import Target, meet
 from gendeg.model.tiles import over_tiles, pad_to_multiple
+from gendeg.primitives.memory import OwnMemory
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
 TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 
 
-class GenDegPipeline(DiffusionPipeline):
+class GenDegPipeline(OwnMemory, DiffusionPipeline):
     """Latent diffusion over the degraded image, told the clean image, the prompt and the statistics.
 
     With a `residual_gain`, what is generated is the change from the clean latent to the degraded one, times the gain: a
