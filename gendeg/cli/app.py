@@ -29,6 +29,7 @@ from gendeg.cli import (
 )
 from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 from gendeg.cli.hush import hush_libraries
+from gendeg.primitives.streams import mended_streams, say
 
 
 class Commands(typer.core.TyperGroup):
@@ -95,6 +96,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     hush_libraries()
+    with mended_streams():
+        code = _run(arguments)
+        if arguments is None and code in (INTERRUPTED, TERMINATED):
+            _leave(code)
+    sys.exit(code or 0)
+
+
+def _run(arguments: list[str] | None) -> int | None:
     try:
         code = typer.main.get_command(app)(args=arguments, prog_name="gendeg", standalone_mode=False)
         if code == INTERRUPTED:  # typer has caught Ctrl-C
@@ -112,9 +121,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except Exception as error:
         message, code = advice_for(error)
         _say(message, code)
-    if arguments is None and code in (INTERRUPTED, TERMINATED):
-        _leave(code)
-    sys.exit(code or 0)
+    return code
 
 
 def _leave(code: int) -> NoReturn:
@@ -129,7 +136,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _say(message: str, code: int) -> int:
-    print(f"gendeg: {message}", file=sys.stderr)
+    say(f"gendeg: {message}")
     return code
 
 

@@ -1,6 +1,5 @@
 """gendeg build: plan, make what is missing, and finish the dataset; the same command again resumes."""
 
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from gendeg.jobs.prepare import check_config, prepare, versions
 from gendeg.jobs.stopping import Stopper
 from gendeg.jobs.team import Team, assemble
 from gendeg.jobs.workshop import Model, Workshop, load_model
+from gendeg.primitives.disk import free_bytes
 from gendeg.primitives.errors import DifferentRun, NotEnoughRoom
 from gendeg.primitives.files import ensure_writable
 from gendeg.primitives.progress import bar
@@ -137,8 +137,8 @@ def check_room(
         f"{expected.say(count)}",
         file=sys.stderr,
     )
-    free = shutil.disk_usage(config.out).free
-    if config.check_disk and needed > free:
+    free = free_bytes(config.out)
+    if config.check_disk and free is not None and needed > free:
         raise NotEnoughRoom(config.out, needed, free)
 
 

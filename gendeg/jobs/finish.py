@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 
 from gendeg import __version__
 from gendeg.pairs.sources import licence_of
+from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import DamagedDataset, IncompleteDataset, OutputNotWritable
-from gendeg.primitives.files import atomic_write, fsync_folder, sha256_of
+from gendeg.primitives.files import atomic_write, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
@@ -44,8 +45,7 @@ def _write_manifest(layout: Layout, description: Description) -> None:
     try:
         with open(temporary, "wb") as stream:
             _write_rows(stream, layout, description)
-            stream.flush()
-            os.fsync(stream.fileno())
+            fsync_file(stream)
         os.replace(temporary, layout.manifest)
         fsync_folder(layout.side)
     except OSError as error:

@@ -79,5 +79,5 @@ class Stopper:
 
 def _say(text: str) -> None:
     """Straight to stderr's file: a print that the signal came upon could not be entered a second time."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, AttributeError):  # closed, or no stream at all
         os.write(sys.stderr.fileno(), f"\ngendeg: {text}\n".encode())

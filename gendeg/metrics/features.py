@@ -12,6 +12,7 @@ from transformers import AutoModel
 
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
+from gendeg.primitives.memory import own_memory
 
 U8Image = UInt8[np.ndarray, "h w 3"]
 Features = Callable[[U8Image], Float[np.ndarray, " d"]]
@@ -37,7 +38,7 @@ def load_features(folder: Path, device: str = "cpu") -> Features:
     if info["missing_keys"]:
         raise BadModel(folder, f"lacks weights, for example {min(info['missing_keys'])}")
     side, mean, deviation = _preprocessing(folder, network)
-    network = network.to(device).eval()
+    network = own_memory(network.to(device)).eval()
 
     @torch.no_grad()
     def features(image: U8Image) -> Float[np.ndarray, " d"]:

@@ -23,6 +23,7 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import LDM_SCHEDULE, PAPER, ContinuousEulerAncestralScheduler
 from gendeg.primitives.errors import BadModel, MissingPath
 from gendeg.primitives.files import read_json_object
+from gendeg.primitives.memory import own_memory
 
 
 def load_base(name: str) -> GenDegPipeline:
@@ -45,6 +46,8 @@ def load_base(name: str) -> GenDegPipeline:
         tokenizer = CLIPTokenizer.from_pretrained(name, subfolder="tokenizer", local_files_only=local)
     check_whole(Path(name), "unet", unet)
     check_whole(Path(name), "vae", vae)
+    own_memory(unet)
+    own_memory(vae)
     widen_input(unet, name)
     text = text_encoder.config
     return GenDegPipeline(

@@ -23,6 +23,7 @@ from transformers.utils import logging
 from gendeg.model.loading import PICKLES, loading, may_be_hub_id, quiet
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import sha256_bytes, sha256_of
+from gendeg.primitives.memory import own_memory
 
 FILES = (".safetensors", ".json", ".txt", ".model", ".jinja")
 """What a captioner is made of; nothing else is fetched, pickles least of all."""
@@ -111,7 +112,7 @@ class Captioner:
         missing = sorted(name for name in info["missing_keys"] if UNUSED not in name)
         if missing:
             raise BadModel(self.folder, f"lacks weights, for example {missing[0]}")
-        return model.to(self.device).eval()
+        return own_memory(model.to(self.device)).eval()
 
     def _load_processor(self) -> tuple[Any, Any, Any]:
         """(both at once, for images, for text); the first is None where a model comes with the other two alone."""

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
+from gendeg.primitives.memory import OwnMemory
 
 
 class Conditioning(NamedTuple):
@@ -24,7 +25,7 @@ class Conditioning(NamedTuple):
         return Conditioning(self.context.expand(count, -1, -1), vector)
 
 
-class Conditioner(ModelMixin, ConfigMixin):
+class Conditioner(OwnMemory, ModelMixin, ConfigMixin):
     """Adds mu and sigma to the text tokens: two channels, then a projection back that starts as the identity.
 
     A NaN statistic is the null one. With `frequencies = 0` and `soft_bins = False` this is the published conditioning,

@@ -23,6 +23,7 @@ from gendeg.model.nafnet import NAFNet
 from gendeg.model.samplers import LDM_SCHEDULE, ContinuousEulerAncestralScheduler
 from gendeg.primitives.errors import BadManifest, BadModel, MissingPath
 from gendeg.primitives.files import read_json_object
+from gendeg.primitives.memory import own_memory
 
 State = dict[str, Tensor]
 
@@ -231,7 +232,7 @@ def _filled(path: Path, make: Callable[[], Any], named: State, source: State | N
             )
     module = make() if _has_buffers(module) else module
     module.load_state_dict({name: tensor.float() for name, tensor in named.items()}, assign=True)
-    return module.eval()
+    return own_memory(module).eval()
 
 
 def _has_buffers(module: nn.Module) -> bool:

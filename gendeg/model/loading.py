@@ -13,6 +13,7 @@ from transformers import CLIPTextModel
 from transformers.utils.logging import disable_progress_bar
 
 from gendeg.primitives.errors import BadModel, HubUnreachable
+from gendeg.primitives.memory import own_memory
 
 VARIANT = re.compile(r"(?:model|diffusion_pytorch_model)\.([A-Za-z0-9_]+)(?:-\d+-of-\d+)?\.safetensors")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
@@ -62,7 +63,7 @@ def load_text_encoder(name: str, options: dict[str, Any]) -> CLIPTextModel:
     )  # fmt: skip
     if info["missing_keys"]:
         raise BadModel(Path(name), f"text_encoder lacks weights, for example {min(info['missing_keys'])}")
-    return encoder
+    return own_memory(encoder)
 
 
 def check_whole(folder: Path, part: str, module: torch.nn.Module) -> None:

@@ -9,6 +9,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gendeg.primitives.memory import OwnMemory
+
 
 class LayerNorm2d(nn.Module):
     """Layer normalisation over the channels of each pixel."""
@@ -99,7 +101,7 @@ def _stack(channels: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(*(NAFBlock(channels) for _ in range(blocks)))
 
 
-class NAFNet(Levels, ModelMixin, ConfigMixin):
+class NAFNet(Levels, OwnMemory, ModelMixin, ConfigMixin):
     """NAFNet over (clean, generated); its output is added to the generated image. Defaults are the published sizes."""
 
     config_name = "config.json"

@@ -27,12 +27,13 @@ from gendeg.model.schedulers import noise_process
 from gendeg.model.strength import Target, meet
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
+from gendeg.primitives.memory import OwnMemory
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
 TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 
 
-class GenDegPipeline(Asking, DiffusionPipeline):
+class GenDegPipeline(Asking, OwnMemory, DiffusionPipeline):
     """Latent diffusion over the degraded image, told the clean image, the prompt and the statistics.
 
     With a `change_scale` (mix name → r), what is generated is the change from the clean latent to the degraded one,

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from gendeg.primitives.disk import NO_MODES, do_without
 from gendeg.primitives.errors import OutputNotWritable
 
 
@@ -20,7 +21,7 @@ def write_folder(folder: Path, write: Callable[[Path], object]) -> None:
         partial.parent.mkdir(parents=True, exist_ok=True)
         write(partial)
         for weights in partial.rglob("*.safetensors"):
-            weights.chmod(0o644)  # they are written for their owner only
+            _open_to_readers(weights)
         for config in (*partial.rglob("config.json"), *partial.rglob("model_index.json")):
             _forget_place(config)
         if folder.exists():
@@ -29,6 +30,11 @@ def write_folder(folder: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OutputNotWritable(folder, error.strerror or str(error)) from error
+
+
+def _open_to_readers(weights: Path) -> None:
+    """They are written for their owner only."""
+    do_without("permissions of files", NO_MODES, lambda: weights.chmod(0o644))
 
 
 def _forget_place(config: Path) -> None:

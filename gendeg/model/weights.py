@@ -26,6 +26,7 @@ from gendeg.model.nafnet import NAFNet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
+from gendeg.primitives.memory import own_memory
 
 BUNDLED = "bundled"
 OPTIONAL = ("structure",)
@@ -126,7 +127,7 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     except (OSError, *LOAD_ERRORS) as error:
         raise BadModel(folder, str(error)) from error
     check_whole(folder, part, module)
-    return module.eval()
+    return own_memory(module).eval()
 
 
 LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import (
     BadManifest,
     CannotRead,
@@ -25,6 +26,7 @@ from gendeg.primitives.errors import (
 IMAGE_EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif",
 )  # fmt: skip
+TEMPORARY = re.compile(r"\.gendeg-[0-9a-f]{16}\.tmp")
 LONGEST_STEM = 96
 """Characters. File systems take 255 bytes, and the degradation, intensity, seed and extension follow the stem."""
 
@@ -46,13 +48,12 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
     Raises `OutputNotWritable`; nothing is left behind then.
     """
     path = Path(path)
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"  # same folder: a rename must not cross file systems
+    temporary = temporary_beside(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         with open(temporary, "xb") as stream:
             stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+            fsync_file(stream)
         os.replace(temporary, path)
         fsync_folder(path.parent)
     except OSError as error:
@@ -62,19 +63,20 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
             temporary.unlink()
 
 
-def fsync_folder(folder: Path) -> None:
-    """Makes a rename in this folder survive a power cut: the name itself is data of the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def temporary_beside(path: Path) -> Path:
+    """A new name that only we use, in the same folder: a rename must not cross file systems."""
+    return path.with_name(f".gendeg-{secrets.token_hex(8)}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether it is such a name: what a killed process left behind."""
+    return TEMPORARY.fullmatch(path.name) is not None
 
 
 def ensure_writable(folder: str | Path) -> Path:
     """Makes the folder if it is not there, and tries it with a file. Raises `OutputNotWritable`."""
     folder = Path(folder)
-    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    probe = temporary_beside(folder / "probe")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch(exist_ok=False)  # permission bits do not tell about full, read-only or network disks

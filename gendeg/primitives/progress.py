@@ -3,9 +3,12 @@
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from tqdm import tqdm
+
+from gendeg.primitives.streams import say
 
 Item = TypeVar("Item")
 
@@ -32,7 +35,7 @@ def track(items: Iterable[Item], what: str, total: int | None = None, wanted: bo
 def bar(what: str, total: int | None = None, wanted: bool | None = None, items: Iterable[Item] | None = None) -> tqdm:
     """The bar itself, to `update(n)` by hand within `with`. stdout stays free for data."""
     shown: dict[str, Any] = {"file": sys.stderr, "delay": DELAY, "dynamic_ncols": True}
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         shown = {"file": _Lines(), "delay": LINE_EVERY, "mininterval": LINE_EVERY, "ncols": 0, "position": 0}
     return _Bar(items, desc=what, total=total, disable=wanted is False, miniters=1, **shown)
 
@@ -42,7 +45,8 @@ class _Lines:
 
     def write(self, text: str) -> None:
         if text.strip():
-            print(text.strip(), file=sys.stderr)
+            say(text.strip())
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()

@@ -8,12 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.model.tiles import pad_to_multiple
+from gendeg.primitives.memory import OwnMemory
 
 Features = list[Tensor]
 """Feature maps [b c y x] of one image batch, finest first, coarsest last."""
 
 
-class Restorer(ModelMixin, ConfigMixin):
+class Restorer(OwnMemory, ModelMixin, ConfigMixin):
     """Base of the networks; a subclass says its `factor`, its `widths`, and how it encodes and decodes.
 
     No part may have the name of a number in the configuration: diffusers would answer with the number.

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import DamagedDataset, OutputNotWritable
-from gendeg.primitives.files import fsync_folder
 from gendeg.shards.layout import TEMPORARY, ShardName
 
 GENERATED, EXISTING = "generated", "existing"
@@ -108,8 +108,7 @@ class PlanWriter:
         """Raises `OutputNotWritable`."""
         try:
             self._writer.close()
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            fsync_file(self._stream)
             self._stream.close()
             os.replace(self.temporary, self.path)
             fsync_folder(self.path.parent)

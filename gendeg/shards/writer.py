@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import OutputNotWritable
-from gendeg.primitives.files import ensure_writable, fsync_folder
+from gendeg.primitives.files import ensure_writable
 from gendeg.shards.layout import TEMPORARY
 
 BLOCK, TAIL = 512, 10_240
@@ -114,8 +115,7 @@ class ShardWriter:
 
     def _finish(self) -> None:
         self._write(tail(self.size))
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        fsync_file(self._stream)
         self._stream.close()
         os.replace(self.temporary, self.path)
         fsync_folder(self.path.parent)
