@@ -17,7 +17,8 @@ from gendeg.jobs.repair import repair, retry
 from gendeg.jobs.status import failures, status
 from gendeg.jobs.verify import verify
 from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom, OtherPhotos
-from gendeg.primitives.images import EXIF_ORIENTATION, write_image
+from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.orientation import EXIF_ORIENTATION
 from gendeg.shards.description import read_description, totals
 from gendeg.shards.layout import Layout
 from gendeg.shards.lock import FolderLock
@@ -29,7 +30,7 @@ from tests.builds import (
     tree,
     write_photos,
 )
-from tests.odd_images import ODD, bad_files, encoded
+from tests.odd_images import ODD, awkward_files, bad_files, encoded, turned_files
 from tests.tiny import photo
 
 DEEP = Depth(bytes=True, images=True)
@@ -261,6 +262,28 @@ def test_every_odd_photo_is_made_and_every_bad_one_counted(tmp_path):
     assert list(verify(tmp_path / "out", DEEP)) == []
 
 
+def test_kept_bytes_are_the_same_picture_to_datasets_as_to_us(tmp_path):
+    """Turned photos, by every place that tells of it: `load_dataset` gives clean and degraded of one size."""
+    from datasets import Image as Feature
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    stored = Image.fromarray(photo(24, 16))
+    for name, data in (turned_files(stored) | awkward_files(stored)).items():
+        (photos / f"{name}.png").write_bytes(data)
+    built = build(small_build(tmp_path, types="haze", per_image=1))
+    assert built is not None and built.totals.written == 13
+    sizes = Counter()
+    for tar in (tmp_path / "out").glob("*/*.tar"):
+        for name, data in _members(tar):
+            if not name.endswith(".json"):
+                seen = np.asarray(Feature().decode_example({"path": None, "bytes": data}).convert("RGB"))
+                sizes[seen.shape[:2]] += 1
+                assert np.array_equal(seen, read_rgb(data))
+    assert sizes == {(16, 24): 22, (24, 16): 4}  # eleven upright pairs, and the two that nothing turns
+    assert list(verify(tmp_path / "out", DEEP)) == []
+
+
 # --- status, signals ---
 
 
@@ -283,3 +306,10 @@ def _records(out: Path) -> list[str]:
         with tarfile.open(path) as tar:
             lines += [tar.extractfile(m).read().decode() for m in tar if m.name.endswith(".json")]  # type: ignore[union-attr]
     return lines
+
+
+def _members(path: Path) -> list[tuple[str, bytes]]:
+    import tarfile
+
+    with tarfile.open(path) as tar:
+        return [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
