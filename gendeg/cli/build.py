@@ -121,7 +121,9 @@ def verify(
         count += 1
         row = {"shard": problem.shard, "key": problem.key, "problem": problem.what}
         print(json.dumps(row) if as_json else problem, flush=True)
-    _say(f"problems: {count}; gendeg repair {folder} puts them right" if count else f"{folder}: nothing wrong")
+    _say(
+        f"problems: {count}; gendeg repair {folder} puts right what is damaged" if count else f"{folder}: nothing wrong"
+    )
     return ERROR if count else 0
 
 

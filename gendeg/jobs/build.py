@@ -40,6 +40,7 @@ def plan(config: BuildConfig) -> tuple[Description, Estimate]:
     ensure_writable(layout.side)
     with FolderLock(layout.lock, layout.root):
         description = prepare(config, model.facts)
+        say_moved(description)
         return description, estimate(config, description, model)
 
 
@@ -137,9 +138,16 @@ def check_room(
         f"{expected.say(count)}",
         file=sys.stderr,
     )
+    say_moved(description)
     free = shutil.disk_usage(config.out).free
     if config.check_disk and needed > free:
         raise NotEnoughRoom(config.out, needed, free)
+
+
+def say_moved(description: Description) -> None:
+    """Photos whose split is not the one that --split drew."""
+    for change, count in description.moved.items():
+        print(f"gendeg: {count} photos moved {change}: existing pairs, or copies, have them there", file=sys.stderr)
 
 
 def sweep(layout: Layout) -> None:

@@ -13,9 +13,10 @@ from jaxtyping import UInt8
 from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.plan_photos import parse_split, split_of
+from gendeg.jobs.plan_splits import LEAK
 from gendeg.pairs.align import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.manifest import HELD_OUT, Pair, write_manifest
 from gendeg.primitives.errors import BadImage, NoPairs, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
 from gendeg.primitives.images import encode_image, read_header, read_rgb
@@ -25,9 +26,7 @@ from gendeg.primitives.records import Failure
 from gendeg.prompts import words
 
 U8Image = UInt8[np.ndarray, "h w 3"]
-SIZE_MISMATCH, IDENTICAL, MISALIGNED, LEAK, NO_CLEAN = "size_mismatch", "identical", "misaligned", "leak", "no_clean"
-HELD_OUT = ("test", "validation", "train")
-"""A clean photo that appears in several splits stays in the first of these."""
+SIZE_MISMATCH, IDENTICAL, MISALIGNED, NO_CLEAN = "size_mismatch", "identical", "misaligned", "no_clean"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from gendeg.configs import BuildConfig
 from gendeg.intensity.priors import priors_digest
 from gendeg.jobs.plan import write_plan
 from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, parse_split
+from gendeg.jobs.plan_splits import keep_apart
 from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.jobs.samples import Settings
 from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
@@ -97,8 +98,9 @@ def _plan(
     seen = look_at_photos(config, inputs, photos)
     manifests, pairs, bad_pairs = look_at_pairs(config, len(inputs), seen.format)
     inputs += manifests
-    planned = write_plan(config, seen.table, layout.plan, pairs if len(pairs) else None)
-    left_out = seen.left_out + bad_pairs
+    apart = keep_apart(config, inputs, seen.table, pairs)
+    planned = write_plan(config, apart.photos, layout.plan, apart.pairs if len(apart.pairs) else None)
+    left_out = seen.left_out + bad_pairs + apart.leaks
     write_jsonl(layout.left_out, (one.as_row() for one in left_out))
     described = _described(config, facts, digest, seen.format)
     return Description(
@@ -107,6 +109,7 @@ def _plan(
             "shards": [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned.shards],
             "photos": len(seen.table),
             "left_out": count_reasons(left_out),
+            "moved": apart.moved,
         })
     )  # fmt: skip
 

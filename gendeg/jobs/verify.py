@@ -9,7 +9,7 @@ from gendeg.primitives.progress import track
 from gendeg.shards.description import Description, missing_shards, read_description
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import PlannedShard, PlanReader
-from gendeg.shards.verify import Depth, Problem, check_plan, strays, verify_shard
+from gendeg.shards.verify import Depth, Problem, Sides, check_plan, check_sides, strays, verify_shard
 
 
 def depth(quick: bool = False, decode: bool = False) -> Depth:
@@ -26,6 +26,7 @@ def verify(folder: Path, depth: Depth, progress: bool | None = None) -> Iterator
     for _, problems in examine(layout, description, depth, progress):
         yield from problems
     if depth.bytes:
+        yield from split_problems(layout, description, progress)
         yield from finishing_problems(layout, description)
 
 
@@ -33,7 +34,7 @@ def examine(
     layout: Layout, description: Description, depth: Depth, progress: bool | None = None
 ) -> Iterator[tuple[PlannedShard | None, list[Problem]]]:
     """Problems of the plan (shard None) and of each shard that has some."""
-    damaged_plan = check_plan(layout, description)
+    damaged_plan, sides = check_plan(layout, description), Sides()
     if damaged_plan:
         yield None, damaged_plan
         depth = Depth(bytes=False)  # rows of a damaged plan prove nothing
@@ -43,10 +44,19 @@ def examine(
         plan = None
     for shard in track(description.planned_shards, "verifying", wanted=progress):
         if plan is not None:
-            problems = verify_shard(layout, description, shard, plan, depth)
+            problems = verify_shard(layout, description, shard, plan, depth, sides)
             if problems:
                 yield shard, problems
     yield None, strays(layout, description)
+
+
+def split_problems(layout: Layout, description: Description, progress: bool | None = None) -> Iterator[Problem]:
+    """Photos that stand in two splits. No repair helps: the plan is at fault, of a version that did not look."""
+    if check_plan(layout, description) or len({shard.name.split for shard in description.planned_shards}) < 2:
+        return
+    plan, sides = PlanReader(layout.plan), Sides()
+    for shard in track(description.planned_shards, "comparing splits", wanted=progress):
+        yield from check_sides(layout, shard, plan, sides)
 
 
 def finishing_problems(layout: Layout, description: Description) -> list[Problem]:
