@@ -17,7 +17,16 @@ from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.jobs.samples import Settings
 from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
-from gendeg.primitives.errors import BadOption, DamagedDataset, DifferentRun, MissingExtra, NotADataset, OtherPhotos
+from gendeg.primitives.errors import (
+    BadOption,
+    DamagedDataset,
+    DifferentRun,
+    MissingExtra,
+    MissingPath,
+    NeedsInputs,
+    NotADataset,
+    OtherPhotos,
+)
 from gendeg.primitives.files import (
     atomic_write,
     ensure_writable,
@@ -160,7 +169,7 @@ def versions() -> dict[str, str]:
 
 
 def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) -> None:
-    """What `repair` and `retry` need to go on without being told everything again."""
+    """What `repair` and `retry` need to go on without being told everything again, from wherever they are called."""
     known = list(inputs)
     for manifest in config.include:
         one = Input(Kind.TABLE, str(manifest.absolute()))
@@ -169,8 +178,8 @@ def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) 
         "inputs": [asdict(one) for one in known],
         "clean": [name if name.startswith(HUB) else str(Path(name).absolute()) for name in map(str, config.clean)],
         "include": [str(path.absolute()) for path in config.include],
-        "priors": config.priors,
-        "model": config.model,
+        "priors": str(Path(config.priors).absolute()) if config.priors else "",
+        "model": str(Path(config.model).absolute()) if Path(config.model).is_dir() else config.model,
     }
     atomic_write(layout.inputs, json.dumps(row, indent=1) + "\n")
 
@@ -185,8 +194,14 @@ def read_inputs(layout: Layout) -> list[Input]:
 
 
 def stored_config(layout: Layout, description: Description, **changes: object) -> BuildConfig:
-    """The configuration of the build that made a folder, with other workers, device and the like."""
-    row = read_json_object(layout.inputs)
+    """The configuration of the build that made a folder, with other workers, device and the like.
+
+    Raises `NeedsInputs` in a copy that came from the hub.
+    """
+    try:
+        row = read_json_object(layout.inputs)
+    except MissingPath as error:
+        raise NeedsInputs(layout.root) from error
     settings = {name: value for name, value in description.settings.items() if name != "priors"}
     places = {"clean": tuple(row["clean"]), "include": tuple(map(Path, row["include"])), "priors": row["priors"]}
     return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))

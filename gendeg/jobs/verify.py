@@ -1,10 +1,12 @@
 """gendeg verify: look at a dataset as closely as asked, shard by shard."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from gendeg.jobs.finish import unfinished
-from gendeg.primitives.errors import BadOption, DamagedDataset
+from gendeg.jobs.finish import edited, unfinished
+from gendeg.jobs.prepare import read_inputs
+from gendeg.primitives.errors import BadOption, DamagedDataset, MissingPath
 from gendeg.primitives.progress import track
 from gendeg.shards.description import Description, missing_shards, read_description
 from gendeg.shards.layout import Layout
@@ -28,6 +30,24 @@ def verify(folder: Path, depth: Depth, progress: bool | None = None) -> Iterator
     if depth.bytes:
         yield from split_problems(layout, description, progress)
         yield from finishing_problems(layout, description)
+
+
+def notes(folder: Path) -> list[str]:
+    """What is no damage but worth knowing: what people have edited, and what cannot be looked at here."""
+    layout = Layout(folder)
+    description = read_description(layout)
+    return ([] if missing_shards(layout, description) else edited(layout, description)) + _not_here(layout)
+
+
+def _not_here(layout: Layout) -> list[str]:
+    """The original photos are part of no check: every sample is held against the plan and its own hashes."""
+    try:
+        places = [one.place for one in read_inputs(layout)]  # a dataset on the hub is named, not placed
+        gone = [place for place in places if os.path.isabs(place) and not os.path.exists(place)]
+    except MissingPath:
+        gone = ["nor is their list, .gendeg/inputs.json"]
+    told = f"the original photos are not here ({', '.join(gone)}): what is stored was checked without them, but"
+    return [f"{told} whether they are still the same was not, and repair and retry need them"] if gone else []
 
 
 def examine(

@@ -25,6 +25,7 @@ from gendeg.primitives.errors import (
 IMAGE_EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif",
 )  # fmt: skip
+TEMPORARY = re.compile(r"\.gendeg-[0-9a-f]{16}\.tmp")
 LONGEST_STEM = 96
 """Characters. File systems take 255 bytes, and the degradation, intensity, seed and extension follow the stem."""
 
@@ -46,7 +47,7 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
     Raises `OutputNotWritable`; nothing is left behind then.
     """
     path = Path(path)
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"  # same folder: a rename must not cross file systems
+    temporary = temporary_beside(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         with open(temporary, "xb") as stream:
@@ -62,6 +63,16 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
             temporary.unlink()
 
 
+def temporary_beside(path: Path) -> Path:
+    """A new name that only we use, in the same folder: a rename must not cross file systems."""
+    return path.with_name(f".gendeg-{secrets.token_hex(8)}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether it is such a name: what a killed process left behind."""
+    return TEMPORARY.fullmatch(path.name) is not None
+
+
 def fsync_folder(folder: Path) -> None:
     """Makes a rename in this folder survive a power cut: the name itself is data of the folder."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -74,7 +85,7 @@ def fsync_folder(folder: Path) -> None:
 def ensure_writable(folder: str | Path) -> Path:
     """Makes the folder if it is not there, and tries it with a file. Raises `OutputNotWritable`."""
     folder = Path(folder)
-    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    probe = temporary_beside(folder / "probe")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch(exist_ok=False)  # permission bits do not tell about full, read-only or network disks
@@ -97,16 +108,20 @@ def sha256_bytes(data: bytes) -> str:
 # --- finding images ---
 
 
-def find_images(paths: Iterable[str | Path], skip: Callable[[Path], bool] = lambda path: False) -> list[Found]:
+def find_images(
+    paths: Iterable[str | Path],
+    skip: Callable[[Path], bool] = lambda path: False,
+    ours: Callable[[Path], bool] = lambda folder: False,
+) -> list[Found]:
     """Every image file under the given files and folders, each once, sorted by the bytes of its path.
 
     Folders are searched recursively, by extension, through symbolic links (cycles are survived), without hidden files
-    and folders, and without what `skip` says (a run's own outputs, where they lie among its photos). A file that is
-    named itself is kept whatever its extension, so that a bad one is reported later.
+    and folders, without the files that `skip` and the folders that `ours` names (a run's own outputs, where they lie
+    among its photos). A file that is named itself is kept whatever its extension, so that a bad one is reported later.
     Raises `MissingPath`, `NoImages` (for a folder argument without any) and `CannotRead` (a folder may not be listed).
     """
     by_path: dict[str, Found] = {}
-    found = [one for path in paths for one in _under(Path(path), skip)]
+    found = [one for path in paths for one in _under(Path(path), skip, ours)]
     for one in sorted(found, key=lambda f: (os.fsencode(f.path), os.fsencode(f.root))):
         by_path.setdefault(os.path.abspath(one.path), one)
     return list(by_path.values())
@@ -126,18 +141,18 @@ def expand_lists(paths: Iterable[str | Path]) -> list[Path]:
     return expanded
 
 
-def _under(path: Path, skip: Callable[[Path], bool]) -> list[Found]:
+def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool]) -> list[Found]:
     if not os.path.exists(path):
         raise MissingPath(path)
     if not path.is_dir():
         return [Found(path, path.parent)]
-    found = [Found(image, path) for image in _walk(path) if not skip(image)]
+    found = [Found(image, path) for image in _walk(path, ours) if not skip(image)]
     if not found:
         raise NoImages(path, IMAGE_EXTENSIONS)
     return found
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
     """Image files below the folder, each real folder visited once, in byte order of the names."""
     waiting, seen = [folder], set()
     while waiting:
@@ -150,7 +165,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         for name in _names(here):
             inside = here / name
             if os.path.isdir(inside):
-                folders.append(inside)
+                folders += [] if ours(inside) else [inside]
             elif inside.suffix.lower() in IMAGE_EXTENSIONS and (os.path.isfile(inside) or os.path.islink(inside)):
                 yield inside  # a broken link too: it becomes a counted failure, not a silent gap
         waiting += reversed(folders)

@@ -48,11 +48,8 @@ class Sides:
         """Hexadecimal hashes of a clean photo in this shard."""
         seen = [self._first.setdefault(bytes.fromhex(one), name.split) for one in hashes]
         other = next((split for split in seen if split != name.split), "")
-        return (
-            [Problem(str(name), key, f"its clean photo is in split {other} too; build it again (one photo, one split)")]
-            if other
-            else []
-        )
+        what = f"its clean photo is in split {other} too; build it again, so that each photo has one split"
+        return [Problem(str(name), key, what)] if other else []
 
 
 def verify_shard(

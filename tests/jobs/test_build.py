@@ -78,8 +78,8 @@ def test_resume_makes_only_what_is_missing(copy):
     before = tree(copy / "out")
     (copy / "out/.gendeg/shards/haze-train-00001.json").unlink()
     (copy / "out/rain/train-00000.tar").unlink()
-    for half in ("haze/.train-00001.tar.tmp", ".0123456789abcdef.tmp", ".gendeg/.manifest.parquet.tmp"):
-        (copy / "out" / half).write_bytes(b"what a killed process had begun")
+    for folder in ("haze", ".", ".gendeg"):
+        (copy / "out" / folder / ".gendeg-0123456789abcdef.tmp").write_bytes(b"what a killed process had begun")
     built = build(small_build(copy))
     assert built is not None and built.made == 6
     assert tree(copy / "out") == before
