@@ -14,7 +14,7 @@ from gendeg.jobs.team import Team, assemble
 from gendeg.jobs.workshop import Model, Workshop, load_model
 from gendeg.primitives.errors import DifferentRun, NotEnoughRoom
 from gendeg.primitives.files import is_temporary
-from gendeg.primitives.folders import claim
+from gendeg.primitives.folders import BUILD, claim
 from gendeg.primitives.progress import bar
 from gendeg.primitives.ranks import share
 from gendeg.shards.description import Description, Totals, missing_shards, totals
@@ -38,7 +38,7 @@ def plan(config: BuildConfig) -> tuple[Description, Estimate]:
     check_config(config)
     model = load_model(config)
     layout = Layout(config.out)
-    claim(layout.root)
+    claim(layout.root, BUILD)
     with FolderLock(layout.lock, layout.root):
         description = prepare(config, model.facts)
         say_moved(description)
@@ -48,8 +48,8 @@ def plan(config: BuildConfig) -> tuple[Description, Estimate]:
 def build(config: BuildConfig) -> Built | None:
     """This process's part of a build. None from all but the first process, and from a dry run.
 
-    Raises `ForeignFolder`, `FolderInUse`, `DifferentRun`, `NotEnoughRoom`, `OutputNotWritable`, `Interrupted`, and what plan and
-    model raise.
+    Raises `ForeignFolder`, `FolderInUse`, `DifferentRun`, `NotEnoughRoom`, `OutputNotWritable`, `Interrupted`, and
+    what plan and model raise.
     """
     check_config(config)
     with assemble() as team:
@@ -59,7 +59,7 @@ def build(config: BuildConfig) -> Built | None:
             return None
         try:
             layout = Layout(config.out)
-            claim(layout.root)
+            claim(layout.root, BUILD)
             with FolderLock(layout.lock, layout.root):
                 return _lead(config, team, model)
         except BaseException:

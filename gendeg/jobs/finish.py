@@ -36,7 +36,7 @@ from gendeg.primitives.files import (
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
-from gendeg.report.card_merge import Merged, merge_card
+from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
 from gendeg.shards.index import INDEX_SCHEMA, read_index, read_index_table, read_member
@@ -55,7 +55,7 @@ def finish(layout: Layout, description: Description) -> None:
         raise IncompleteDataset(layout.root, len(missing))
     _write_manifest(layout, description)
     _write_picture(layout, description)
-    _write_card(layout, description)
+    write_card(layout.card, make_card(card_facts(layout, description)))
 
 
 def _write_manifest(layout: Layout, description: Description) -> None:
@@ -133,12 +133,6 @@ def merged_card(layout: Layout, description: Description) -> Merged:
 def _read_card(layout: Layout) -> str:
     """Bytes that are no UTF-8 come back as they were. Empty where there is none."""
     return layout.card.read_bytes().decode("utf-8", "surrogateescape") if layout.card.is_file() else ""
-
-
-def _write_card(layout: Layout, description: Description) -> None:
-    merged = merged_card(layout, description)
-    if merged.stale:
-        atomic_write(layout.card, merged.text.encode("utf-8", "surrogateescape"))
 
 
 def _card_is_good(layout: Layout, description: Description) -> bool:

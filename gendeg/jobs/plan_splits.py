@@ -4,7 +4,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -103,9 +103,9 @@ def _pixels(inputs: Sequence[Input], row: Row) -> str:
     return sha256_bytes(b"%d %d " % image.shape[:2] + image.tobytes())
 
 
-def _leak(pair: dict[str, object], split: str) -> Failure:
-    name = public_name(bytes(pair["degraded_path"]).decode("utf-8", "surrogateescape"))  # type: ignore[arg-type]
+def _leak(pair: dict[str, Any], split: str) -> Failure:
+    name = public_name(pair["degraded_path"].decode("utf-8", "surrogateescape"))
     return Failure(
-        key=str(pair["stem"]), failed=LEAK, message=f"{name}: its clean photo is in split {split} too",
-        degradation=str(pair["degradation"]), seed=0, attempt=0, clean_path=name,
+        key=pair["stem"], failed=LEAK, message=f"{name}: its clean photo is in split {split} too",
+        degradation=pair["degradation"], seed=0, attempt=0, clean_path=name,
     )  # fmt: skip

@@ -13,19 +13,21 @@ import numpy as np
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.crops import random_view
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.manifest import Pair, lists_copies, write_manifest
 from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import ensure_writable, expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.files import expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.folders import claim, is_ours, refuse_foreign
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.progress import track
-from gendeg.primitives.records import Failure
+from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 
+SIMULATE = "pairs simulate"  # the mark of the folders that it writes halves to
 SIMULATED, STRANGERS = "simulated", "strangers"
 """The families of simulators, and what their pairs name as their source."""
 
@@ -54,30 +56,36 @@ def simulate(config: SimulateConfig) -> Simulated:
     """Write `clean/`, `degraded/`, `manifest.jsonl` (and `failures.jsonl`, if any) below `config.out`.
 
     Strength is uniform in [0, 1] (or in `strengths`), so that mu and sigma cover what the published sources show. The
-    files depend on the seed and the photos' names only, never on the number of workers. Raises `BadOption`.
+    files depend on the seed and the photos' names only, never on the number of workers. Raises `BadOption`,
+    `OutputExists`, and `ForeignFolder` for files of these names that are somebody's.
     """
     _check(config)
-    tasks = plan_tasks(config)
-    manifest = config.out / "manifest.jsonl"
+    manifest, listed = config.out / "manifest.jsonl", config.out / "failures.jsonl"
     if manifest.exists() and not config.overwrite:
         raise OutputExists(manifest)
-    for folder in (config.out, config.out / "clean", config.out / "degraded"):
-        ensure_writable(folder)
+    halves, ours = [config.out / "clean", config.out / "degraded"], config.overwrite and lists_copies(config.out)
+    for folder in halves:
+        refuse_foreign(folder, SIMULATE, ours)
+    refuse_foreign_failures(listed)
+    tasks = plan_tasks(config)
+    for folder in halves:
+        claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
     failures: list[Failure] = []
     for made in track(_run(tasks, config.workers), "simulating", total=len(tasks), wanted=config.progress):
         failures += [made] if isinstance(made, Failure) else []
         pairs += [] if isinstance(made, Failure) else made
-    (config.out / "failures.jsonl").unlink(missing_ok=True)  # an earlier run's, overwritten now
+    listed.unlink(missing_ok=True)  # an earlier run's
     if failures:
-        write_jsonl(config.out / "failures.jsonl", (failure.as_row() for failure in failures))
+        write_jsonl(listed, (failure.as_row() for failure in failures))
     write_manifest(manifest, pairs)
     return Simulated(manifest, pairs, failures)
 
 
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
-    found = find_images(expand_lists(config.clean), skip=lambda path: _is_own(path, config.out))
+    known = lists_copies(config.out)
+    found = find_images(expand_lists(config.clean), lambda path: known and _is_own(path, config.out), is_ours)
     mixes = parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):

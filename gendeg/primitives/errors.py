@@ -171,11 +171,11 @@ class OutputExists(GendegError):
 
 
 class ForeignFolder(GendegError):
-    """An output folder that holds what gendeg did not write; `name` is the first such thing in it."""
+    """An output folder that holds what this job did not write; `name` is the first such thing in it."""
 
     def __init__(self, folder: str | Path, name: str):
         self.folder, self.name = Path(folder), name
-        super().__init__(f"{folder}: is in use, and not by gendeg ({name} is not ours); give a new or empty --out")
+        super().__init__(f"{folder}: is in use, for something else ({name}); give a new or empty --out")
 
 
 class RunExists(OutputExists):

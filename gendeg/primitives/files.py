@@ -19,6 +19,7 @@ from gendeg.primitives.errors import (
     IncompleteInstall,
     MissingPath,
     NoImages,
+    OutputExists,
     OutputNotWritable,
 )
 
@@ -61,6 +62,17 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
     finally:
         with suppress(OSError):  # gone after the rename; Ctrl-C between the two is why this is not in `except`
             temporary.unlink()
+
+
+def write_new(path: Path, content: bytes, overwrite: bool = False) -> None:
+    """As `atomic_write`, in a folder that is made if need be; the same bytes again are no matter.
+
+    Raises `OutputExists` for other bytes, unless they may be overwritten.
+    """
+    ensure_writable(path.parent)
+    if path.exists() and not overwrite and (not path.is_file() or path.read_bytes() != content):
+        raise OutputExists(path)
+    atomic_write(path, content)
 
 
 def temporary_beside(path: Path) -> Path:

@@ -10,31 +10,47 @@ from gendeg.primitives.files import atomic_write, ensure_writable, is_temporary,
 SIDE = ".gendeg"
 MARK = Path(SIDE) / "made_by.json"
 DATASET = Path(SIDE) / "config.json"  # of a dataset that was begun before there were marks
-MAKER = "gendeg"
+BUILD = "build"
 NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
 """What operating systems put into folders by themselves."""
 
 
-def claim(folder: Path, ours: bool = False) -> None:
-    """Makes the folder gendeg's, by a mark in it, before anything else is written there.
+def claim(folder: Path, job: str, ours: bool = False) -> None:
+    """Makes the folder that job's (build, evaluate, …), by a mark in it, before anything else is written there.
 
-    `ours`: something in it says already that it is (a plan, or the settings of an earlier version's run). Raises
-    `ForeignFolder` for one that holds anything and has neither, and `OutputNotWritable`.
+    `ours`: something in it says already that it is, such as the settings of a run of an earlier version. Raises
+    `ForeignFolder` for one that holds anything and is not, and `OutputNotWritable`.
     """
-    if is_ours(folder):
-        return
-    if not ours and (found := _somebodys(folder)):
+    refuse_foreign(folder, job, ours)
+    if not maker_of(folder):
+        ensure_writable(folder / SIDE)
+        atomic_write(folder / MARK, json.dumps({"made_by": f"gendeg {job}"}) + "\n")
+
+
+def refuse_foreign(folder: Path, job: str, ours: bool = False) -> None:
+    """Raises as `claim`, and writes nothing."""
+    maker = maker_of(folder)
+    if maker not in ("", job):
+        raise ForeignFolder(folder, f"what gendeg {maker} made")
+    if not maker and not ours and (found := _somebodys(folder)) and not maker_of(folder):  # by now: another process
         raise ForeignFolder(folder, found)
-    ensure_writable(folder / SIDE)
-    atomic_write(folder / MARK, json.dumps({"made_by": MAKER}) + "\n")
+
+
+def maker_of(folder: Path) -> str:
+    """The job whose mark it bears, or that it is the dataset of; never by a name alone. Empty: nobody's of ours."""
+    made_by = says(folder / MARK, "made_by")
+    if isinstance(made_by, str) and made_by.startswith("gendeg "):
+        return made_by.removeprefix("gendeg ")
+    return BUILD if says(folder / DATASET, "fingerprint") else ""
 
 
 def is_ours(folder: Path) -> bool:
-    """The mark says so, or the description of a dataset; never a name alone."""
-    return _says(folder / MARK, "made_by") == MAKER or bool(_says(folder / DATASET, "fingerprint"))
+    """Whether what lies in it is no photo of somebody's but made by us."""
+    return bool(maker_of(folder))
 
 
-def _says(path: Path, field: str) -> object:
+def says(path: Path, field: str) -> object:
+    """A field of a JSON file; None where there is no such file, or it is something else."""
     try:
         return read_json_object(path).get(field)
     except (MissingPath, CannotRead, BadManifest):

@@ -114,7 +114,7 @@ def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Ima
     """What the header alone tells (and a PNG's metadata behind its pixels, for which it is decoded). As `read_rgb`."""
     with _opened(source, max_pixels) as image:
         plain = PLAIN.get(image.format or "", "")
-        decode = plain == "png" and tells_late(image.fp)  # type: ignore[arg-type]
+        decode = plain == "png" and tells_late(image.fp)  # type: ignore[attr-defined]
         try:
             if decode:
                 image.load()

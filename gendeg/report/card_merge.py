@@ -2,8 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
+
+from gendeg.primitives.files import atomic_write
 
 HEAD_BEGIN, HEAD_END = "# gendeg:begin", "# gendeg:end"
 BODY_BEGIN, BODY_END = "<!-- gendeg:begin", "<!-- gendeg:end -->"
@@ -45,9 +48,8 @@ def merge_card(standing: str, fresh: str) -> Merged:
         return Merged(fresh, edited=False, stale=True)  # missing, or cut
     if not _HEAD_MARK.search(text) and not _BODY_MARK.search(text):
         return Merged(standing, edited=True, stale=False)
-    ours = _part(_HEAD, fresh)
-    front = _FRONT.match(text)
-    if front:
+    ours, front = _part(_HEAD, fresh), _FRONT.match(text)
+    if front and ours:
         head, rest = text[: front.end(1)], text[front.end(1) :]
         text = (_put(head, ours, _HEAD, _HEAD_MARK) if _HEAD_MARK.search(head) else _put_by_keys(head, ours)) + rest
     text = _put(text, _part(_BODY, fresh), _BODY, _BODY_MARK)
@@ -55,10 +57,21 @@ def merge_card(standing: str, fresh: str) -> Merged:
     return Merged(whole, edited=whole != fresh, stale=whole != standing)
 
 
+def write_card(path: Path, fresh: str) -> None:
+    """Our parts of a card, or all of it where there is none; bytes that are no UTF-8 stay.
+
+    Raises `OutputNotWritable`.
+    """
+    standing = path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else ""
+    merged = merge_card(standing, fresh)
+    if merged.stale:
+        atomic_write(path, merged.text.encode("utf-8", "surrogateescape"))
+
+
 def _part(pattern: re.Pattern[str], fresh: str) -> str:
+    """Empty where a card has none: a model's front matter is proposed once, and then people's."""
     found = pattern.search(fresh)
-    assert found, "a fresh card has all its marks"
-    return found[0]
+    return found[0] if found else ""
 
 
 def _put(text: str, ours: str, whole: re.Pattern[str], mark: re.Pattern[str]) -> str:

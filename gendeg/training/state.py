@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -20,7 +21,8 @@ from torch import nn
 
 from gendeg.configs import TrainConfig
 from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, RunExists
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.files import atomic_write
+from gendeg.primitives.folders import claim, refuse_foreign, says
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
 FREE_TO_CHANGE = {
@@ -39,6 +41,7 @@ FREE_TO_CHANGE = {
     "memory",
 }
 
+TRAIN = "train"  # the mark of a run's folder
 PATIENCE = timedelta(hours=12)  # that processes wait for the main one, which encodes latents and draws sheets alone
 
 
@@ -46,7 +49,8 @@ def start(config: TrainConfig) -> Accelerator:
     """Open the run's folder, the accelerator and its tracker.
 
     A folder in use is refused unless the run is to be resumed, with the settings and the number of processes that it
-    has had. Raises `RunExists`, `NothingToResume`, `DifferentRun`, `BadOption` for a tracker that is not installed.
+    has had. Raises `ForeignFolder`, `RunExists`, `NothingToResume`, `DifferentRun`, `BadOption` for a tracker that is
+    not installed.
     """
     check_tracker(config.tracker)
     accelerator = Accelerator(
@@ -58,6 +62,7 @@ def start(config: TrainConfig) -> Accelerator:
         project_dir=config.out,
     )
     path = config.out / "config.json"
+    refuse_foreign(config.out, TRAIN, ours=says(path, "processes") is not None)
     described = describe(config) | {"processes": accelerator.num_processes}
     if path.exists():
         if not config.resume:
@@ -67,7 +72,7 @@ def start(config: TrainConfig) -> Accelerator:
         raise NothingToResume(config.out)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        ensure_writable(config.out)
+        claim(config.out, TRAIN, ours=path.exists())
         atomic_write(path, json.dumps(described, indent=1) + "\n")
     accelerator.wait_for_everyone()
     accelerator.init_trackers("tracked", {name: str(value) for name, value in described.items()})
@@ -145,7 +150,7 @@ class Checkpoints:
     def save(self, step: int) -> None:
         """All ranks call this; `step` is the number of steps done."""
         final = self.config.out / f"checkpoint-{step:08d}"
-        partial = final.with_name(f".{final.name}.partial")
+        partial = final.with_name(f".gendeg-{final.name}.partial")
         if self.accelerator.is_main_process:
             shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped while it wrote
         self.accelerator.wait_for_everyone()
@@ -159,7 +164,7 @@ class Checkpoints:
         self.accelerator.wait_for_everyone()
 
     def found(self) -> list[Path]:
-        return sorted(self.config.out.glob("checkpoint-*"))
+        return checkpoints_in(self.config.out)
 
     def restore(self) -> int:
         """Load the newest checkpoint when the run is to be resumed; returns the number of steps done.
@@ -171,6 +176,11 @@ class Checkpoints:
         newest = self.found()[-1]
         self.accelerator.load_state(str(newest))
         return int(newest.name.removeprefix("checkpoint-"))
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """A run's own, the oldest first: what people have copied or called alike is not touched."""
+    return sorted(path for path in folder.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d{8,}", path.name))
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

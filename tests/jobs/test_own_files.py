@@ -48,7 +48,7 @@ def test_a_folder_in_use_is_refused_and_stays_as_it_was(tmp_path, make):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text("mine")
     before = contents(out)
-    with pytest.raises(ForeignFolder, match="is in use, and not by gendeg"):
+    with pytest.raises(ForeignFolder, match="is in use, for something else"):
         make(small_build(tmp_path))
     assert contents(out) == before
 
