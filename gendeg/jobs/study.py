@@ -41,8 +41,8 @@ def study(config: StudyConfig) -> Studied:
     """Everything that is not done yet, then `results.json` and `index.html` below `config.out`.
 
     Raises `ForeignFolder`, `BadManifest`, `BadOption`, `MissingPath`, `NotEnoughPhotos`, `DifferentRun` where the
-    folder was begun with another recipe or other inputs, `FolderInUse`, `RunsFailed` when a worker was killed, and what building and training
-    raise.
+    folder was begun with another recipe or other inputs, `FolderInUse`, `RunsFailed` when a worker was killed, and what
+    building and training raise.
     """
     recipe = read_study(config)
     ours = says(config.out / PLAN, "fingerprint") is not None

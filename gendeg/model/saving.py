@@ -10,7 +10,7 @@ from pathlib import Path
 from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath, OutputNotWritable
 from gendeg.primitives.files import read_json_object
 
-INDEX = "model_index.json"
+INDEX, CONFIG = "model_index.json", "config.json"
 PARTS = re.compile(r"(config|generation_config|model_index)\.json|.*\.safetensors(\.index\.json)?")
 """What the libraries write into the top of a model's folder, beside the folders of its components."""
 
@@ -28,7 +28,7 @@ def write_folder(folder: Path, write: Callable[[Path], object]) -> None:
         write(partial)
         for weights in partial.rglob("*.safetensors"):
             weights.chmod(0o644)  # they are written for their owner only
-        for config in (*partial.rglob("config.json"), *partial.rglob(INDEX)):
+        for config in (*partial.rglob(CONFIG), *partial.rglob(INDEX)):
             _forget_place(config)
         if folder.exists():
             os.replace(folder, old)
@@ -47,7 +47,8 @@ def _settle(folder: Path, old: Path) -> None:
         os.replace(old, folder)
         return
     components = _components(old)
-    for entry in sorted(old.iterdir()):
+    known = bool(components) or (old / CONFIG).is_file()  # else it is no model, and nothing tells what is not its own
+    for entry in sorted(old.iterdir()) if known else ():
         ours = entry.name in components or (entry.is_file() and PARTS.fullmatch(entry.name))
         if not ours and not os.path.lexists(folder / entry.name):
             os.replace(entry, folder / entry.name)
