@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -18,7 +18,7 @@ from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.files import Found, expand_lists, find_images, output_stems, sha256_of, write_jsonl
 from gendeg.primitives.folders import claim, is_ours, refuse_foreign
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
@@ -86,14 +86,31 @@ def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
     known = lists_copies(config.out)
     found = find_images(expand_lists(config.clean), lambda path: known and _is_own(path, config.out), is_ours)
-    mixes = parse_mixes(config.types)
+    mixes, named = parse_mixes(config.types), _first_names(config, found)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
         numbers = range(index * config.per_image, (index + 1) * config.per_image)
         variants = tuple((number - numbers.start, mixes[number % len(mixes)]) for number in numbers)
-        held_out = for_sample(config.seed, stem, "split").uniform() < config.validation
+        held_out = for_sample(config.seed, named[one.path], "split").uniform() < config.validation
         tasks.append(Task(one.path, stem, "validation" if held_out else "train", variants, config))
     return tasks
+
+
+def _first_names(config: SimulateConfig, found: Sequence[Found]) -> dict[Path, str]:
+    """Photo → the name that its split is drawn by: copies of one file share that of the first, and so their side."""
+    names = dict(zip((one.path for one in found), output_stems(found), strict=True))
+    if not config.validation:
+        return names
+    first: dict[str, str] = {}
+    return {path: first.setdefault(_identity(path), name) for path, name in names.items()}
+
+
+def _identity(path: Path) -> str:
+    """What is no file, or may not be read, becomes a failure later; a pipe would wait for ever."""
+    try:
+        return sha256_of(path) if path.is_file() else str(path)
+    except OSError:
+        return str(path)
 
 
 def _is_own(path: Path, out: Path) -> bool:
