@@ -24,7 +24,7 @@ from gendeg.jobs.stages import run_once, write_json
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.folders import claim, refuse_foreign, says
+from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.ranks import world
 from gendeg.primitives.rng import for_sample
@@ -89,10 +89,11 @@ def open_task(config: TransferConfig) -> Task:
     pairs = _of_type(load_examples(config.pairs, "train", config.seed), config)
     task = Task(config, photos, tuple(pairs), tuple(_test_examples(config, pairs)))
     described = describe(config) | {"photos": photos.digest(), "train pairs": _digest(pairs)}
-    refuse_foreign(config.out, TRANSFER, ours=says(config.out / "config.json", "train pairs") is not None)
     if (config.out / "config.json").exists():
         refuse_changes(config.out, described, FREE)
-    elif world().rank == 0:
+        return task
+    refuse_foreign(config.out, TRANSFER)
+    if world().rank == 0:
         claim(config.out, TRANSFER)
         write_json(config.out / "config.json", described)
     return task

@@ -21,8 +21,8 @@ from torch import nn
 
 from gendeg.configs import TrainConfig
 from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, RunExists
-from gendeg.primitives.files import atomic_write
-from gendeg.primitives.folders import claim, refuse_foreign, says
+from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.folders import claim, refuse_foreign
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
 FREE_TO_CHANGE = {
@@ -62,7 +62,6 @@ def start(config: TrainConfig) -> Accelerator:
         project_dir=config.out,
     )
     path = config.out / "config.json"
-    refuse_foreign(config.out, TRAIN, ours=says(path, "processes") is not None)
     described = describe(config) | {"processes": accelerator.num_processes}
     if path.exists():
         if not config.resume:
@@ -70,6 +69,8 @@ def start(config: TrainConfig) -> Accelerator:
         refuse_changes(config.out, described)
     elif config.resume:
         raise NothingToResume(config.out)
+    else:
+        refuse_foreign(config.out, TRAIN)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         claim(config.out, TRAIN, ours=path.exists())
@@ -87,7 +88,7 @@ def describe(config: Any) -> dict[str, Any]:
 
 def refuse_changes(folder: Path, described: dict[str, Any], free: AbstractSet[str] = FREE_TO_CHANGE) -> None:
     """Raises `DifferentRun` where the folder's `config.json` has other settings than these, but for the free ones."""
-    earlier = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    earlier = read_json_object(folder / "config.json")
     changed = [k for k, v in described.items() if k not in free and earlier.get(k) != v]
     if changed:
         raise DifferentRun(folder, changed)
