@@ -36,7 +36,7 @@ def real_photos(place: Path, split: str, most: int) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = defaultdict(list)
     for name, paths in _real_table(place, split) if _is_table(place) else _real_folders(place):
-        found[name] += [one.path for one in find_images(paths)]
+        found[name] += [one.path for one in find_images(paths, ours=is_ours)]
     if not found:
         raise BadOption(
             "--real", f"{place}: no folder (or row) named after a degradation, such as haze/ or motion_blur/"
