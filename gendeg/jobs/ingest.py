@@ -16,7 +16,7 @@ from gendeg.jobs.plan_photos import parse_split, split_of
 from gendeg.jobs.plan_splits import LEAK
 from gendeg.pairs.align import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
-from gendeg.pairs.manifest import HELD_OUT, Pair, lists_copies, write_manifest
+from gendeg.pairs.manifest import HELD_OUT, Pair, write_manifest
 from gendeg.primitives.errors import BadImage, NoPairs, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
 from gendeg.primitives.folders import claim
@@ -85,7 +85,7 @@ def _claim_copies(config: IngestConfig, candidates: Iterable[Candidate]) -> None
     """The folders of halves that are no files of their own: ours, or new. Raises `ForeignFolder`."""
     copied = {half for one in candidates for half, file in one.files.items() if file is None}
     for half in sorted(copied):
-        claim(config.out / half, INGEST, ours=config.overwrite and lists_copies(config.out))
+        claim(config.out / half, INGEST)
 
 
 def check(config: IngestConfig, shares: dict[str, float], candidate: Candidate) -> Checked | Failure:

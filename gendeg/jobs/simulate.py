@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -13,13 +13,13 @@ import numpy as np
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.crops import random_view
-from gendeg.pairs.manifest import Pair, lists_copies, write_manifest
+from gendeg.pairs.manifest import Pair, write_manifest
 from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import Found, expand_lists, find_images, output_stems, sha256_of, write_jsonl
-from gendeg.primitives.folders import claim, is_ours, refuse_foreign
+from gendeg.primitives.files import expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.progress import track
@@ -28,7 +28,7 @@ from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 
 SIMULATE = "pairs simulate"  # the mark of the folders that it writes halves to
-SIMULATED, STRANGERS = "simulated", "strangers"
+SIMULATED, STRANGERS = SIMULATORS
 """The families of simulators, and what their pairs name as their source."""
 
 
@@ -63,12 +63,12 @@ def simulate(config: SimulateConfig) -> Simulated:
     manifest, listed = config.out / "manifest.jsonl", config.out / "failures.jsonl"
     if manifest.exists() and not config.overwrite:
         raise OutputExists(manifest)
-    halves, ours = [config.out / "clean", config.out / "degraded"], config.overwrite and lists_copies(config.out)
-    for folder in halves:
+    halves = {folder: is_ours(folder) for folder in (config.out / "clean", config.out / "degraded")}
+    for folder, ours in halves.items():
         refuse_foreign(folder, SIMULATE, ours)
     refuse_foreign_failures(listed)
     tasks = plan_tasks(config)
-    for folder in halves:
+    for folder, ours in halves.items():
         claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
     failures: list[Failure] = []
@@ -79,46 +79,28 @@ def simulate(config: SimulateConfig) -> Simulated:
     if failures:
         write_jsonl(listed, (failure.as_row() for failure in failures))
     write_manifest(manifest, pairs)
+    for folder in halves if pairs else ():
+        release(folder)  # from now on the manifest tells whose they are
     return Simulated(manifest, pairs, failures)
 
 
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
-    known = lists_copies(config.out)
-    found = find_images(expand_lists(config.clean), lambda path: known and _is_own(path, config.out), is_ours)
-    mixes, named = parse_mixes(config.types), _first_names(config, found)
+    known = is_ours(config.out / "clean")
+    found = find_images(expand_lists(config.clean), lambda path: known and _is_sheet(path, config.out), is_ours)
+    mixes = parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
         numbers = range(index * config.per_image, (index + 1) * config.per_image)
         variants = tuple((number - numbers.start, mixes[number % len(mixes)]) for number in numbers)
-        held_out = for_sample(config.seed, named[one.path], "split").uniform() < config.validation
+        held_out = for_sample(config.seed, stem, "split").uniform() < config.validation
         tasks.append(Task(one.path, stem, "validation" if held_out else "train", variants, config))
     return tasks
 
 
-def _first_names(config: SimulateConfig, found: Sequence[Found]) -> dict[Path, str]:
-    """Photo → the name that its split is drawn by: copies of one file share that of the first, and so their side."""
-    names = dict(zip((one.path for one in found), output_stems(found), strict=True))
-    if not config.validation:
-        return names
-    first: dict[str, str] = {}
-    return {path: first.setdefault(_identity(path), name) for path, name in names.items()}
-
-
-def _identity(path: Path) -> str:
-    """What is no file, or may not be read, becomes a failure later; a pipe would wait for ever."""
-    try:
-        return sha256_of(path) if path.is_file() else str(path)
-    except OSError:
-        return str(path)
-
-
-def _is_own(path: Path, out: Path) -> bool:
-    """Whether a picture found in a folder is what an earlier run wrote below `out`: it is no clean photo."""
-    folder, root = os.path.realpath(path.parent), os.path.realpath(out)
-    return folder in (os.path.join(root, "clean"), os.path.join(root, "degraded")) or (
-        folder == root and path.name == "sheet.png"
-    )
+def _is_sheet(path: Path, out: Path) -> bool:
+    """Whether a picture found in a folder is the sheet of pairs that an earlier run wrote into `out`."""
+    return path.name == "sheet.png" and os.path.realpath(path.parent) == os.path.realpath(out)
 
 
 def simulate_photo(task: Task) -> list[Pair] | Failure:

@@ -41,15 +41,6 @@ def write_manifest(path: Path, pairs: Iterable[Pair]) -> None:
     write_jsonl(path, (asdict(pair) for pair in pairs))
 
 
-def lists_copies(folder: Path) -> bool:
-    """Whether the manifest in a folder names halves in `clean/` or `degraded/` beside it: then we wrote them."""
-    try:
-        pairs = read_manifest(folder / "manifest.jsonl")
-    except GendegError:
-        return False
-    return any(pair.clean.startswith("clean/") or pair.degraded.startswith("degraded/") for pair in pairs)
-
-
 def read_manifest(path: Path) -> list[Pair]:
     """Every pair. Raises `BadManifest` naming the line, or `NoPairs` when there is none."""
     pairs = [_parse(path, number, row) for number, row in read_numbered_jsonl(path)]

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from gendeg.primitives.errors import BadManifest, CannotRead, ForeignFolder, MissingPath, OutputNotWritable
@@ -11,6 +12,9 @@ SIDE = ".gendeg"
 MARK = Path(SIDE) / "made_by.json"
 DATASET = Path(SIDE) / "config.json"  # of a dataset that was begun before there were marks
 BUILD = "build"
+HALVES = ("clean", "degraded")
+SIMULATORS = ("simulated", "strangers")
+"""The sources that pairs of our simulators name."""
 NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
 """What operating systems put into folders by themselves."""
 
@@ -44,9 +48,33 @@ def maker_of(folder: Path) -> str:
     return BUILD if says(folder / DATASET, "fingerprint") else ""
 
 
+def release(folder: Path) -> None:
+    """Takes the mark away again, where something else says whose the folder is."""
+    (folder / MARK).unlink(missing_ok=True)
+    with suppress(OSError):  # it holds something else too
+        (folder / SIDE).rmdir()
+
+
 def is_ours(folder: Path) -> bool:
     """Whether what lies in it is no photo of somebody's but made by us."""
-    return bool(maker_of(folder))
+    return bool(maker_of(folder)) or _is_simulated(folder)
+
+
+def _is_simulated(folder: Path) -> bool:
+    """A half of simulated pairs: the manifest beside it names it, and our simulators as where its pairs come from."""
+    manifest = folder.parent / "manifest.jsonl"
+    if folder.name not in HALVES or not manifest.is_file():
+        return False
+    try:
+        with open(manifest, "rb") as stream:
+            row = json.loads(stream.readline())
+    except (OSError, ValueError):
+        return False
+    return (
+        isinstance(row, dict)
+        and row.get("source") in SIMULATORS
+        and str(row.get(folder.name)).startswith(f"{folder.name}/")
+    )
 
 
 def says(path: Path, field: str) -> object:

@@ -151,7 +151,7 @@ class Checkpoints:
     def save(self, step: int) -> None:
         """All ranks call this; `step` is the number of steps done."""
         final = self.config.out / f"checkpoint-{step:08d}"
-        partial = final.with_name(f".gendeg-{final.name}.partial")
+        partial = final.with_name(f".{final.name}.partial")
         if self.accelerator.is_main_process:
             shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped while it wrote
         self.accelerator.wait_for_everyone()

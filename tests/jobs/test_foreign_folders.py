@@ -204,10 +204,10 @@ def test_a_photo_called_sheet_is_degraded(tmp_path):
 def test_only_a_runs_own_checkpoints_are_dropped(tmp_path):
     config = TrainConfig(pairs=(), out=tmp_path / "run", precision="no", cpu=True, tracker="none", keep_checkpoints=1)
     accelerator = start(config)
-    for name in ("checkpoint-best", "checkpoint-00000001-copy", ".checkpoint-00000003.partial"):
+    for name in ("checkpoint-best", "checkpoint-00000001-copy", ".checkpoint-best.partial"):
         put(tmp_path / "run" / name / "weights")
     for step in (1, 2, 3):
         Checkpoints(accelerator, config).save(step)
     assert [path.name for path in checkpoints_in(tmp_path / "run")] == ["checkpoint-00000003"]
     kept = {path.parent.name for path in (tmp_path / "run").rglob("weights")}
-    assert kept == {"checkpoint-best", "checkpoint-00000001-copy", ".checkpoint-00000003.partial"}
+    assert kept == {"checkpoint-best", "checkpoint-00000001-copy", ".checkpoint-best.partial"}

@@ -36,15 +36,6 @@ def config(photos, tmp_path) -> SimulateConfig:
     )
 
 
-def test_copies_of_a_photo_are_on_one_side(photos, config):
-    for number in range(12):
-        (photos / f"copy{number}.png").write_bytes((photos / "p1.png").read_bytes())
-    (photos / "gone.png").symlink_to(photos / "nowhere.png")
-    splits = {task.stem: task.split for task in plan_tasks(replace(config, validation=0.5))}
-    copies = {split for stem, split in splits.items() if stem.startswith("copy") or stem == "p1"}
-    assert len(copies) == 1 and len(set(splits.values())) == 2
-
-
 def files(folder) -> dict[str, str]:
     return {str(p.relative_to(folder)): sha256_of(p) for p in sorted(folder.rglob("*")) if p.is_file()}
 
