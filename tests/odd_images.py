@@ -5,9 +5,11 @@ import struct
 import zlib
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from gendeg.primitives import images
 from gendeg.primitives.errors import ImageFault
+from gendeg.primitives.orientation import EXIF_ORIENTATION
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -67,4 +69,52 @@ def bad_files(noise):
         "32 bit": (encoded(Image.new("I", (4, 4)), "TIFF"), ImageFault.UNSUPPORTED),
         "header bomb": (png_header(40_000, 40_000), ImageFault.TOO_LARGE),
         "bomb just above Pillow's warning": (png_header(13_400, 13_300), ImageFault.TOO_LARGE),
+    }
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def behind_the_pixels(png: bytes, *chunks: bytes) -> bytes:
+    end = png.rindex(b"IEND") - 4
+    return png[:end] + b"".join(chunks) + png[end:]
+
+
+def turned_files(image: Image.Image, orientation: int = 6) -> dict[str, bytes]:
+    """The same stored picture, told to be turned in every place where a file may say so."""
+    exif = Image.Exif()
+    exif[EXIF_ORIENTATION] = orientation
+    raw, text, png = exif.tobytes(), PngInfo(), encoded(image, "PNG")
+    profile = f"\nexif\n{len(raw):8}\n{raw.hex()}\n"  # as ImageMagick writes it
+    text.add_text("Raw profile type exif", profile, zip=True)
+    words = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="{orientation}"/></x:xmpmeta>'
+    xmp, itxt = words.encode(), PngInfo()
+    itxt.add_itxt("XML:com.adobe.xmp", words)
+    date = png_chunk(b"tEXt", b"date:create\0today")
+    return {
+        "png exif": encoded(image, "PNG", exif=exif),
+        "png raw profile": encoded(image, "PNG", pnginfo=text),
+        "png xmp": encoded(image, "PNG", pnginfo=itxt),
+        "png exif behind": behind_the_pixels(png, png_chunk(b"eXIf", raw.removeprefix(b"Exif\0\0"))),
+        "png raw profile behind": behind_the_pixels(
+            png, date, png_chunk(b"tEXt", b"Raw profile type exif\0" + profile.encode())
+        ),
+        "jpeg exif": encoded(image, "JPEG", exif=exif),
+        "jpeg xmp": encoded(image, "JPEG", xmp=xmp),
+        "webp exif": encoded(image, "WEBP", exif=exif, lossless=True),
+        "webp xmp": encoded(image, "WEBP", xmp=xmp, lossless=True),
+        "tiff tag": encoded(image, "TIFF", exif=exif),
+        "tiff xmp": encoded(image, "TIFF", tiffinfo={700: xmp}),
+    }
+
+
+def awkward_files(image: Image.Image) -> dict[str, bytes]:
+    """Upright pictures whose bytes must not be stored as they are: `datasets` stops at them, or shows another one."""
+    png, text = encoded(image, "PNG"), PngInfo()
+    text.add_text("Raw profile type exif", "\nexif\n       4\nnot hexadecimal\n")
+    key = struct.pack(">HHH", *image.getpixel((0, 0)))  # type: ignore[misc]
+    return {
+        "broken raw profile": encoded(image, "PNG", pnginfo=text),
+        "colour key behind": behind_the_pixels(png, png_chunk(b"tRNS", key)),
     }

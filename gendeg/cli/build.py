@@ -113,7 +113,7 @@ def verify(
     as_json: AsJson = False,
 ) -> int:
     """Check a dataset against its plan and hashes; names shard and sample of every problem (exit code 1)."""
-    from gendeg.jobs.verify import depth
+    from gendeg.jobs.verify import depth, notes
     from gendeg.jobs.verify import verify as find_problems
 
     count = 0
@@ -121,7 +121,10 @@ def verify(
         count += 1
         row = {"shard": problem.shard, "key": problem.key, "problem": problem.what}
         print(json.dumps(row) if as_json else problem, flush=True)
-    _say(f"problems: {count}; gendeg repair {folder} puts them right" if count else f"{folder}: nothing wrong")
+    for note in notes(folder):
+        _say(note)
+    mend = f"problems: {count}; gendeg repair {folder} puts right what is damaged"
+    _say(mend if count else f"{folder}: nothing wrong")
     return ERROR if count else 0
 
 

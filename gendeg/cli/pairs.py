@@ -109,12 +109,13 @@ def show(
     sheet: Annotated[
         Path | None, typer.Option(help="Where the contact sheet goes; default: beside the manifest.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another picture there.")] = False,
 ) -> None:
     """Print counts and quantiles of mu and sigma per degradation and source, and draw a contact sheet."""
     from gendeg.jobs.show_pairs import show_pairs
 
     target = sheet or manifest.with_name("sheet.png")
-    print(show_pairs(manifest, target))
+    print(show_pairs(manifest, target, overwrite))
     print(f"look at {target}", file=sys.stderr)
 
 

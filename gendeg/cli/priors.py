@@ -15,11 +15,12 @@ app = typer.Typer(no_args_is_help=True, help="What intensity means: p(mu) and p(
 def fit(
     manifests: Annotated[list[Path], typer.Argument(help="Pair manifests.")],
     out: Annotated[Path, typer.Option(help="Folder for <degradation>/<source>.json.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace priors that exist.")] = False,
 ) -> None:
     """Count the pairs of each degradation and source by mu and sigma."""
     from gendeg.jobs.fit_priors import fit_priors
 
-    written = fit_priors(tuple(manifests), out)
+    written = fit_priors(tuple(manifests), out, overwrite)
     print(f"{len(written)} priors in {out}", file=sys.stderr)
 
 
@@ -43,11 +44,12 @@ def import_(
 def show(
     folder: Annotated[Path | None, typer.Argument(help="A folder of priors; default: those that come along.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw p(mu) and sigma given mu: a .png, .svg or .pdf.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another picture at --plot.")] = False,
 ) -> None:
     """Print mu and sigma at a few intensities, per degradation; draw the distributions."""
     from gendeg.jobs.fit_priors import plot_priors, tabulate_priors
 
     if plot:
-        plot_priors(folder, plot)
+        plot_priors(folder, plot, overwrite)
         print(f"look at {plot}", file=sys.stderr)
     print(tabulate_priors(folder))

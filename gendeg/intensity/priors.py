@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity
-from gendeg.primitives.errors import BadManifest, NoPrior
+from gendeg.primitives.errors import BadManifest, GendegError, NoPrior, OutputExists
 from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object, sha256_bytes
 from gendeg.primitives.kinds import Mix, mix_name
 
@@ -63,9 +63,28 @@ def fit_prior(degradation: str, source: str, measured: Iterable[Intensity], weig
     return Prior(degradation, source, weight, dict(sorted(counts.items())))
 
 
+def refuse_other_priors(priors: Iterable[Prior], root: Path, overwrite: bool) -> None:
+    """Raises `OutputExists` for the first file in the place of one of them that does not hold the same."""
+    for prior in priors:
+        path = _prior_path(prior, root)
+        if path.exists() and not overwrite and not _holds(path, prior):
+            raise OutputExists(path)
+
+
+def _holds(path: Path, prior: Prior) -> bool:
+    try:
+        return load_prior(path) == prior
+    except GendegError:
+        return False
+
+
+def _prior_path(prior: Prior, root: Path) -> Path:
+    return root / prior.degradation / f"{prior.source}.json"
+
+
 def save_prior(prior: Prior, root: Path) -> Path:
     """Write `<root>/<degradation>/<source>.json` and return its path."""
-    path = root / prior.degradation / f"{prior.source}.json"
+    path = _prior_path(prior, root)
     triples = [[mu_bin, sigma_bin, count] for (mu_bin, sigma_bin), count in prior.counts.items()]
     record = {
         "degradation": prior.degradation,

@@ -13,12 +13,13 @@ from gendeg.jobs.team import Team, assemble
 from gendeg.jobs.workshop import Model, Workshop, load_model
 from gendeg.primitives.disk import free_bytes
 from gendeg.primitives.errors import DifferentRun, NotEnoughRoom
-from gendeg.primitives.files import ensure_writable
+from gendeg.primitives.files import is_temporary
+from gendeg.primitives.folders import BUILD, claim
 from gendeg.primitives.progress import bar
 from gendeg.primitives.ranks import share
 from gendeg.shards.description import Description, Totals, missing_shards, totals
 from gendeg.shards.index import Mark
-from gendeg.shards.layout import TEMPORARY, Layout
+from gendeg.shards.layout import Layout
 from gendeg.shards.lock import FolderLock
 from gendeg.shards.plan import PlannedShard
 
@@ -37,17 +38,18 @@ def plan(config: BuildConfig) -> tuple[Description, Estimate]:
     check_config(config)
     model = load_model(config)
     layout = Layout(config.out)
-    ensure_writable(layout.side)
+    claim(layout.root, BUILD)
     with FolderLock(layout.lock, layout.root):
         description = prepare(config, model.facts)
+        say_moved(description)
         return description, estimate(config, description, model)
 
 
 def build(config: BuildConfig) -> Built | None:
     """This process's part of a build. None from all but the first process, and from a dry run.
 
-    Raises `FolderInUse`, `DifferentRun`, `NotEnoughRoom`, `OutputNotWritable`, `Interrupted`, and what plan and
-    model raise.
+    Raises `ForeignFolder`, `FolderInUse`, `DifferentRun`, `NotEnoughRoom`, `OutputNotWritable`, `Interrupted`, and
+    what plan and model raise.
     """
     check_config(config)
     with assemble() as team:
@@ -57,7 +59,7 @@ def build(config: BuildConfig) -> Built | None:
             return None
         try:
             layout = Layout(config.out)
-            ensure_writable(layout.side)
+            claim(layout.root, BUILD)
             with FolderLock(layout.lock, layout.root):
                 return _lead(config, team, model)
         except BaseException:
@@ -76,9 +78,10 @@ def _lead(config: BuildConfig, team: Team, model: Model) -> Built | None:
     if config.dry_run:
         team.tell(None)
         return None
-    sweep(layout)
+    sweep(layout, description)
     team.tell((description.fingerprint, [shard.index for shard in missing]))
     made = sum(team.collect(_work(config, team, model, description, missing)))
+    sweep(layout, description)  # a worker of Ray may have died over a shard that another one made
     finish(layout, description)
     return Built(totals(layout, description), description.left_out, made)
 
@@ -137,16 +140,26 @@ def check_room(
         f"{expected.say(count)}",
         file=sys.stderr,
     )
+    say_moved(description)
     free = free_bytes(config.out)
     if config.check_disk and free is not None and needed > free:
         raise NotEnoughRoom(config.out, needed, free)
 
 
-def sweep(layout: Layout) -> None:
-    """Removes what a killed process left: temporary files, never a shard. Only while holding the lock."""
-    for folder in [layout.root, layout.side, layout.marks, *(path for path in layout.root.iterdir() if path.is_dir())]:
-        for path in folder.glob(f".*{TEMPORARY}"):
-            path.unlink(missing_ok=True)
+def say_moved(description: Description) -> None:
+    """Photos whose split is not the one that --split drew."""
+    for change, count in description.moved.items():
+        print(f"gendeg: {count} photos moved {change}: existing pairs, or copies, have them there", file=sys.stderr)
+
+
+def sweep(layout: Layout, description: Description) -> None:
+    """Removes what a killed process of ours left: temporary files in the dataset's own folders, by the name that only
+    we give. Only while holding the lock."""
+    shards = {layout.shard(shard.name).parent for shard in description.planned_shards}
+    for folder in (layout.root, layout.side, layout.marks, layout.logs, *sorted(shards)):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if is_temporary(path):
+                path.unlink(missing_ok=True)
 
 
 def _say_versions(description: Description) -> None:

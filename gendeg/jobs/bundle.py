@@ -14,20 +14,23 @@ from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.jobs.train_structure import train_structure
 from gendeg.primitives.errors import NoPairs
 from gendeg.primitives.files import atomic_write
-from gendeg.training.state import read_log
+from gendeg.primitives.folders import claim, says
+from gendeg.report.card_merge import body_part
+from gendeg.training.state import checkpoints_in, read_log
 
 
 def run_recipe(clean: tuple[Path, ...], path: Path, out: Path, install: bool = False) -> Path:
     """Run every step that is not done yet and return the model's folder; interrupted, the same call goes on."""
     recipe = read_recipe(path, out)
     check_recipe(recipe)
+    claim(out, "bundle", ours=says(out / "autoencoder" / "config.json", "processes") is not None)
     _once(out / "pairs", lambda: _simulate(recipe.config("simulate", clean=clean, out=out / "pairs", overwrite=True)))
     trained: dict[str, Any] = {"pairs": (recipe.manifest,)}
     _train(recipe, "autoencoder", train_autoencoder, trained)
     trained["vae"] = str(out / "autoencoder")
     _train(recipe, "diffusion", train_diffusion, trained)
     _train(recipe, "structure", train_structure, trained)
-    fit_priors((recipe.manifest,), out / "priors")
+    fit_priors((recipe.manifest,), out / "priors", overwrite=True)
     export = recipe.config(
         "export", diffusion=out / "diffusion" / "model", structure=out / "structure" / "structure", out=out / "model"
     )
@@ -46,7 +49,7 @@ def _simulate(config: SimulateConfig) -> None:
 
 def _train(recipe: Recipe, step: str, train: Callable[[Any], None], given: dict[str, Any]) -> None:
     folder = recipe.out / step
-    resume = any(folder.glob("checkpoint-*"))
+    resume = bool(checkpoints_in(folder))
     if (folder / "config.json").exists() and not resume:
         (folder / "config.json").unlink()  # stopped before its first checkpoint: begins again
     _once(folder, lambda: train(recipe.config(step, **given, out=folder, resume=resume)))
@@ -76,7 +79,7 @@ def model_card(recipe: Recipe) -> str:
         loss, quality = _last(recipe.out / step / "log.csv"), _last(recipe.out / step / "psnr.csv")
         scores = ", ".join(f"{k} {v}" for k, v in quality.items() if k != "step")
         lines.append(f"| {step} | {settings} | {loss.get('loss', '')} | {scores} |")
-    return "\n".join(lines) + "\n"
+    return body_part("\n".join(lines) + "\n") + "\n"
 
 
 def _last(path: Path) -> dict[str, str]:

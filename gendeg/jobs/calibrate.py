@@ -33,6 +33,7 @@ from gendeg.model.strength import meet
 from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
+from gendeg.primitives.folders import refuse_foreign, says
 from gendeg.primitives.images import signed_to_u8
 from gendeg.primitives.kinds import mix_name
 from gendeg.primitives.progress import bar
@@ -82,10 +83,12 @@ class Point:
 def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     """Write the model with its map to `config.out` and what was measured to `calibration.json` there; returns that.
 
-    Raises `OutputExists`, and `BadModel` for a model that is no folder here.
+    Raises `OutputExists`, `ForeignFolder`, and `BadModel` for a model that is no folder here.
     """
     source = _folder(config)
-    if (config.out / "model_index.json").exists() and not config.overwrite:
+    if says(config.out / "model_index.json", "_class_name") is None:
+        refuse_foreign(config.out, "calibrate")
+    elif not config.overwrite:
         raise OutputExists(config.out)
     paths = clean_photos(config.clean, config.split, config.photos)
     ensure_writable(config.out)

@@ -11,19 +11,23 @@ from gendeg.model.ldm import PUBLISHED, convert_checkpoint, convert_structure, r
 from gendeg.model.loading import quiet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import PAPER
-from gendeg.model.saving import write_folder
+from gendeg.model.saving import INDEX, write_folder
 from gendeg.model.weights import VOCABULARIES, load_pipeline
-from gendeg.primitives.errors import BadModel, BadOption, HubUnreachable, OutputExists
+from gendeg.primitives.errors import BadModel, BadOption, ForeignFolder, HubUnreachable, OutputExists
+from gendeg.primitives.folders import says
 from gendeg.training.captions import corpus
 
 
 def convert(config: ConvertConfig) -> list[Agreement]:
     """Write the model folder, whole or not at all; the rows of `check`, of the model as it loads from there.
 
-    Raises `OutputExists`, `BadModel` (with the keys that do not fit), `BadOption`, `MissingPath`.
+    Raises `OutputExists`, `ForeignFolder`, `BadModel` (with the keys that do not fit), `BadOption`, `MissingPath`.
     """
-    if config.out.exists() and any(config.out.iterdir()) and not config.overwrite:
-        raise OutputExists(config.out)
+    if config.out.exists() and any(config.out.iterdir()):
+        if not config.overwrite:
+            raise OutputExists(config.out)
+        if says(config.out / INDEX, "_class_name") is None:
+            raise ForeignFolder(config.out, "there is no model in it to overwrite")
     known = None if config.check is None else read_reference(config.check)
     sizes = read_sizes(config.config)
     tokenizer = load_tokenizer(config.base, sizes["text"]["vocab_size"])

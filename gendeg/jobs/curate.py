@@ -22,6 +22,7 @@ from gendeg.metrics.complexity import MEASURES, mean_ranks
 from gendeg.pairs.manifest import SPLITS, write_manifest
 from gendeg.primitives.errors import BadOption, NoPairs, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, write_jsonl
+from gendeg.primitives.folders import says
 from gendeg.primitives.quantities import say_bytes
 
 SCHEMA = "gendeg-curate-1"
@@ -50,10 +51,13 @@ def curate(config: CurateConfig) -> Curated:
     """Measure every pair, choose, and write the manifest, `.report.json` and `.dropped.jsonl` beside it.
 
     Measurements lie in `.measures.jsonl` (or `config.measures`): the same command, or another choice, goes on there.
-    Raises `BadOption`, `OutputExists`, `MissingPath`, `NoPairs`, `BadManifest`, `NotADataset`, `OutputNotWritable`.
+    Raises `BadOption`, `OutputExists`, `ForeignFolder`, `MissingPath`, `NoPairs`, `BadManifest`, `NotADataset`,
+    `OutputNotWritable`.
     """
     _check(config)
     places = load_places(config.data)
+    export = _export(config)
+    export.check(places)
     ensure_writable(config.out.parent)
     measured = _measure(config, places)
     bad = [(one, why) for one, why in zip(places, measured, strict=True) if isinstance(why, str)]
@@ -69,8 +73,14 @@ def curate(config: CurateConfig) -> Curated:
     if not any(reasons[i] == KEPT for i in mine):
         raise BadOption("--range", f"no pair of split {config.split} is left; widen it")
     curated = Curated(candidates, reasons, bad, _report(config, candidates, reasons, bad), config.out)
-    _write(config, curated)
+    _write(config, curated, export)
     return curated
+
+
+def _export(config: CurateConfig) -> Export:
+    """Where images go. Those of an earlier run lie there already when its report does."""
+    ours = config.overwrite and says(config.out.with_suffix(".report.json"), "schema") == SCHEMA
+    return Export(config.out, config.copy, ours)
 
 
 def _check(config: CurateConfig) -> None:
@@ -83,8 +93,10 @@ def _check(config: CurateConfig) -> None:
     if config.split not in SPLITS:
         raise BadOption("--split", f"'{config.split}' is none of {', '.join(SPLITS)}")
     parse_ranges(config.ranges)
-    if config.out.exists() and not config.overwrite:
-        raise OutputExists(config.out)
+    beside = [config.out.with_suffix(ending) for ending in (".dropped.jsonl", ".report.json")]
+    there = [path for path in (config.out, *beside) if path.exists()]
+    if there and not config.overwrite:
+        raise OutputExists(there[0])
     if any(os.path.abspath(place) == os.path.abspath(config.out) for place in config.data):
         raise BadOption("--out", f"{config.out} is what is read; choose another name")
 
@@ -150,9 +162,9 @@ def even_weights(chosen: Sequence[Candidate]) -> str:
     return ",".join(f"{kind}={most / count:.4g}" for kind, count in sorted(counts.items()))
 
 
-def _write(config: CurateConfig, curated: Curated) -> None:
+def _write(config: CurateConfig, curated: Curated, export: Export) -> None:
     """Images first, the manifest last: it stands for the rest."""
-    pairs = list(Export(config.out, config.copy).pairs([one.placed for one in curated.kept]))
+    pairs = list(export.pairs([one.placed for one in curated.kept]))
     rows = [_dropped(placed, f"{UNREADABLE}: {why}") for placed, why in curated.bad]
     for one, why in zip(curated.candidates, curated.reasons, strict=True):
         if why not in (KEPT, HELD_OUT):

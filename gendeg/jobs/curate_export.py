@@ -8,21 +8,31 @@ from pathlib import Path
 from gendeg.jobs.curate_places import Half, Placed
 from gendeg.pairs.manifest import Pair
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes
+from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.images import read_header
 
+CURATE = "curate"  # the mark of the images' folder
 LONGEST = 150  # characters of a file's name before its ending
 
 
 class Export:
     """Gives pairs paths that hold from the manifest `out`; images go to clean/ and degraded/ in `out` less ending."""
 
-    def __init__(self, out: Path, copy: bool):
-        """`copy`: files of manifests are copied too."""
+    def __init__(self, out: Path, copy: bool, ours: bool = False):
+        """`copy`: files of manifests are copied too. `ours`: an earlier run's, its images may lie there already."""
+        self.ours = ours
         self.start, self.folder, self.copy = Path(os.path.abspath(out.parent)), out.with_suffix(""), copy
         self.names: set[str] = set()
 
+    def check(self, places: Sequence[Placed]) -> None:
+        """Raises `ForeignFolder` where images are to be written and somebody's files lie."""
+        if any(_moves(placed, self.copy) for placed in places):
+            refuse_foreign(self.folder, CURATE, self.ours)
+
     def pairs(self, places: Sequence[Placed]) -> Iterator[Pair]:
-        """In order. Raises `BadImage`, `OutputNotWritable`."""
+        """In order. Raises `BadImage`, `OutputNotWritable`, and `ForeignFolder` where the images' folder is in use."""
+        if any(_moves(placed, self.copy) for placed in places):
+            claim(self.folder, CURATE, self.ours)
         for placed in places:
             clean, degraded = self._written(placed) if _moves(placed, self.copy) else _where_they_are(placed)
             yield replace(placed.pair, clean=self._relative(clean), degraded=self._relative(degraded))

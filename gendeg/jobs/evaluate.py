@@ -30,7 +30,8 @@ from gendeg.jobs.samples import choose_device, settings_of
 from gendeg.metrics.alignment import psnr
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import DifferentRun, NoImages
-from gendeg.primitives.files import IMAGE_EXTENSIONS, atomic_write, ensure_writable, read_json_object, write_jsonl
+from gendeg.primitives.files import IMAGE_EXTENSIONS, atomic_write, read_json_object, write_jsonl
+from gendeg.primitives.folders import claim, says
 from gendeg.primitives.images import read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mixes
 
@@ -41,11 +42,12 @@ SCHEMA = "gendeg-evaluation-1"
 def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """Make every image that is not there yet, measure all, and write `results.json` and `samples.jsonl`.
 
-    Returns the results. Raises `DifferentRun` where the folder holds images of another model or other settings.
+    Returns the results. Raises `ForeignFolder` for a folder in use, and `DifferentRun` for one that holds images of
+    another model or other settings.
     """
     begun = time.monotonic()
+    claim(config.out, "evaluate", ours=says(config.out / "config.json", "model_sha256") is not None)
     photos = plan_photos(config, clean_photos(config.clean, config.split, config.photos))
-    ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
     studio = Studio(config, pipeline, settings_of(pipeline, config))
     write = PromptWriter(pipeline.reader)

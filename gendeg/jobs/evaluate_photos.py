@@ -10,6 +10,7 @@ import numpy as np
 
 from gendeg.primitives.errors import BadManifest, BadOption, CannotRead, GendegError, MissingPath, NoImages
 from gendeg.primitives.files import IMAGE_EXTENSIONS, expand_lists, find_images
+from gendeg.primitives.folders import is_ours
 from gendeg.primitives.kinds import mix_name, parse_mix
 
 TABLE = ".csv"
@@ -24,7 +25,7 @@ def clean_photos(place: Path, split: str, most: int) -> tuple[Path, ...]:
     paths = [row["path"] for row in _rows(place, "clean", split)] if _is_table(place) else expand_lists([place])
     if not paths:
         raise NoImages(place, IMAGE_EXTENSIONS)
-    return tuple(spread([one.path for one in find_images(paths)], most))
+    return tuple(spread([one.path for one in find_images(paths, ours=is_ours)], most))
 
 
 def real_photos(place: Path, split: str, most: int) -> dict[str, list[Path]]:
@@ -35,7 +36,7 @@ def real_photos(place: Path, split: str, most: int) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = defaultdict(list)
     for name, paths in _real_table(place, split) if _is_table(place) else _real_folders(place):
-        found[name] += [one.path for one in find_images(paths)]
+        found[name] += [one.path for one in find_images(paths, ours=is_ours)]
     if not found:
         raise BadOption(
             "--real", f"{place}: no folder (or row) named after a degradation, such as haze/ or motion_blur/"

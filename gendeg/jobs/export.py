@@ -9,7 +9,8 @@ from gendeg.configs import ExportConfig
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.saving import write_folder
 from gendeg.model.weights import bundled_folder, load_pipeline
-from gendeg.primitives.files import atomic_write, data_root
+from gendeg.primitives.files import data_root
+from gendeg.report.card_merge import write_card
 
 
 def export_model(config: ExportConfig, card: str) -> None:
@@ -29,7 +30,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         spread_degradations=list(config.spread_degradations),
     )
     write_folder(config.out, pipeline.save_pretrained)
-    atomic_write(config.out / "README.md", card)
+    write_card(config.out / "README.md", card)
 
 
 def install_model(model: Path, priors: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 from collections import defaultdict
 from contextlib import suppress
@@ -16,34 +17,52 @@ import pyarrow.parquet as pq
 from gendeg import __version__
 from gendeg.pairs.sources import licence_of
 from gendeg.primitives.disk import fsync_file, fsync_folder
-from gendeg.primitives.errors import DamagedDataset, IncompleteDataset, OutputNotWritable
-from gendeg.primitives.files import atomic_write, sha256_of
-from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.errors import (
+    BadImage,
+    BadManifest,
+    CannotRead,
+    DamagedDataset,
+    IncompleteDataset,
+    MissingPath,
+    OutputNotWritable,
+)
+from gendeg.primitives.files import (
+    atomic_write,
+    read_json_object,
+    sha256_bytes,
+    sha256_of,
+    temporary_beside,
+)
+from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
+from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
 from gendeg.shards.index import INDEX_SCHEMA, read_index, read_index_table, read_member
-from gendeg.shards.layout import TEMPORARY, Layout
+from gendeg.shards.layout import Layout
 
 MANIFEST_SCHEMA = pa.schema([pa.field("shard", pa.string()), pa.field("split", pa.string()), *INDEX_SCHEMA])
 
 
 def finish(layout: Layout, description: Description) -> None:
-    """Writes manifest.parquet, README.md and the picture. Raises `IncompleteDataset` when shards are missing."""
+    """Writes manifest.parquet, our part of README.md, and the picture. What people made of the last two stays.
+
+    Raises `IncompleteDataset` when shards are missing.
+    """
     missing = missing_shards(layout, description)
     if missing:
         raise IncompleteDataset(layout.root, len(missing))
     _write_manifest(layout, description)
     _write_picture(layout, description)
-    atomic_write(layout.card, make_card(card_facts(layout, description)))
+    write_card(layout.card, make_card(card_facts(layout, description)))
 
 
 def _write_manifest(layout: Layout, description: Description) -> None:
     """A row group a shard; memory holds one."""
-    temporary = layout.manifest.with_name(f".{layout.manifest.name}{TEMPORARY}")
+    temporary = temporary_beside(layout.manifest)
     try:
-        with open(temporary, "wb") as stream:
+        with open(temporary, "xb") as stream:
             _write_rows(stream, layout, description)
             fsync_file(stream)
         os.replace(temporary, layout.manifest)
@@ -86,18 +105,55 @@ def unfinished(layout: Layout, description: Description) -> list[str]:
     names = []
     if not _manifest_is_good(layout, description):
         names.append(".gendeg/manifest.parquet")
-    elif not layout.card.is_file() or not _card_is_good(layout, description):
-        names.append("README.md")
-    return names + (
-        [] if layout.picture.is_file() or not totals(layout, description).written else [layout.picture.name]
-    )
+    elif not _card_is_good(layout, description):
+        names.append(layout.card.name)
+    return names + ([] if _picture_is_there(layout) or not totals(layout, description).written else ["preview.png"])
+
+
+def edited(layout: Layout, description: Description) -> list[str]:
+    """What people have made of the files that are theirs as well, in words. Only of a dataset that is finished."""
+    found = []
+    try:
+        merged = merged_card(layout, description)
+    except (OSError, pa.ArrowException):
+        return []  # no manifest to count from: that is damage
+    if merged.edited:
+        found.append(f"{layout.card.name}: edited (kept; gendeg writes between its marks only)")
+    if layout.picture.is_file() and _drawn(layout) not in ("", sha256_of(layout.picture)):
+        found.append(f"{layout.picture.name}: another picture than the one gendeg drew (kept)")
+    return found
+
+
+def merged_card(layout: Layout, description: Description) -> Merged:
+    """The card with our part as it would be written now."""
+    return merge_card(_read_card(layout), make_card(card_facts(layout, description)))
+
+
+def _read_card(layout: Layout) -> str:
+    """Bytes that are no UTF-8 come back as they were. Empty where there is none."""
+    return layout.card.read_bytes().decode("utf-8", "surrogateescape") if layout.card.is_file() else ""
 
 
 def _card_is_good(layout: Layout, description: Description) -> bool:
-    """Word for word what would be written now; another version of gendeg may have put it otherwise."""
-    if description.made_with.get("gendeg") != __version__:
-        return True
-    return layout.card.read_bytes() == make_card(card_facts(layout, description)).encode()
+    """There, and our part word for word what would be written now; another version may have put it otherwise."""
+    if not _read_card(layout).strip():
+        return False
+    return description.made_with.get("gendeg") != __version__ or not merged_card(layout, description).stale
+
+
+def _picture_is_there(layout: Layout) -> bool:
+    try:
+        return bool(read_header(layout.picture))
+    except BadImage:
+        return False
+
+
+def _drawn(layout: Layout) -> str:
+    """The hash of the picture that we drew last; empty where nothing tells."""
+    try:
+        return str(read_json_object(layout.drawn).get("sha256", ""))
+    except (MissingPath, CannotRead, BadManifest):
+        return ""
 
 
 def _manifest_is_good(layout: Layout, description: Description) -> bool:
@@ -127,7 +183,7 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
     for shard, mark in done_marks(layout, description):
         sizes[shard.name.degradation, shard.name.split] += mark.bytes
     return CardFacts(
-        name=layout.root.absolute().name,
+        name=_title(table),
         license=str(description.settings["license"]),
         clean_column=f"clean.{description.settings['format']}",
         record_types={field.name: field.type.__name__ for field in fields(Record)},  # type: ignore[union-attr]
@@ -140,6 +196,11 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         settings=description.settings,
         fingerprint=description.fingerprint,
     )
+
+
+def _title(table: pa.Table) -> str:
+    kinds = sorted(pc.unique(table["degradation"]).to_pylist())
+    return f"Clean and degraded photographs: {', '.join(kinds)}" if kinds else "Clean and degraded photographs"
 
 
 def _parts(table: pa.Table, sizes: dict[tuple[str, str], int]) -> list[Part]:
@@ -169,5 +230,10 @@ def _write_picture(layout: Layout, description: Description) -> None:
             label = f"{entry.record.degradation}, mu {entry.record.mu:.3f}"
             cells += [Cell(read_rgb(clean), "clean"), Cell(read_rgb(degraded), label)]
     rows = [cells for _, cells in sorted(first.items()) if cells]
-    if rows:
-        write_image(draw_sheet(rows, 192), layout.picture, "png")
+    if not rows:
+        return
+    data = encode_image(draw_sheet(rows, 192), "png")
+    if _picture_is_there(layout) and sha256_of(layout.picture) not in (sha256_bytes(data), _drawn(layout)):
+        return  # somebody put another one in its place
+    atomic_write(layout.picture, data)
+    atomic_write(layout.drawn, json.dumps({"sha256": sha256_bytes(data)}) + "\n")

@@ -4,35 +4,47 @@ from contextlib import suppress
 from pathlib import Path
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.priors import Prior, are_exact, fit_prior, load_priors, mixture, save_prior
+from gendeg.intensity.priors import (
+    Prior,
+    are_exact,
+    fit_prior,
+    load_priors,
+    mixture,
+    refuse_other_priors,
+    save_prior,
+)
 from gendeg.intensity.quantile import intensity_to_statistics
 from gendeg.pairs.manifest import by_degradation_and_source, read_manifest
 from gendeg.primitives.errors import BadOption, NoPrior
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.files import write_new
 from gendeg.primitives.kinds import KNOWN, Mix, mix_name
 from gendeg.report.prior_plot import FORMATS, Panel, SourceCounts, draw_priors
 
 INTENSITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
-def fit_priors(manifests: tuple[Path, ...], out: Path) -> list[Path]:
-    """One prior per degradation and source of all manifests together, below `out`; returns the files written."""
+def fit_priors(manifests: tuple[Path, ...], out: Path, overwrite: bool = False) -> list[Path]:
+    """One prior per degradation and source of all manifests together, below `out`; returns the files written.
+
+    Raises `OutputExists`, before anything is written, where another prior (or one with another weight) is there.
+    """
     pairs = [pair for path in manifests for pair in read_manifest(path)]
     groups = by_degradation_and_source(pairs)
-    return [
-        save_prior(fit_prior(degradation, source, (pair.intensity for pair in group)), out)
-        for (degradation, source), group in groups.items()
-    ]
+    priors = [fit_prior(kind, source, (pair.intensity for pair in group)) for (kind, source), group in groups.items()]
+    refuse_other_priors(priors, out, overwrite)
+    return [save_prior(prior, out) for prior in priors]
 
 
-def plot_priors(folder: Path | None, target: Path) -> None:
-    """Every prior below `folder` (None: those packed with gendeg) as one picture. Raises `NoPrior`, `BadOption`."""
+def plot_priors(folder: Path | None, target: Path, overwrite: bool = False) -> None:
+    """Every prior below `folder` (None: those packed with gendeg) as one picture.
+
+    Raises `NoPrior`, `BadOption`, and `OutputExists` for another file in its place.
+    """
     format = target.suffix.lower().removeprefix(".")
     if format not in FORMATS:
         raise BadOption("--plot", f"must end in .{', .'.join(FORMATS)}, not '{target.name}'")
     panels = [Panel(mix_name(mix), tuple(map(_counts, priors))) for mix, priors in _every_prior(folder)]
-    ensure_writable(target.parent)
-    atomic_write(target, draw_priors(panels, MU_BINS.high, SIGMA_BINS.high, format))
+    write_new(target, draw_priors(panels, MU_BINS.high, SIGMA_BINS.high, format), overwrite)
 
 
 def _counts(prior: Prior) -> SourceCounts:

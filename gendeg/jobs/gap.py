@@ -62,8 +62,9 @@ def _check(config: GapConfig) -> None:
     names = [name for name, _ in config.also]
     if len(names) > MOST_SETS or len({*names, REAL, SYNTHETIC}) < len(names) + 2:
         raise BadOption("--also", f"takes up to {MOST_SETS} sets with names of their own, not real or synthetic")
-    if (config.out / "gap.json").exists() and not config.overwrite:
-        raise OutputExists(config.out / "gap.json")
+    there = [path for path in (config.out / "gap.json", config.out / "gap.html") if path.exists()]
+    if there and not config.overwrite:
+        raise OutputExists(there[0])
 
 
 def _left_out(sets: Mapping[str, Images], kinds: Sequence[str]) -> list[str]:

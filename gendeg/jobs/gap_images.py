@@ -10,6 +10,7 @@ from gendeg.jobs.evaluate_photos import real_photos
 from gendeg.jobs.restore_data import MANIFEST
 from gendeg.primitives.errors import BadOption, GendegError, MissingPath
 from gendeg.primitives.files import find_images
+from gendeg.primitives.folders import is_ours
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.shards.layout import Layout
 
@@ -45,7 +46,7 @@ def synthetic_images(place: Path, option: str, split: str, type: str, most: int)
 def real_images(place: Path, split: str, type: str, most: int) -> Images:
     """As `synthetic_images` for real photos: a folder for each degradation, a table, or a folder that is all `type`."""
     if type and place.is_dir():
-        return {mix_name(parse_mix(type)): evenly([Half(one.path) for one in find_images([place])], most)}
+        return {mix_name(parse_mix(type)): evenly([Half(one.path) for one in find_images([place], ours=is_ours)], most)}
     return {name: [Half(path) for path in paths] for name, paths in real_photos(place, split, most).items()}
 
 

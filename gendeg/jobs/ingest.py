@@ -13,21 +13,22 @@ from jaxtyping import UInt8
 from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.plan_photos import parse_split, split_of
+from gendeg.jobs.plan_splits import LEAK
 from gendeg.pairs.align import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.manifest import HELD_OUT, Pair, write_manifest
 from gendeg.primitives.errors import BadImage, NoPairs, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
+from gendeg.primitives.folders import claim
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import track
-from gendeg.primitives.records import Failure
+from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.prompts import words
 
 U8Image = UInt8[np.ndarray, "h w 3"]
-SIZE_MISMATCH, IDENTICAL, MISALIGNED, LEAK, NO_CLEAN = "size_mismatch", "identical", "misaligned", "leak", "no_clean"
-HELD_OUT = ("test", "validation", "train")
-"""A clean photo that appears in several splits stays in the first of these."""
+INGEST = "pairs ingest"  # the mark of the folders that it copies halves to
+SIZE_MISMATCH, IDENTICAL, MISALIGNED, NO_CLEAN = "size_mismatch", "identical", "misaligned", "no_clean"
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,17 @@ class Checked:
 def ingest(config: IngestConfig) -> Ingested:
     """Write `manifest.jsonl` and `failures.jsonl` into `out`. Files of folders stay where they are.
 
-    Raises `OutputExists`, `UnknownSource`, `BadOption`, `MissingPath`, and `NoPairs` when none is good.
+    Raises `OutputExists`, `ForeignFolder`, `UnknownSource`, `BadOption`, `MissingPath`, `NoPairs` when none is good.
     """
     manifest = config.out / "manifest.jsonl"
     if manifest.exists() and not config.overwrite:
         raise OutputExists(manifest)
+    refuse_foreign_failures(config.out / "failures.jsonl")
     shares = parse_split(config.split)
     candidates, lonely = find_candidates(config.root, config.source, config.type, config.degraded, config.clean,
                                          config.side_by_side)  # fmt: skip
     ensure_writable(config.out)
+    _claim_copies(config, candidates)
     failures = [_failure(path, NO_CLEAN, f"{path}: its clean half is missing") for path in lonely]
     good: list[Checked] = []
     threads = config.workers or os.cpu_count() or 1
@@ -76,6 +79,13 @@ def ingest(config: IngestConfig) -> Ingested:
         raise NoPairs(manifest, f"good pairs ({config.out / 'failures.jsonl'} has the reasons)")
     write_manifest(manifest, kept)
     return Ingested(manifest, kept, failures)
+
+
+def _claim_copies(config: IngestConfig, candidates: Iterable[Candidate]) -> None:
+    """The folders of halves that are no files of their own: ours, or new. Raises `ForeignFolder`."""
+    copied = {half for one in candidates for half, file in one.files.items() if file is None}
+    for half in sorted(copied):
+        claim(config.out / half, INGEST)
 
 
 def check(config: IngestConfig, shares: dict[str, float], candidate: Candidate) -> Checked | Failure:

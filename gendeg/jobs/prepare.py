@@ -12,12 +12,22 @@ from gendeg.configs import BuildConfig
 from gendeg.intensity.priors import priors_digest
 from gendeg.jobs.plan import write_plan
 from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, parse_split
+from gendeg.jobs.plan_splits import keep_apart
 from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.samples import Settings
 from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
-from gendeg.primitives.errors import BadOption, DamagedDataset, DifferentRun, MissingExtra, NotADataset, OtherPhotos
+from gendeg.primitives.errors import (
+    BadOption,
+    DamagedDataset,
+    DifferentRun,
+    MissingExtra,
+    MissingPath,
+    NeedsInputs,
+    NotADataset,
+    OtherPhotos,
+)
 from gendeg.primitives.files import (
     atomic_write,
     ensure_writable,
@@ -99,9 +109,11 @@ def _plan(
     seen = look_at_photos(config, inputs, photos)
     manifests, pairs, bad_pairs = look_at_pairs(config, len(inputs), seen.format)
     inputs += manifests
-    planned = write_plan(config, seen.table, layout.plan, pairs if len(pairs) else None, facts.write_prompt)
+    apart = keep_apart(config, inputs, seen.table, pairs)
+    included = apart.pairs if len(apart.pairs) else None
+    planned = write_plan(config, apart.photos, layout.plan, included, facts.write_prompt)
     facts.write_prompt.say()
-    left_out = seen.left_out + bad_pairs
+    left_out = seen.left_out + bad_pairs + apart.leaks
     write_jsonl(layout.left_out, (one.as_row() for one in left_out))
     described = _described(config, facts, digest, seen.format)
     return Description(
@@ -110,6 +122,7 @@ def _plan(
             "shards": [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned.shards],
             "photos": len(seen.table),
             "left_out": count_reasons(left_out),
+            "moved": apart.moved,
         })
     )  # fmt: skip
 
@@ -160,7 +173,7 @@ def versions() -> dict[str, str]:
 
 
 def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) -> None:
-    """What `repair` and `retry` need to go on without being told everything again."""
+    """What `repair` and `retry` need to go on without being told everything again, from wherever they are called."""
     known = list(inputs)
     for manifest in config.include:
         one = Input(Kind.TABLE, str(manifest.absolute()))
@@ -169,8 +182,8 @@ def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) 
         "inputs": [asdict(one) for one in known],
         "clean": [name if name.startswith(HUB) else str(Path(name).absolute()) for name in map(str, config.clean)],
         "include": [str(path.absolute()) for path in config.include],
-        "priors": config.priors,
-        "model": config.model,
+        "priors": str(Path(config.priors).absolute()) if config.priors else "",
+        "model": str(Path(config.model).absolute()) if Path(config.model).is_dir() else config.model,
     }
     atomic_write(layout.inputs, json.dumps(row, indent=1) + "\n")
 
@@ -185,8 +198,14 @@ def read_inputs(layout: Layout) -> list[Input]:
 
 
 def stored_config(layout: Layout, description: Description, **changes: object) -> BuildConfig:
-    """The configuration of the build that made a folder, with other workers, device and the like."""
-    row = read_json_object(layout.inputs)
+    """The configuration of the build that made a folder, with other workers, device and the like.
+
+    Raises `NeedsInputs` in a copy that came from the hub.
+    """
+    try:
+        row = read_json_object(layout.inputs)
+    except MissingPath as error:
+        raise NeedsInputs(layout.root) from error
     settings = {name: value for name, value in description.settings.items() if name != "priors"}
     places = {"clean": tuple(row["clean"]), "include": tuple(map(Path, row["include"])), "priors": row["priors"]}
     return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gendeg.jobs.finish import finish
+from gendeg.jobs.finish import finish, unfinished
 from gendeg.jobs.upload import upload
-from gendeg.shards.description import read_description
+from gendeg.primitives.errors import IncompleteDataset
+from gendeg.shards.description import missing_shards, read_description
 from gendeg.shards.layout import Layout
 
 PRIVATE = (".gendeg/lock.json", ".gendeg/inputs.json", ".gendeg/logs/**", ".gendeg/left_out.jsonl", "**/.*.tmp",
@@ -23,14 +24,16 @@ class Upload:
 
 
 def plan_upload(folder: Path) -> Upload:
-    """What would be uploaded. Raises `NotADataset`, `IncompleteDataset`."""
+    """What would be uploaded; writes nothing. Raises `NotADataset`, `IncompleteDataset`."""
     from huggingface_hub.utils import filter_repo_objects
 
     layout = Layout(folder)
-    finish(layout, read_description(layout))
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    files = list(filter_repo_objects(names, ignore_patterns=list(PRIVATE)))
-    return Upload(files, sum((folder / name).stat().st_size for name in files))
+    description = read_description(layout)
+    if missing := missing_shards(layout, description):
+        raise IncompleteDataset(layout.root, len(missing))
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    files = list(filter_repo_objects(sorted(there.union(unfinished(layout, description))), ignore_patterns=[*PRIVATE]))
+    return Upload(files, sum((folder / name).stat().st_size for name in there.intersection(files)))
 
 
 def push(folder: Path, name: str, private: bool = False, api: Any = None) -> str:
@@ -38,5 +41,8 @@ def push(folder: Path, name: str, private: bool = False, api: Any = None) -> str
 
     Raises `NotADataset`, `IncompleteDataset`, and what `upload` raises.
     """
-    plan_upload(folder)
+    layout = Layout(folder)
+    description = read_description(layout)
+    if missing_shards(layout, description) or unfinished(layout, description):
+        finish(layout, description)
     return upload(folder, name, "dataset", private, PRIVATE, api)

@@ -50,10 +50,6 @@ def make_shard(config: BuildConfig, fingerprint: str, index: int) -> int:
     """Runs in a worker: one shard, with the model that this worker loaded for its first one."""
     workshop = _workshop(config, fingerprint)
     shard = workshop.description.planned_shards[index]
-    for leftover in workshop.layout.shard(shard.name).parent.glob(
-        f".{shard.name.split}-{shard.name.number:05d}.tar.tmp"
-    ):
-        leftover.unlink()  # of a worker that died over this shard
     return workshop.make(shard).written
 
 

@@ -41,10 +41,11 @@ def repair(folder: Path, depth: Depth, **changes: Any) -> Repaired:
     Raises `NotADataset`, `DamagedDataset`, `FolderInUse`, `DifferentRun` (the model is no longer the same).
     """
     layout = Layout(folder)
+    read_description(layout)  # before a lock is put into what may be nobody's dataset
     with FolderLock(layout.lock, layout.root):
         description = read_description(layout)
         config = stored_config(layout, description, **changes)
-        sweep(layout)
+        sweep(layout, description)
         bad: list[tuple[PlannedShard, list[Problem]]] = []
         for shard, problems in examine(layout, description, depth, config.progress):
             if shard is not None:
@@ -63,10 +64,11 @@ def repair(folder: Path, depth: Depth, **changes: Any) -> Repaired:
 def retry(folder: Path, **changes: Any) -> Repaired:
     """Runs failed samples again: refused ones with further attempts, unreadable ones if their photo is there by now."""
     layout = Layout(folder)
+    read_description(layout)  # before a lock is put into what may be nobody's dataset
     with FolderLock(layout.lock, layout.root):
         description = read_description(layout)
         config = stored_config(layout, description, **changes)
-        sweep(layout)
+        sweep(layout, description)
         failed = [shard for shard, mark in done_marks(layout, description) if mark.failures]
         if failed:
             model = load_model(config)

@@ -27,8 +27,9 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
     Raises `OutputExists`, `BadModel`, `BadOption`, `MissingPath`, `NoPairs`.
     """
     target = config.out / "results.json"
-    if target.exists() and not config.overwrite:
-        raise OutputExists(target)
+    there = [path for path in (target, config.out / "scores.jsonl") if path.exists()]
+    if there and not config.overwrite:
+        raise OutputExists(there[0])
     examples = _limited(load_examples(config.pairs, config.split, config.seed), config.limit)
     device = choose_device(config.device)
     lpips = load_lpips(Path(config.lpips), device) if config.lpips else None

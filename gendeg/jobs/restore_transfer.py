@@ -24,7 +24,7 @@ from gendeg.jobs.stages import run_once, write_json
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.files import ensure_writable
+from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.ranks import world
 from gendeg.primitives.rng import for_sample
@@ -34,6 +34,7 @@ from gendeg.restore.presets import make_restorer
 from gendeg.training.state import FREE_TO_CHANGE, describe, refuse_changes
 
 CLASSIFIER, SCATTERING = "classifier", "scattering"
+TRANSFER = "restore transfer"  # the mark of its folder
 FREE = FREE_TO_CHANGE | {"compare", "test", "seeds", "draws", "progress"}
 """What the same command may say anew: more seeds, arms or test pairs. They change no number that was made before."""
 
@@ -90,8 +91,11 @@ def open_task(config: TransferConfig) -> Task:
     described = describe(config) | {"photos": photos.digest(), "train pairs": _digest(pairs)}
     if (config.out / "config.json").exists():
         refuse_changes(config.out, described, FREE)
-    elif world().rank == 0:
-        write_json(ensure_writable(config.out) / "config.json", described)
+        return task
+    refuse_foreign(config.out, TRANSFER)
+    if world().rank == 0:
+        claim(config.out, TRANSFER)
+        write_json(config.out / "config.json", described)
     return task
 
 

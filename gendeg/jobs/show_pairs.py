@@ -9,7 +9,8 @@ from jaxtyping import UInt8
 
 from gendeg.pairs.manifest import Pair, by_degradation_and_source, read_manifest
 from gendeg.primitives.errors import BadImage
-from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.files import write_new
+from gendeg.primitives.images import encode_image, read_rgb
 from gendeg.report.sheet import Cell, draw_sheet
 
 U8Image = UInt8[np.ndarray, "h w 3"]
@@ -17,10 +18,13 @@ QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
 
 
-def show_pairs(manifest: Path, target: Path) -> str:
-    """Write the manifest's contact sheet to `target` and return its table."""
+def show_pairs(manifest: Path, target: Path, overwrite: bool = False) -> str:
+    """Write the manifest's contact sheet to `target` and return its table.
+
+    Raises `OutputExists` for another file in its place.
+    """
     pairs = read_manifest(manifest)
-    draw_pairs(pairs, manifest.parent, target)
+    write_new(target, encode_image(draw_pairs(pairs, manifest.parent), "png"), overwrite)
     return tabulate_pairs(pairs)
 
 
@@ -44,7 +48,7 @@ def _readable(path: Path) -> U8Image:
         return np.full((96, 128, 3), 128, np.uint8)
 
 
-def draw_pairs(pairs: Sequence[Pair], folder: Path, target: Path) -> None:
+def draw_pairs(pairs: Sequence[Pair], folder: Path) -> U8Image:
     """A row per degradation and source: clean and degraded of a weak, a middling and a strong pair."""
     rows = []
     for (degradation, source), group in by_degradation_and_source(pairs).items():
@@ -55,4 +59,4 @@ def draw_pairs(pairs: Sequence[Pair], folder: Path, target: Path) -> None:
             label = f"{degradation} mu {pair.mu:.3f} sigma {pair.sigma:.3f}"
             row.append(Cell(_readable(folder / pair.degraded), label))
         rows.append(row)
-    write_image(draw_sheet(rows), target, "png")
+    return draw_sheet(rows)

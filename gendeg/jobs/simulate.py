@@ -18,15 +18,17 @@ from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import ensure_writable, expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.files import expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.progress import track
-from gendeg.primitives.records import Failure
+from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 
-SIMULATED, STRANGERS = "simulated", "strangers"
+SIMULATE = "pairs simulate"  # the mark of the folders that it writes halves to
+SIMULATED, STRANGERS = SIMULATORS
 """The families of simulators, and what their pairs name as their source."""
 
 
@@ -54,30 +56,38 @@ def simulate(config: SimulateConfig) -> Simulated:
     """Write `clean/`, `degraded/`, `manifest.jsonl` (and `failures.jsonl`, if any) below `config.out`.
 
     Strength is uniform in [0, 1] (or in `strengths`), so that mu and sigma cover what the published sources show. The
-    files depend on the seed and the photos' names only, never on the number of workers. Raises `BadOption`.
+    files depend on the seed and the photos' names only, never on the number of workers. Raises `BadOption`,
+    `OutputExists`, and `ForeignFolder` for files of these names that are somebody's.
     """
     _check(config)
-    tasks = plan_tasks(config)
-    manifest = config.out / "manifest.jsonl"
+    manifest, listed = config.out / "manifest.jsonl", config.out / "failures.jsonl"
     if manifest.exists() and not config.overwrite:
         raise OutputExists(manifest)
-    for folder in (config.out, config.out / "clean", config.out / "degraded"):
-        ensure_writable(folder)
+    halves = {folder: is_ours(folder) for folder in (config.out / "clean", config.out / "degraded")}
+    for folder, ours in halves.items():
+        refuse_foreign(folder, SIMULATE, ours)
+    refuse_foreign_failures(listed)
+    tasks = plan_tasks(config)
+    for folder, ours in halves.items():
+        claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
     failures: list[Failure] = []
     for made in track(_run(tasks, config.workers), "simulating", total=len(tasks), wanted=config.progress):
         failures += [made] if isinstance(made, Failure) else []
         pairs += [] if isinstance(made, Failure) else made
-    (config.out / "failures.jsonl").unlink(missing_ok=True)  # an earlier run's, overwritten now
+    listed.unlink(missing_ok=True)  # an earlier run's
     if failures:
-        write_jsonl(config.out / "failures.jsonl", (failure.as_row() for failure in failures))
+        write_jsonl(listed, (failure.as_row() for failure in failures))
     write_manifest(manifest, pairs)
+    for folder in halves if pairs else ():
+        release(folder)  # from now on the manifest tells whose they are
     return Simulated(manifest, pairs, failures)
 
 
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
-    found = find_images(expand_lists(config.clean), skip=lambda path: _is_own(path, config.out))
+    known = is_ours(config.out / "clean")
+    found = find_images(expand_lists(config.clean), lambda path: known and _is_sheet(path, config.out), is_ours)
     mixes = parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
@@ -88,12 +98,9 @@ def plan_tasks(config: SimulateConfig) -> list[Task]:
     return tasks
 
 
-def _is_own(path: Path, out: Path) -> bool:
-    """Whether a picture found in a folder is what an earlier run wrote below `out`: it is no clean photo."""
-    folder, root = os.path.realpath(path.parent), os.path.realpath(out)
-    return folder in (os.path.join(root, "clean"), os.path.join(root, "degraded")) or (
-        folder == root and path.name == "sheet.png"
-    )
+def _is_sheet(path: Path, out: Path) -> bool:
+    """Whether a picture found in a folder is the sheet of pairs that an earlier run wrote into `out`."""
+    return path.name == "sheet.png" and os.path.realpath(path.parent) == os.path.realpath(out)
 
 
 def simulate_photo(task: Task) -> list[Pair] | Failure:

@@ -14,13 +14,14 @@ from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import StudyPhotos, find_study_photos, make_data
 from gendeg.jobs.study_numbers import study_numbers
 from gendeg.jobs.study_page import study_page
-from gendeg.jobs.study_plan import open_plan, plan_runs
+from gendeg.jobs.study_plan import PLAN, open_plan, plan_runs
 from gendeg.jobs.study_real import missing_sources
 from gendeg.jobs.study_recipe import StudyRecipe, read_study
 from gendeg.jobs.study_transfer import transfer_numbers, transfer_tasks
 from gendeg.jobs.study_tsne import embed_degradations
 from gendeg.jobs.study_work import Study, missing_runs, run_all
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.files import atomic_write
+from gendeg.primitives.folders import claim, refuse_foreign, says
 from gendeg.report.html import render_page
 from gendeg.shards.lock import FolderLock
 
@@ -39,13 +40,15 @@ class Studied:
 def study(config: StudyConfig) -> Studied:
     """Everything that is not done yet, then `results.json` and `index.html` below `config.out`.
 
-    Raises `BadManifest`, `BadOption`, `MissingPath`, `NotEnoughPhotos`, `DifferentRun` where the folder was begun with
-    another recipe or other inputs, `FolderInUse`, `RunsFailed` when a worker was killed, and what building and training
-    raise.
+    Raises `ForeignFolder`, `BadManifest`, `BadOption`, `MissingPath`, `NotEnoughPhotos`, `DifferentRun` where the
+    folder was begun with another recipe or other inputs, `FolderInUse`, `RunsFailed` when a worker was killed, and what
+    building and training raise.
     """
     recipe = read_study(config)
+    ours = says(config.out / PLAN, "fingerprint") is not None
+    refuse_foreign(config.out, "study", ours)
     photos = find_study_photos(recipe.data)
-    ensure_writable(config.out)
+    claim(config.out, "study", ours)
     with FolderLock(config.out / LOCK, config.out):
         return _study(config, recipe, photos)
 

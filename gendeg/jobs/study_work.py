@@ -39,6 +39,7 @@ from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import bar
 from gendeg.restore.loading import RESULT as MODEL
 from gendeg.restore.loading import load_restorer
+from gendeg.training.state import checkpoints_in
 
 TRAINED, RESULT, SCORES, LOG, TIMES = "trained.json", "result.json", "scores.jsonl", "log.txt", "times.jsonl"
 Task = tuple[str, Callable[[], None]]
@@ -159,7 +160,7 @@ def _make_run(study: Study, run: Run, folder: Path) -> None:
         "trained": sorted({f"{one.pair.degradation}/{one.pair.source}" for one in examples if one.origin != GENERATED}),
         "tested": len(rows),
     }  # fmt: skip
-    for checkpoint in config.out.glob("checkpoint-*"):
+    for checkpoint in checkpoints_in(config.out):
         shutil.rmtree(checkpoint)
     write_json(folder / RESULT, told)
 
@@ -170,7 +171,7 @@ def training_config(study: Study, run: Run) -> RestoreTrainConfig:
     cpu = choose_device(study.config.device) == "cpu"
     config = RestoreTrainConfig(
         pairs=(), out=out, seed=run.seed, cpu=cpu, tracker="none", workers=1, held_out=6, keep_checkpoints=1,
-        resume=any(out.glob("checkpoint-*")), **study.recipe.train | run.settings,
+        resume=bool(checkpoints_in(out)), **study.recipe.train | run.settings,
     )  # fmt: skip
     return replace(config, sheet_every=config.steps, checkpoint_every=max(1, -(-config.steps // CHECKPOINTS)))
 

@@ -10,13 +10,13 @@ from gendeg.jobs.requests import Request, request_intensity, request_statistics
 from gendeg.jobs.sample_photos import sample_photos
 from gendeg.primitives.errors import OutputExists
 from gendeg.primitives.files import find_images, output_stems
+from gendeg.primitives.folders import is_ours
 from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
 from gendeg.primitives.records import DECIMALS
 
-WRITTEN = re.compile(
-    rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)|sheet\.png"
-)
-"""Names of the pictures that `synth` writes."""
+WRITTEN = re.compile(rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)")
+"""Names of the pictures that `synth` writes, which no camera gives."""
+RECORDS, SHEET = "records.jsonl", "sheet.png"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     written is there already.
     """
     requests = plan_requests(config)
-    found = find_images(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))
+    found = find_images(config.paths or sample_photos(), lambda path: _is_own(path, config.out), is_ours)
     photos = []
     for one, stem in zip(found, output_stems(found), strict=True):
         samples = [
@@ -66,7 +66,7 @@ def plan_synthesis(config: SynthConfig) -> Plan:
             for variant in range(config.variants)
         ]
         photos.append(PhotoPlan(one.path, tuple(samples)))
-    plan = Plan(tuple(photos), config.out / "records.jsonl", config.out / "sheet.png")
+    plan = Plan(tuple(photos), config.out / RECORDS, config.out / SHEET)
     if not config.overwrite:
         existing = [path for path in (plan.records, plan.sheet, *(s.path for s in plan.samples)) if path.exists()]
         if existing:
@@ -90,7 +90,9 @@ def _distinct(intensities: tuple[float, ...]) -> list[float]:
 
 def _is_own(path: Path, out: Path) -> bool:
     """Whether a picture found in a folder is what an earlier run wrote into `out`: it is not degraded a second time."""
-    return bool(WRITTEN.fullmatch(path.name)) and os.path.realpath(path.parent) == os.path.realpath(out)
+    if os.path.realpath(path.parent) != os.path.realpath(out):
+        return False
+    return bool(WRITTEN.fullmatch(path.name)) or (path.name == SHEET and (out / RECORDS).is_file())
 
 
 def _place(request: Request, seed: int, stem: str, config: SynthConfig) -> Sample:

@@ -24,9 +24,9 @@ from gendeg.model.lora import fuse_lora, save_lora
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.files import atomic_write
 from gendeg.primitives.kinds import mix_name, parse_mix, parse_mixes
 from gendeg.primitives.ranks import world
+from gendeg.report.card_merge import write_card
 from gendeg.report.model_card import model_card
 from gendeg.training.examples import Deal, PlacedPair, load_pairs, parse_weights, shuffled
 from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
@@ -153,7 +153,7 @@ def _save(pipeline: GenDegPipeline, trained: Denoiser, config: DiffusionConfig, 
     rows = read_log(config.out / "calibration.csv")
     error = float(rows[-1]["mu_error"]) if rows else None
     card = model_card(config.init or config.base, counts, config, error)
-    atomic_write(config.out / "model" / "README.md", card)
+    write_card(config.out / "model" / "README.md", card)
 
 
 def _save_lora(pipeline: GenDegPipeline, folder: Path, config: DiffusionConfig) -> None:

@@ -15,6 +15,7 @@ from gendeg.pairs.photos import HUB, open_dataset
 from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
 from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, ImageFault, MissingPath, NoImages
 from gendeg.primitives.files import find_images, output_stems
+from gendeg.primitives.folders import is_ours
 from gendeg.primitives.images import encode_image, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mix
 
@@ -130,7 +131,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _side_by_side(root: Path, wanted: Wanted) -> list[Candidate]:
-    found = find_images([root])
+    found = find_images([root], ours=is_ours)
 
     def reader(path: Path) -> Callable[[], tuple[bytes, bytes]]:
         def read() -> tuple[bytes, bytes]:

@@ -12,6 +12,8 @@ from gendeg.primitives.files import read_numbered_jsonl, write_jsonl
 from gendeg.primitives.kinds import mix_name, parse_mix
 
 SPLITS = ("train", "validation", "test")
+HELD_OUT = ("test", "validation", "train")
+"""A clean photo that appears in several splits belongs to the first of these."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from gendeg.primitives.errors import BadImage, BadManifest, CannotRead, ImageFault, MissingPath, NoImages
 from gendeg.primitives.files import IMAGE_EXTENSIONS, Found, find_images, json_line, output_stems, read_jsonl
+from gendeg.primitives.folders import is_ours
 
 TABLES = (".txt", ".csv", ".jsonl", ".parquet")
 PATH_COLUMNS = ("path", "file_name", "image")
@@ -143,7 +144,7 @@ def _is_dataset(folder: Path) -> bool:
 
 
 def _list_folder(source: Input, argument: str, number: int) -> Iterator[tuple[Found, Photo]]:
-    for found in find_images([argument]):
+    for found in find_images([argument], ours=is_ours):
         path = os.path.relpath(os.path.abspath(found.path), source.place)
         yield found, Photo(number, path, "", length=_size(found.path))
 

@@ -185,6 +185,14 @@ class OutputExists(GendegError):
         super().__init__(f"{path}: exists already; choose another --out, or allow it with --overwrite")
 
 
+class ForeignFolder(GendegError):
+    """An output folder that holds what this job did not write; `name` is the first such thing in it."""
+
+    def __init__(self, folder: str | Path, name: str):
+        self.folder, self.name = Path(folder), name
+        super().__init__(f"{folder}: is in use, for something else ({name}); give a new or empty --out")
+
+
 class RunExists(OutputExists):
     """A folder that holds a training run already."""
 
@@ -300,6 +308,17 @@ class IncompleteDataset(GendegError):
     def __init__(self, folder: str | Path, missing: int):
         self.folder, self.missing = Path(folder), missing
         super().__init__(f"{folder}: {missing} shards are missing; finish it first (gendeg build, or gendeg repair)")
+
+
+class NeedsInputs(GendegError):
+    """A dataset that came without the list of its photos, which never leaves the machine that built it."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        super().__init__(
+            f"{folder}: a copy without .gendeg/inputs.json, which stays where the dataset was built: repair it there, "
+            "or download the damaged files again"
+        )
 
 
 class MissingExtra(GendegError):

@@ -20,6 +20,7 @@ from gendeg.primitives.errors import (
     IncompleteInstall,
     MissingPath,
     NoImages,
+    OutputExists,
     OutputNotWritable,
 )
 
@@ -63,6 +64,17 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
             temporary.unlink()
 
 
+def write_new(path: Path, content: bytes, overwrite: bool = False) -> None:
+    """As `atomic_write`, in a folder that is made if need be; the same bytes again are no matter.
+
+    Raises `OutputExists` for other bytes, unless they may be overwritten.
+    """
+    ensure_writable(path.parent)
+    if path.exists() and not overwrite and (not path.is_file() or path.read_bytes() != content):
+        raise OutputExists(path)
+    atomic_write(path, content)
+
+
 def temporary_beside(path: Path) -> Path:
     """A new name that only we use, in the same folder: a rename must not cross file systems."""
     return path.with_name(f".gendeg-{secrets.token_hex(8)}.tmp")
@@ -99,16 +111,20 @@ def sha256_bytes(data: bytes) -> str:
 # --- finding images ---
 
 
-def find_images(paths: Iterable[str | Path], skip: Callable[[Path], bool] = lambda path: False) -> list[Found]:
+def find_images(
+    paths: Iterable[str | Path],
+    skip: Callable[[Path], bool] = lambda path: False,
+    ours: Callable[[Path], bool] = lambda folder: False,
+) -> list[Found]:
     """Every image file under the given files and folders, each once, sorted by the bytes of its path.
 
     Folders are searched recursively, by extension, through symbolic links (cycles are survived), without hidden files
-    and folders, and without what `skip` says (a run's own outputs, where they lie among its photos). A file that is
-    named itself is kept whatever its extension, so that a bad one is reported later.
+    and folders, without the files that `skip` and the folders that `ours` names (a run's own outputs, where they lie
+    among its photos). A file that is named itself is kept whatever its extension, so that a bad one is reported later.
     Raises `MissingPath`, `NoImages` (for a folder argument without any) and `CannotRead` (a folder may not be listed).
     """
     by_path: dict[str, Found] = {}
-    found = [one for path in paths for one in _under(Path(path), skip)]
+    found = [one for path in paths for one in _under(Path(path), skip, ours)]
     for one in sorted(found, key=lambda f: (os.fsencode(f.path), os.fsencode(f.root))):
         by_path.setdefault(os.path.abspath(one.path), one)
     return list(by_path.values())
@@ -128,18 +144,18 @@ def expand_lists(paths: Iterable[str | Path]) -> list[Path]:
     return expanded
 
 
-def _under(path: Path, skip: Callable[[Path], bool]) -> list[Found]:
+def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool]) -> list[Found]:
     if not os.path.exists(path):
         raise MissingPath(path)
     if not path.is_dir():
         return [Found(path, path.parent)]
-    found = [Found(image, path) for image in _walk(path) if not skip(image)]
+    found = [Found(image, path) for image in _walk(path, ours) if not skip(image)]
     if not found:
         raise NoImages(path, IMAGE_EXTENSIONS)
     return found
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
     """Image files below the folder, each real folder visited once, in byte order of the names."""
     waiting, seen = [folder], set()
     while waiting:
@@ -152,7 +168,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         for name in _names(here):
             inside = here / name
             if os.path.isdir(inside):
-                folders.append(inside)
+                folders += [] if ours(inside) else [inside]
             elif inside.suffix.lower() in IMAGE_EXTENSIONS and (os.path.isfile(inside) or os.path.islink(inside)):
                 yield inside  # a broken link too: it becomes a counted failure, not a silent gap
         waiting += reversed(folders)

@@ -21,6 +21,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
 from gendeg.primitives.files import atomic_write
+from gendeg.primitives.orientation import SIDEWAYS, UPRIGHT, header_orientation, orientation_of, tells_late
 
 ImageFormat = Literal["png", "jpg", "webp"]
 U8Image = UInt8[np.ndarray, "h w 3"]
@@ -39,17 +40,6 @@ ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
     "jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     "webp": ("WEBP", {"lossless": True, "quality": 50, "method": 4}),  # quality is the effort here, not a loss
 }
-
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-EXIF_ORIENTATION = 0x0112
 
 
 # --- value ranges: u8 0..255, unit [0, 1], signed [-1, 1]; batches [... h w 3] pass too ---
@@ -90,10 +80,10 @@ def signed_to_u8(image: Float[np.ndarray, "*batch 3"]) -> UInt8[np.ndarray, "*ba
 def read_rgb(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> U8Image:
     """Any photograph, as a path or as the bytes of a file → upright 8-bit RGB [h w 3].
 
-    Takes gray, 1-bit, palette, alpha, CMYK, 16-bit and EXIF-rotated images; of several frames the first.
+    Takes gray, 1-bit, palette, alpha, CMYK, 16-bit and rotated images (by EXIF or XMP); of several frames the first.
     Raises `BadImage` with a reason, and nothing else, for every way in which a file can be bad.
     """
-    with _opened(source, max_pixels) as (image, orientation):
+    with _opened(source, max_pixels) as image:
         try:
             image.load()
             rgb = _to_rgb(image, _name(source))
@@ -103,13 +93,17 @@ def read_rgb(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> U8Imag
             raise BadImage(_name(source), ImageFault.TOO_LARGE, str(error)) from error
         except Exception as error:  # decoders raise whatever their format's parser stumbles over
             raise BadImage(_name(source), _load_fault(error), str(error)) from error
+        orientation = _orientation(image)
         upright = rgb.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else rgb
         return np.array(upright, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """Size in pixels as `read_rgb` returns it; `plain`: png or jpg if the file already is that, else ""."""
+    """Size in pixels as `read_rgb` returns it; `plain`: png or jpg if the file already is that, else "".
+
+    Plain bytes are the same picture to everyone: to us, to Pillow, and to what turns pictures upright as `datasets`.
+    """
 
     width: int
     height: int
@@ -117,11 +111,21 @@ class ImageHeader:
 
 
 def read_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> ImageHeader:
-    """What the header alone tells. Raises `BadImage`."""
-    with _opened(source, max_pixels) as (image, orientation):
-        width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+    """What the header alone tells (and a PNG's metadata behind its pixels, for which it is decoded). As `read_rgb`."""
+    with _opened(source, max_pixels) as image:
+        plain = PLAIN.get(image.format or "", "")
+        decode = plain == "png" and tells_late(image.fp)  # type: ignore[attr-defined]
+        try:
+            if decode:
+                image.load()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                orientation = header_orientation(image)
+        except Exception:  # broken metadata, or pixels: others stop there, and we find out when we read it
+            orientation, plain = 1, ""
+        width, height = image.size[::-1] if orientation in SIDEWAYS else image.size
         upright = image.mode == "RGB" and orientation == 1 and not image.has_transparency_data
-        return ImageHeader(width, height, PLAIN.get(image.format or "", "") if upright else "")
+        return ImageHeader(width, height, plain if upright else "")
 
 
 def image_size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
@@ -131,15 +135,14 @@ def image_size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tupl
 
 
 @contextmanager
-def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[tuple[Image.Image, int]]:
-    """The image with only its header read, its size checked, and its EXIF orientation (1 when there is none)."""
+def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """The image with only its header read, and its size checked."""
     stream = io.BytesIO(_checked_bytes(source)) if isinstance(source, bytes) else _open_file(Path(source))
     with stream:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pillow's bomb warning (we refuse ourselves) and broken EXIF
                 image = Image.open(stream, formats=_decoders())
-                orientation = _orientation(image)
         except Image.DecompressionBombError as error:
             raise BadImage(_name(source), ImageFault.TOO_LARGE, str(error)) from error
         except UnidentifiedImageError as error:
@@ -150,7 +153,7 @@ def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[tuple[Image
         if image.width * image.height > max_pixels:
             detail = f"{image.width} x {image.height}, limit {max_pixels / 1e6:g} megapixels"
             raise BadImage(_name(source), ImageFault.TOO_LARGE, detail)
-        yield image, orientation
+        yield image
 
 
 def _decoders() -> list[str]:
@@ -189,14 +192,15 @@ def _name(source: str | Path | bytes) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1..8. Broken EXIF counts as upright: the pixels are still good."""
-    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
-        return 1  # Pillow turns TIFF by itself; asking a PNG for EXIF that it lacks would decode the whole picture
+    """1..8, of a picture that was decoded. Broken metadata counts as upright: the pixels are still good."""
+    if image.format == "TIFF":
+        return 1  # turned by Pillow already
     try:
-        value = image.getexif().get(EXIF_ORIENTATION, 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return orientation_of(image)
     except Exception:  # whatever the parser stumbles over
         return 1
-    return value if isinstance(value, int) and value in UPRIGHT else 1
 
 
 def _unidentified(stream: io.BufferedIOBase) -> tuple[ImageFault, str]:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from numbers import Real
+from pathlib import Path
 from typing import Any, TypeVar
 
-from gendeg.primitives.errors import BadRecord
-from gendeg.primitives.files import json_line
+from gendeg.primitives.errors import BadRecord, ForeignFolder, GendegError
+from gendeg.primitives.files import json_line, read_jsonl
 from gendeg.primitives.kinds import KNOWN, mix_name
 
 SCHEMA = "gendeg-record-1"
@@ -141,6 +142,15 @@ class Failure(_Row):
         _expect("degradation", self.degradation, ("", *(mix_name(mix) for mix in KNOWN)))
         if not re.fullmatch(r"[a-z0-9_]+", self.failed):
             raise ValueError(f"'failed' must be a short code like 'truncated', not '{self.failed}'")
+
+
+def refuse_foreign_failures(path: Path) -> None:
+    """A list of failures is written anew by every run; raises `ForeignFolder` for a file of that name that is none."""
+    try:
+        for row in read_jsonl(path) if path.exists() else ():
+            Failure.from_row(row)
+    except GendegError as error:
+        raise ForeignFolder(path.parent, path.name) from error
 
 
 def parse_row(row: Mapping[str, Any]) -> Record | Failure:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from gendeg.report.card_merge import body_part, head_part
+
 ALL = "default"
 YAML_TYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -35,7 +37,7 @@ class IncludedSource:
 class CardFacts:
     """Everything that the card says."""
 
-    name: str
+    name: str  # a title, and never that of the folder: where a dataset lies is no part of what it is
     license: str
     clean_column: str  # clean.png or clean.jpg
     record_types: Mapping[str, str]  # field → name of its Python type
@@ -50,20 +52,33 @@ class CardFacts:
 
 
 def make_card(facts: CardFacts) -> str:
-    """The whole README.md. A pure function of the facts: no date."""
-    head = yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True, width=1000)
-    return f"---\n{head}---\n\n{_text(facts)}"
+    """The whole README.md, our parts between marks. A pure function of the facts: no date, no place."""
+    head = _yaml(_proposed(facts)) + head_part(_yaml(_counted(facts)))
+    return f"---\n{head}---\n\n{body_part(_text(facts))}\n"
 
 
-def _metadata(facts: CardFacts) -> dict[str, object]:
-    kinds = list(dict.fromkeys(part.degradation for part in facts.parts))
-    total = sum(part.samples for part in facts.parts)
-    names = [ALL, *kinds]
+def _yaml(values: Mapping[str, object]) -> str:
+    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _kinds(facts: CardFacts) -> list[str]:
+    return list(dict.fromkeys(part.degradation for part in facts.parts))
+
+
+def _proposed(facts: CardFacts) -> dict[str, object]:
+    """What people may know better."""
     return {
         "license": facts.license,
         "pretty_name": facts.name,
         "task_categories": ["image-to-image"],
-        "tags": ["image-restoration", "webdataset", "gendeg", *kinds],
+        "tags": ["image-restoration", "webdataset", "gendeg", *_kinds(facts)],
+    }
+
+
+def _counted(facts: CardFacts) -> dict[str, object]:
+    """What readers go by: it has to fit the files."""
+    names, total = [ALL, *_kinds(facts)], sum(part.samples for part in facts.parts)
+    return {
         "size_categories": [next((name for limit, name in SIZES if total < limit), "n>1M")],
         "configs": [_config(facts, name) for name in names],
         "dataset_info": [_info(facts, name) for name in names],

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from gendeg import __version__
+from gendeg.report.card_merge import body_part
 
 SHOWN = (
     *("steps", "batch_size", "accumulate", "size", "short_side", "learning_rate", "statistics_rate", "schedule"),
@@ -34,6 +35,8 @@ def model_card(base: str, counts: Mapping[tuple[str, str], int], config: Any, mu
         yaml.safe_dump(front, sort_keys=False).strip(),
         "---",
         "",
+    ]
+    text = [
         "# A gendeg model",
         "",
         "Degrades clean photographs, told the degradation, mu and sigma (GenDeg, CVPR 2025):",
@@ -53,5 +56,5 @@ def model_card(base: str, counts: Mapping[tuple[str, str], int], config: Any, mu
         "",
     ]
     if mu_error is not None:
-        lines.append(f"Mean |mu asked − mu made| on held-out photos after the last step: {mu_error:.4f}")
-    return "\n".join(lines) + "\n"
+        text.append(f"Mean |mu asked − mu made| on held-out photos after the last step: {mu_error:.4f}")
+    return "\n".join(lines) + "\n" + body_part("\n".join(text) + "\n") + "\n"

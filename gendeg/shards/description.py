@@ -28,6 +28,7 @@ class Description:
     photos: int
     left_out: dict[str, int]  # reason → photos that no sample is planned for
     made_with: dict[str, str] = field(default_factory=dict)
+    moved: dict[str, int] = field(default_factory=dict)  # "train → test" → photos, so that each has one split
     schema: str = BUILD_SCHEMA
 
     @property

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-TEMPORARY = ".tmp"
-
 
 @dataclass(frozen=True)
 class ShardName:
@@ -68,6 +66,11 @@ class Layout:
     @property
     def lock(self) -> Path:
         return self.side / "lock.json"
+
+    @property
+    def drawn(self) -> Path:
+        """The hash of the picture that we drew: one that somebody put in its place is theirs."""
+        return self.side / "preview.json"
 
     @property
     def card(self) -> Path:

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import DamagedDataset, OutputNotWritable
-from gendeg.shards.layout import TEMPORARY, ShardName
+from gendeg.primitives.files import temporary_beside
+from gendeg.shards.layout import ShardName
 
 GENERATED, EXISTING = "generated", "existing"
 _word = pa.dictionary(pa.int32(), pa.string())
@@ -86,10 +87,10 @@ class PlanWriter:
     """Writes shards one after the other under a temporary name; `close` makes them the plan. Flat in memory."""
 
     def __init__(self, path: Path):
-        self.path, self.temporary = path, path.with_name(f".{path.name}{TEMPORARY}")
+        self.path, self.temporary = path, temporary_beside(path)
         self.shards: list[PlannedShard] = []
         try:
-            self._stream = open(self.temporary, "wb")  # noqa: SIM115
+            self._stream = open(self.temporary, "xb")  # noqa: SIM115
             self._writer = pq.ParquetWriter(self._stream, PLAN_SCHEMA, compression="zstd")
         except OSError as error:
             raise OutputNotWritable(path, error.strerror or str(error)) from error

@@ -7,10 +7,10 @@ from pathlib import Path
 from gendeg.intensity.measure import measure_intensity
 from gendeg.primitives.errors import BadImage, BadRecord, DamagedDataset
 from gendeg.primitives.files import sha256_bytes, sha256_of
-from gendeg.primitives.images import read_rgb
+from gendeg.primitives.images import read_header, read_rgb
 from gendeg.primitives.records import DECIMALS, Record
 from gendeg.shards.description import Description
-from gendeg.shards.index import Entry, Mark, read_index, read_mark
+from gendeg.shards.index import Entry, Mark, read_index, read_index_table, read_mark
 from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.plan import PlannedSample, PlannedShard, PlanReader
 from gendeg.shards.writer import BLOCK, Member, member_header, tail
@@ -38,8 +38,22 @@ class Depth:
     images: bool = False
 
 
+class Sides:
+    """In which split each photo was seen first: it may be in no other one, by whatever hash it is known."""
+
+    def __init__(self) -> None:
+        self._first: dict[bytes, str] = {}
+
+    def check(self, name: ShardName, key: str, *hashes: str) -> list[Problem]:
+        """Hexadecimal hashes of a clean photo in this shard."""
+        seen = [self._first.setdefault(bytes.fromhex(one), name.split) for one in hashes]
+        other = next((split for split in seen if split != name.split), "")
+        what = f"its clean photo is in split {other} too; build it again, so that each photo has one split"
+        return [Problem(str(name), key, what)] if other else []
+
+
 def verify_shard(
-    layout: Layout, description: Description, shard: PlannedShard, plan: PlanReader, depth: Depth
+    layout: Layout, description: Description, shard: PlannedShard, plan: PlanReader, depth: Depth, sides: Sides
 ) -> list[Problem]:
     """All problems of one shard. Empty: it holds what the plan says, as its mark says."""
     name = shard.name
@@ -61,8 +75,23 @@ def verify_shard(
     if not problems:
         problems = _check_records(layout.shard(name), name, entries, description)
     if not problems and depth.images:
-        problems = list(_check_images(layout.shard(name), name, entries))
+        problems = list(_check_images(layout.shard(name), name, entries, sides))
     return problems
+
+
+def check_sides(layout: Layout, shard: PlannedShard, plan: PlanReader, sides: Sides) -> list[Problem]:
+    """Photos of a shard that were seen in another split: by their files' bytes, and by those that are stored."""
+    try:
+        rows = plan.column(shard.index, ["key", "clean_sha256"])
+        stored = read_index_table(layout.index(shard.name), ["key", "clean_digest"]).to_pydict()
+    except DamagedDataset:
+        return []  # said elsewhere
+    digests = dict(zip(stored["key"], stored["clean_digest"], strict=True))
+    return [
+        problem
+        for key, sha256 in zip(rows["key"], rows["clean_sha256"], strict=True)
+        for problem in sides.check(shard.name, key, sha256, *([digests[key]] if key in digests else []))
+    ]
 
 
 def _check_mark(layout: Layout, description: Description, shard: PlannedShard, mark: Mark) -> list[Problem]:
@@ -151,17 +180,23 @@ def _check_records(path: Path, name: ShardName, entries: Sequence[Entry], descri
     return problems
 
 
-def _check_images(path: Path, name: ShardName, entries: Sequence[Entry]) -> Iterator[Problem]:
+def _check_images(path: Path, name: ShardName, entries: Sequence[Entry], sides: Sides) -> Iterator[Problem]:
     """Decodes every image; measures every tenth pair again."""
     with open(path, "rb") as stream:
         for number, entry in enumerate(entries):
             record, images = entry.record, []
             for member in entry.members[:2]:
                 stream.seek(member.offset)
+                data = stream.read(member.size)
                 try:
-                    images.append(read_rgb(stream.read(member.size)))
+                    images.append(read_rgb(data))
+                    if not read_header(data).plain:
+                        what = f"{member.name}: readers do not agree on it (turned, transparent or not RGB)"
+                        yield Problem(str(name), record.key, f"{what}; build it again with this version")
                 except BadImage as error:
                     yield Problem(str(name), record.key, f"{member.name} cannot be decoded: {error.reason}")
+            if len(images) == 2:
+                yield from sides.check(name, record.key, sha256_bytes(images[0].tobytes()))
             if any(image.shape[:2] != (record.height, record.width) for image in images):
                 yield Problem(str(name), record.key, "an image is not as large as the record says")
             elif len(images) == 2 and number % MEASURED_EVERY == 0:

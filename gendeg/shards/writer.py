@@ -10,8 +10,7 @@ from types import TracebackType
 
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import OutputNotWritable
-from gendeg.primitives.files import ensure_writable
-from gendeg.shards.layout import TEMPORARY
+from gendeg.primitives.files import ensure_writable, temporary_beside
 
 BLOCK, TAIL = 512, 10_240
 MEMBERS = ("clean", "degraded", "json")
@@ -63,14 +62,14 @@ class ShardWriter:
 
     def __init__(self, path: Path):
         self.path = path
-        self.temporary = path.with_name(f".{path.name}{TEMPORARY}")
+        self.temporary = temporary_beside(path)
         self.size = 0
         self._hash = hashlib.sha256()
 
     def __enter__(self) -> "ShardWriter":
         ensure_writable(self.path.parent)
         try:
-            self._stream = open(self.temporary, "wb")
+            self._stream = open(self.temporary, "xb")
         except OSError as error:
             raise OutputNotWritable(self.path, error.strerror or str(error)) from error
         return self

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -20,7 +21,8 @@ from torch import nn
 
 from gendeg.configs import TrainConfig
 from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, OtherLength, RunExists
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.folders import claim, refuse_foreign
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
 FREE_TO_CHANGE = {
@@ -40,6 +42,7 @@ FREE_TO_CHANGE = {
     "memory",
 }
 
+TRAIN = "train"  # the mark of a run's folder
 PATIENCE = timedelta(hours=12)  # that processes wait for the main one, which encodes latents and draws sheets alone
 
 
@@ -47,8 +50,8 @@ def start(config: TrainConfig) -> Accelerator:
     """Open the run's folder, the accelerator and its tracker.
 
     A folder in use is refused unless the run is to be resumed, with the settings and the number of processes that it
-    has had; only its end may be put off. Raises `RunExists`, `NothingToResume`, `DifferentRun`, `OtherLength`, and
-    `BadOption` for a tracker that is not installed.
+    has had; only its end may be put off. Raises `ForeignFolder`, `RunExists`, `NothingToResume`, `DifferentRun`,
+    `OtherLength`, and `BadOption` for a tracker that is not installed.
     """
     check_tracker(config.tracker)
     accelerator = Accelerator(
@@ -67,9 +70,11 @@ def start(config: TrainConfig) -> Accelerator:
         _refuse_other_run(config, described)
     elif config.resume:
         raise NothingToResume(config.out)
+    else:
+        refuse_foreign(config.out, TRAIN)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        ensure_writable(config.out)
+        claim(config.out, TRAIN, ours=path.exists())
         atomic_write(path, json.dumps(described, indent=1) + "\n")
     accelerator.wait_for_everyone()
     accelerator.init_trackers("tracked", {name: str(value) for name, value in described.items()})
@@ -87,7 +92,7 @@ def refuse_changes(folder: Path, described: dict[str, Any], free: AbstractSet[st
 
     A setting that it lacks came later, and was as if off.
     """
-    earlier = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    earlier = read_json_object(folder / "config.json")
     changed = [k for k, v in described.items() if k not in free and earlier.get(k) != v and (k in earlier or v)]
     if changed:
         raise DifferentRun(folder, changed)
@@ -110,14 +115,9 @@ def _refuse_other_run(config: TrainConfig, described: dict[str, Any]) -> None:
         raise BadOption("--steps", f"{config.out} has done {done} already, got {config.steps}; ask for as many or more")
 
 
-def found_checkpoints(folder: Path) -> list[Path]:
-    """The whole ones, oldest first."""
-    return sorted(folder.glob("checkpoint-*"))
-
-
 def steps_done(folder: Path) -> int:
     """Of a run's newest checkpoint; 0 where it has none."""
-    return max((int(path.name.removeprefix("checkpoint-")) for path in found_checkpoints(folder)), default=0)
+    return max((int(path.name.removeprefix("checkpoint-")) for path in checkpoints_in(folder)), default=0)
 
 
 def check_tracker(name: str) -> None:
@@ -191,7 +191,7 @@ class Checkpoints:
         self.accelerator.wait_for_everyone()
 
     def found(self) -> list[Path]:
-        return found_checkpoints(self.config.out)
+        return checkpoints_in(self.config.out)
 
     def restore(self) -> int:
         """Load the newest checkpoint when the run is to be resumed; returns the number of steps done.
@@ -202,6 +202,11 @@ class Checkpoints:
             return 0
         self.accelerator.load_state(str(self.found()[-1]))
         return steps_done(self.config.out)
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """A run's own, the oldest first: what people have copied or called alike is not touched."""
+    return sorted(path for path in folder.glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d{8,}", path.name))
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

@@ -17,7 +17,8 @@ from gendeg.jobs.repair import repair, retry
 from gendeg.jobs.status import failures, status
 from gendeg.jobs.verify import verify
 from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom, OtherPhotos
-from gendeg.primitives.images import EXIF_ORIENTATION, write_image
+from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.orientation import EXIF_ORIENTATION
 from gendeg.primitives.records import Record
 from gendeg.shards.description import read_description, totals
 from gendeg.shards.layout import Layout
@@ -30,7 +31,7 @@ from tests.builds import (
     tree,
     write_photos,
 )
-from tests.odd_images import ODD, bad_files, encoded
+from tests.odd_images import ODD, awkward_files, bad_files, encoded, turned_files
 from tests.tiny import photo
 
 DEEP = Depth(bytes=True, images=True)
@@ -78,8 +79,8 @@ def test_resume_makes_only_what_is_missing(copy):
     before = tree(copy / "out")
     (copy / "out/.gendeg/shards/haze-train-00001.json").unlink()
     (copy / "out/rain/train-00000.tar").unlink()
-    for half in ("haze/.train-00001.tar.tmp", ".0123456789abcdef.tmp", ".gendeg/.manifest.parquet.tmp"):
-        (copy / "out" / half).write_bytes(b"what a killed process had begun")
+    for folder in ("haze", ".", ".gendeg"):
+        (copy / "out" / folder / ".gendeg-0123456789abcdef.tmp").write_bytes(b"what a killed process had begun")
     built = build(small_build(copy))
     assert built is not None and built.made == 6
     assert tree(copy / "out") == before
@@ -276,6 +277,28 @@ def test_captions_longer_than_the_model_reads_keep_their_degradation(tmp_path, c
     assert list(verify(tmp_path / "out", DEEP)) == []
 
 
+def test_kept_bytes_are_the_same_picture_to_datasets_as_to_us(tmp_path):
+    """Turned photos, by every place that tells of it: `load_dataset` gives clean and degraded of one size."""
+    from datasets import Image as Feature
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    stored = Image.fromarray(photo(24, 16))
+    for name, data in (turned_files(stored) | awkward_files(stored)).items():
+        (photos / f"{name}.png").write_bytes(data)
+    built = build(small_build(tmp_path, types="haze", per_image=1))
+    assert built is not None and built.totals.written == 13
+    sizes = Counter()
+    for tar in (tmp_path / "out").glob("*/*.tar"):
+        for name, data in _members(tar):
+            if not name.endswith(".json"):
+                seen = np.asarray(Feature().decode_example({"path": None, "bytes": data}).convert("RGB"))
+                sizes[seen.shape[:2]] += 1
+                assert np.array_equal(seen, read_rgb(data))
+    assert sizes == {(16, 24): 22, (24, 16): 4}  # eleven upright pairs, and the two that nothing turns
+    assert list(verify(tmp_path / "out", DEEP)) == []
+
+
 # --- status, signals ---
 
 
@@ -298,3 +321,10 @@ def _records(out: Path) -> list[str]:
         with tarfile.open(path) as tar:
             lines += [tar.extractfile(m).read().decode() for m in tar if m.name.endswith(".json")]  # type: ignore[union-attr]
     return lines
+
+
+def _members(path: Path) -> list[tuple[str, bytes]]:
+    import tarfile
+
+    with tarfile.open(path) as tar:
+        return [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]

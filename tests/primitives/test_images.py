@@ -9,7 +9,17 @@ from PIL import Image
 
 from gendeg.primitives import images
 from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
-from tests.odd_images import ODD, bad_files, encoded, png_header
+from gendeg.primitives.orientation import EXIF_ORIENTATION, UPRIGHT
+from tests.odd_images import (
+    ODD,
+    awkward_files,
+    bad_files,
+    behind_the_pixels,
+    encoded,
+    png_chunk,
+    png_header,
+    turned_files,
+)
 
 
 @pytest.fixture
@@ -78,13 +88,53 @@ def test_exif_rotated_comes_out_upright(codec, orientation):
     upright = Image.new("RGB", (24, 16), "black")
     upright.paste("white", (0, 0, 12, 8))  # top left
     undo = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
-    stored = upright.transpose(images.UPRIGHT[undo]) if undo in images.UPRIGHT else upright
+    stored = upright.transpose(UPRIGHT[undo]) if undo in UPRIGHT else upright
     exif = Image.Exif()
-    exif[images.EXIF_ORIENTATION] = orientation
+    exif[EXIF_ORIENTATION] = orientation
     data = encoded(stored, codec, exif=exif)
     pixels = images.read_rgb(data)
     assert images.image_size(data) == (24, 16) and pixels.shape == (16, 24, 3)
     assert np.abs(pixels.astype(int) - np.asarray(upright)).mean() < 6
+
+
+def as_datasets_reads(data: bytes) -> np.ndarray:
+    from datasets import Image as Feature
+
+    return np.asarray(Feature().decode_example({"path": None, "bytes": data}).convert("RGB"))
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("name", turned_files(Image.new("RGB", (2, 2))))
+def test_a_turn_is_seen_wherever_the_file_tells_of_it(noise, name, orientation):
+    data = turned_files(Image.fromarray(noise), orientation)[name]
+    pixels, header = images.read_rgb(data), images.read_header(data)
+    assert (pixels == as_datasets_reads(data)).all()
+    assert (header.height, header.width) == pixels.shape[:2] == ((56, 40) if orientation == 6 else (40, 56))
+    assert header.plain == "", "bytes that some readers turn and others do not"
+
+
+@pytest.mark.parametrize("name", awkward_files(Image.new("RGB", (2, 2))))
+def test_bytes_that_others_read_otherwise_are_not_plain(noise, name):
+    data = awkward_files(Image.fromarray(noise))[name]
+    assert images.read_header(data).plain == "" and images.read_rgb(data).shape == noise.shape
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 9])
+@pytest.mark.parametrize(
+    "name", [name for name in turned_files(Image.new("RGB", (2, 2))) if name[:4] in ("png ", "jpeg")]
+)
+def test_plain_bytes_are_the_same_picture_to_all(noise, name, orientation):
+    data = turned_files(Image.fromarray(noise), orientation)[name]
+    assert images.read_header(data).plain == {"png ": "png", "jpeg": "jpg"}[name[:4]]
+    assert (images.read_rgb(data) == as_datasets_reads(data)).all()
+
+
+def test_looking_behind_the_pixels_costs_no_decoding_where_nothing_is_told(noise, monkeypatch):
+    from PIL.PngImagePlugin import PngImageFile
+
+    date = behind_the_pixels(images.encode_image(noise, "png"), png_chunk(b"tEXt", b"date:create\0now"))
+    monkeypatch.delattr(PngImageFile, "load_prepare")  # decoding would need it
+    assert images.read_header(date).plain == "png"
 
 
 def test_broken_exif_does_not_cost_the_picture(noise):

@@ -1,0 +1,103 @@
+"""Whose a folder is: gendeg writes into new and empty ones and into those it has marked, and into nobody else's."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from gendeg.primitives.errors import BadManifest, CannotRead, ForeignFolder, MissingPath, OutputNotWritable
+from gendeg.primitives.files import atomic_write, ensure_writable, is_temporary, read_json_object
+
+SIDE = ".gendeg"
+MARK = Path(SIDE) / "made_by.json"
+DATASET = Path(SIDE) / "config.json"  # of a dataset that was begun before there were marks
+BUILD = "build"
+HALVES = ("clean", "degraded")
+SIMULATORS = ("simulated", "strangers")
+"""The sources that pairs of our simulators name."""
+NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
+"""What operating systems put into folders by themselves."""
+
+
+def claim(folder: Path, job: str, ours: bool = False) -> None:
+    """Makes the folder that job's (build, evaluate, …), by a mark in it, before anything else is written there.
+
+    `ours`: something in it says already that it is, such as the settings of a run of an earlier version. Raises
+    `ForeignFolder` for one that holds anything and is not, and `OutputNotWritable`.
+    """
+    refuse_foreign(folder, job, ours)
+    if not maker_of(folder):
+        ensure_writable(folder / SIDE)
+        atomic_write(folder / MARK, json.dumps({"made_by": f"gendeg {job}"}) + "\n")
+
+
+def refuse_foreign(folder: Path, job: str, ours: bool = False) -> None:
+    """Raises as `claim`, and writes nothing."""
+    maker = maker_of(folder)
+    if maker not in ("", job):
+        raise ForeignFolder(folder, f"what gendeg {maker} made")
+    if not maker and not ours and (found := _somebodys(folder)) and not maker_of(folder):  # by now: another process
+        raise ForeignFolder(folder, found)
+
+
+def maker_of(folder: Path) -> str:
+    """The job whose mark it bears, or that it is the dataset of; never by a name alone. Empty: nobody's of ours."""
+    made_by = says(folder / MARK, "made_by")
+    if isinstance(made_by, str) and made_by.startswith("gendeg "):
+        return made_by.removeprefix("gendeg ")
+    return BUILD if says(folder / DATASET, "fingerprint") else ""
+
+
+def release(folder: Path) -> None:
+    """Takes the mark away again, where something else says whose the folder is."""
+    (folder / MARK).unlink(missing_ok=True)
+    with suppress(OSError):  # it holds something else too
+        (folder / SIDE).rmdir()
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether what lies in it is no photo of somebody's but made by us."""
+    return bool(maker_of(folder)) or _is_simulated(folder)
+
+
+def _is_simulated(folder: Path) -> bool:
+    """A half of simulated pairs: the manifest beside it names it, and our simulators as where its pairs come from."""
+    manifest = folder.parent / "manifest.jsonl"
+    if folder.name not in HALVES or not manifest.is_file():
+        return False
+    try:
+        with open(manifest, "rb") as stream:
+            row = json.loads(stream.readline())
+    except (OSError, ValueError):
+        return False
+    return (
+        isinstance(row, dict)
+        and row.get("source") in SIMULATORS
+        and str(row.get(folder.name)).startswith(f"{folder.name}/")
+    )
+
+
+def says(path: Path, field: str) -> object:
+    """A field of a JSON file; None where there is no such file, or it is something else."""
+    try:
+        return read_json_object(path).get(field)
+    except (MissingPath, CannotRead, BadManifest):
+        return None
+
+
+def _somebodys(folder: Path) -> str:
+    """The first thing in a folder that is not ours; nothing for one that is empty or not there."""
+    if not os.path.lexists(folder):
+        return ""
+    names = _names(folder)
+    if names == [SIDE] and (folder / SIDE).is_dir() and _names(folder / SIDE) in ([], ["lock.json"]):
+        return ""  # somebody has just begun: the lock tells who
+    return names[0] if names else ""
+
+
+def _names(folder: Path) -> list[str]:
+    """Raises `OutputNotWritable` for what is no folder, or may not be looked into."""
+    try:
+        return sorted(name for name in os.listdir(folder) if name not in NOBODYS and not is_temporary(folder / name))
+    except OSError as error:
+        raise OutputNotWritable(folder, error.strerror or str(error)) from error
