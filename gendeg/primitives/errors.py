@@ -49,6 +49,14 @@ class NoImages(GendegError):
         super().__init__(f"{folder}: no images in this folder; looked for {' '.join(self.extensions)}")
 
 
+class NoPhotos(NoImages):
+    """A place in which there are files or rows, but no photo that can be used; `reasons` says what became of them."""
+
+    def __init__(self, place: str | Path, reasons: str, advice: str = "give other photos"):
+        self.folder, self.extensions, self.reasons = Path(place), (), reasons
+        GendegError.__init__(self, f"{place}: no photo in it can be used ({reasons}); {advice}")
+
+
 class NotEnoughPhotos(GendegError):
     """A study needs photos to train on in two halves, and others to test on."""
 
@@ -78,6 +86,8 @@ class ImageFault(StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED = "unsupported"
     UNREADABLE = "unreadable"
+    NEEDS_HEIF = "needs_heif"
+    NEEDS_JXL = "needs_jxl"
 
 
 FAULT_ADVICE: dict[ImageFault, str] = {
@@ -89,8 +99,10 @@ FAULT_ADVICE: dict[ImageFault, str] = {
     ImageFault.TRUNCATED: "ends too early; copy or download it again",
     ImageFault.DAMAGED: "is damaged; copy or download it again",
     ImageFault.TOO_LARGE: "has too many pixels; scale it down first",
-    ImageFault.UNSUPPORTED: "stores pixels without a known range (floats, 32-bit); convert it to 8 or 16 bits",
+    ImageFault.UNSUPPORTED: "is stored in a way that is not supported; convert it to PNG of 8 or 16 bits",
     ImageFault.UNREADABLE: "could not be read; check the disk",
+    ImageFault.NEEDS_HEIF: "is HEIC, a format that Pillow needs a package for; pip install 'gendeg[heif]'",
+    ImageFault.NEEDS_JXL: "is JPEG XL, a format that Pillow needs a package for; pip install 'gendeg[jxl]'",
 }
 
 

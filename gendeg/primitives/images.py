@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
 from gendeg.primitives.files import atomic_write
+from gendeg.primitives.pictures import HEAD, extra_decoders, format_of, missing_decoder
 
 ImageFormat = Literal["png", "jpg", "webp"]
 U8Image = UInt8[np.ndarray, "h w 3"]
@@ -28,10 +30,11 @@ U8Image = UInt8[np.ndarray, "h w 3"]
 MAX_PIXELS = 178_000_000
 """Default limit. Pillow itself refuses beyond 2 * Image.MAX_IMAGE_PIXELS = 178,956,970, which stays in force."""
 
-DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "QOI", "PSD")
 """What is tried, by content and never by file name. A closed list: others guess, or (EPS) start another program."""
 PLAIN = {"PNG": "png", "JPEG": "jpg"}
-SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*")
+RAW_TAGS = (50706,)  # DNGVersion
+SUBFILE_TYPE = 254  # of TIFF; its lowest bit says "reduced": the preview that a camera's raw file begins with
 
 LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
 ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
@@ -144,20 +147,40 @@ def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[tuple[Image
             raise BadImage(_name(source), ImageFault.TOO_LARGE, str(error)) from error
         except UnidentifiedImageError as error:
             stream.seek(0)
-            damaged = stream.read(4).startswith(SIGNATURES)  # a real image, cut or broken within its header
-            raise BadImage(_name(source), ImageFault.DAMAGED if damaged else ImageFault.NOT_AN_IMAGE) from error
+            raise _unidentified(_name(source), stream.read(HEAD)) from error
         except Exception as error:
             raise BadImage(_name(source), _load_fault(error), str(error)) from error
+        if _is_preview(image):
+            raise BadImage(_name(source), ImageFault.UNSUPPORTED, "a camera's raw file, whose preview is seen")
         if image.width * image.height > max_pixels:
             detail = f"{image.width} x {image.height}, limit {max_pixels / 1e6:g} megapixels"
             raise BadImage(_name(source), ImageFault.TOO_LARGE, detail)
         yield image, orientation
 
 
+@cache
 def _decoders() -> list[str]:
-    """Those of DECODERS that this Pillow was built with; it would raise KeyError for any other."""
+    """Those of DECODERS and of the installed extras that Pillow has; it would raise KeyError for any other."""
     Image.init()
-    return [name for name in DECODERS if name in Image.OPEN]
+    return [name for name in (*DECODERS, *extra_decoders()) if name in Image.OPEN]
+
+
+def _unidentified(name: str, head: bytes) -> BadImage:
+    """What no decoder took: no image at all, one that is broken within its header, or one that nobody here reads."""
+    format = format_of(head)
+    missing = missing_decoder(format)
+    if missing is ImageFault.UNSUPPORTED:
+        return BadImage(name, missing, f"format {format}")
+    return BadImage(name, missing or (ImageFault.DAMAGED if format else ImageFault.NOT_AN_IMAGE))
+
+
+def _is_preview(image: Image.Image) -> bool:
+    """Whether this is the small picture that a raw file (DNG, NEF, ARW …: all TIFF) puts before what was taken."""
+    if image.format != "TIFF":
+        return False
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    reduced = tags.get(SUBFILE_TYPE, 0)
+    return any(tag in tags for tag in RAW_TAGS) or (isinstance(reduced, int) and bool(reduced & 1))
 
 
 def _open_file(path: Path) -> io.BufferedReader:
@@ -190,8 +213,8 @@ def _name(source: str | Path | bytes) -> str:
 
 def _orientation(image: Image.Image) -> int:
     """1..8. Broken EXIF counts as upright: the pixels are still good."""
-    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
-        return 1  # Pillow turns TIFF by itself; asking a PNG for EXIF that it lacks would decode the whole picture
+    if image.format in ("TIFF", "JXL") or (image.format == "PNG" and "exif" not in image.info):
+        return 1  # the former are turned by their decoders; asking a PNG for EXIF it lacks would decode all of it
     try:
         value = image.getexif().get(EXIF_ORIENTATION, 1)
     except Exception:  # whatever the parser stumbles over
