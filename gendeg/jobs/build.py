@@ -14,6 +14,7 @@ from gendeg.jobs.team import Team, assemble
 from gendeg.jobs.workshop import Model, Workshop, load_model
 from gendeg.primitives.errors import DifferentRun, NotEnoughRoom
 from gendeg.primitives.files import ensure_writable
+from gendeg.primitives.pictures import NO_PHOTO
 from gendeg.primitives.progress import bar
 from gendeg.primitives.ranks import share
 from gendeg.shards.description import Description, Totals, missing_shards, totals
@@ -130,7 +131,7 @@ def check_room(
     """Says what is to come. Raises `NotEnoughRoom` before anything is made."""
     count = sum(shard.samples for shard in missing)
     needed = int(expected.bytes * count)
-    left_out = sum(description.left_out.values())
+    left_out = sum(count for reason, count in description.left_out.items() if reason not in NO_PHOTO)
     print(
         f"gendeg: {description.samples} samples in {len(description.shards)} shards planned from {description.photos} "
         f"photos{f' ({left_out} left out)' if left_out else ''}; to make: {count} in {len(missing)}, "

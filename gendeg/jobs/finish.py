@@ -18,6 +18,7 @@ from gendeg.pairs.sources import licence_of
 from gendeg.primitives.errors import DamagedDataset, IncompleteDataset, OutputNotWritable
 from gendeg.primitives.files import atomic_write, fsync_folder, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.pictures import NO_PHOTO, WORDS
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
 from gendeg.report.sheet import Cell, draw_sheet
@@ -133,7 +134,7 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         record_types={field.name: field.type.__name__ for field in fields(Record)},  # type: ignore[union-attr]
         parts=_parts(table, sizes),
         failures=totals(layout, description).reasons,
-        left_out=description.left_out,
+        left_out={WORDS.get(r, r): n for r, n in description.left_out.items() if r not in NO_PHOTO},
         included=_included(table),
         model=description.model,
         model_sha256=description.model_sha256,

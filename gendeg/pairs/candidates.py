@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gendeg.pairs.manifest import SPLITS
-from gendeg.pairs.photos import HUB, open_dataset
+from gendeg.pairs.photos import HUB
+from gendeg.pairs.rows import open_dataset
 from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
 from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, ImageFault, MissingPath, NoImages
 from gendeg.primitives.files import find_images, output_stems

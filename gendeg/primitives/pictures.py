@@ -31,8 +31,9 @@ PACKED = (".tar", ".parquet")
 
 HIDDEN, SIDECAR, OTHER_FILE, BUILT = "hidden", "sidecar", "other_file", "dataset"
 DUPLICATE, OTHER_KIND, OTHER_SPLIT = "duplicate", "other_kind", "other_split"
-HARMLESS = {HIDDEN, SIDECAR, OTHER_FILE, BUILT, DUPLICATE, OTHER_KIND, OTHER_SPLIT}
-"""Reasons that say nothing bad of a photo: what is left out for these only is no failure."""
+NO_PHOTO = {HIDDEN, SIDECAR, OTHER_FILE, BUILT}
+HARMLESS = {*NO_PHOTO, DUPLICATE, OTHER_KIND, OTHER_SPLIT}
+"""Reasons of files that nobody takes for photos; and all that say nothing bad of a photo, so that nothing failed."""
 
 WORDS = {
     HIDDEN: "hidden file",
