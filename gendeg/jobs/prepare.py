@@ -30,8 +30,8 @@ from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
 
-PLACES = ("clean", "column", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk", "estimate",
-          "dry_run", "progress", "priors")  # fmt: skip
+PLACES = ("clean", "column", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk",
+          "estimate", "dry_run", "progress", "priors")  # fmt: skip
 """Fields of the configuration that do not decide the bytes by themselves (inputs and plan have their own hashes)."""
 
 

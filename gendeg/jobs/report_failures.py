@@ -64,7 +64,8 @@ def _left_out(data: Dataset) -> Table:
         for row in read_jsonl(data.layout.left_out):
             examples.setdefault(str(row.get("failed", "")), str(row.get("message", "")))
     lines = [
-        [WORDS.get(reason, reason), f"{count:,}", examples.get(reason, "")] for reason, count in sorted(data.description.left_out.items())
+        [WORDS.get(reason, reason), f"{count:,}", examples.get(reason, "")]
+        for reason, count in sorted(data.description.left_out.items())
     ]
     return Table("What no sample was planned for", ["reason", "files or rows", "for example"], lines)
 

@@ -20,6 +20,7 @@ from gendeg.primitives.pictures import IMAGE_EXTENSIONS, OTHER_KIND, OTHER_SPLIT
 
 TABLES = (".txt", ".csv", ".tsv", ".jsonl", ".parquet")
 PATH_COLUMNS = ("path", "file_name", "image")
+NEEDED = "'path' (or file_name, or image)"
 CAPTION_COLUMNS = ("caption", "text")
 HALVES = ("clean", "degraded")
 OTHER_COLUMNS = ("kind", "split", "degradation", "source", *HALVES)
@@ -96,7 +97,7 @@ def _row(path: Path, number: int, cells: Mapping[str, Any]) -> Row:
     place = next((text(name) for name in PATH_COLUMNS if cells.get(name)), "")
     halves = not place and all(cells.get(name) for name in HALVES)
     if not (place or halves):
-        raise BadManifest(path, number, f"a row needs a text column {' or '.join(PATH_COLUMNS)}")
+        raise BadManifest(path, number, f"a row needs a text in its column {NEEDED}")
     if not _names_a_file(place or text("clean")):
         raise BadManifest(path, number, "a path that no file can have")
     caption = next((text(name) for name in CAPTION_COLUMNS if cells.get(name)), "")
@@ -179,7 +180,7 @@ def _header(path: Path, line: str, number: int) -> tuple[list[str], str]:
                 raise BadManifest(path, number, f"two columns are called '{twice[0]}'")
             return names, separator
     columns = f"there are: {line.strip()[:200]}" if line.strip() else "the table is empty"
-    raise BadManifest(path, number, f"a table of photos needs a column {' or '.join(PATH_COLUMNS)}; {columns}")
+    raise BadManifest(path, number, f"a table of photos needs a column {NEEDED}; {columns}")
 
 
 def _text(path: Path) -> str:
@@ -214,7 +215,7 @@ def _parquet_cells(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         wanted = [name for name in table.schema_arrow.names if name.lower() in known]
         if not {name.lower() for name in wanted} & {*PATH_COLUMNS, "clean"}:
             there = ", ".join(table.schema_arrow.names)
-            raise BadManifest(path, 0, f"no column {' or '.join(PATH_COLUMNS)}, and none of images, among {there}")
+            raise BadManifest(path, 0, f"no column {NEEDED}, and none of images, among {there}")
         for batch in table.iter_batches(columns=wanted):
             for row in batch.to_pylist():
                 number += 1
