@@ -124,20 +124,6 @@ def look_through(
     return list(by_path.values()), [one for path, one in left.items() if path not in by_path]
 
 
-def expand_lists(paths: Iterable[str | Path]) -> list[Path]:
-    """Each `.txt` file replaced by the paths it lists, one a line, relative to its own folder; the rest as it is."""
-    expanded: list[Path] = []
-    for path in map(Path, paths):
-        if path.suffix.lower() != ".txt":
-            expanded.append(path)
-            continue
-        if not path.exists():
-            raise MissingPath(path)
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        expanded += [path.parent / line.strip() for line in lines if line.strip()]
-    return expanded
-
-
 def _under(path: Path, skip: Callable[[Path], bool]) -> tuple[list[Found], list[LeftOut]]:
     if not os.path.exists(path):
         raise MissingPath(path)
