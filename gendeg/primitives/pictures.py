@@ -38,7 +38,7 @@ HARMLESS = {*NO_PHOTO, DUPLICATE, OTHER_KIND, OTHER_SPLIT}
 WORDS = {
     HIDDEN: "hidden file",
     SIDECAR: "file beside a photo",
-    OTHER_FILE: "other file, not an image",
+    OTHER_FILE: "not an image",
     BUILT: "folder of a dataset built by gendeg",
     OTHER_KIND: "row of another kind",
     OTHER_SPLIT: "row of another split",
