@@ -1,5 +1,6 @@
 """Photos in rows: Hugging Face datasets and parquet files, and which of their columns holds the picture."""
 
+import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -64,15 +65,18 @@ def with_images(paths: Sequence[Path]) -> list[Path]:
     found = []
     for path in paths:
         columns = _columns_of_bytes(path)
+        if any(declared for _, _, declared in columns):
+            found.append(path)
+            continue
         seen = looks.setdefault(columns, [])
         if columns and len(seen) < TRIED and not any(seen):
-            seen.append(_shows_picture(path, [name for name, _ in columns]))
+            seen.append(_shows_picture(path, [name for name, _, _ in columns]))
         found += [path] if any(seen) else []
     return found
 
 
-def _columns_of_bytes(path: Path) -> tuple[tuple[str, str], ...]:
-    """(name, type) of a parquet file's columns that may hold pictures."""
+def _columns_of_bytes(path: Path) -> tuple[tuple[str, str, bool], ...]:
+    """(name, type, whether `datasets` wrote it as images) of a parquet file's columns that may hold pictures."""
     import pyarrow
     import pyarrow.parquet
 
@@ -80,7 +84,12 @@ def _columns_of_bytes(path: Path) -> tuple[tuple[str, str], ...]:
         schema = pyarrow.parquet.read_schema(path)
     except (pyarrow.ArrowException, OSError, ValueError):
         return ()
-    return tuple((field.name, str(field.type)) for field in schema if _may_hold_bytes(field.type))
+    try:
+        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        images = {name for name, feature in told.items() if feature.get("_type") == "Image"}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        images = set()
+    return tuple((field.name, str(field.type), field.name in images) for field in schema if _may_hold_bytes(field.type))
 
 
 def _shows_picture(path: Path, columns: list[str]) -> bool:
