@@ -326,7 +326,7 @@ def _named(photo: Photo, stem: str) -> Photo:
     if len(stem) > LONGEST_STEM:
         stem = stem[: LONGEST_STEM - 13].rstrip("-_") + "-" + hashlib.sha256(stem.encode()).hexdigest()[:12]
     caption = re.sub(r"\s+", " ", photo.caption).strip().encode("utf-8", "replace").decode()
-    return replace(photo, stem=stem, caption=caption)
+    return Photo(photo.input, photo.path, stem, caption, photo.offset, photo.length, photo.split)
 
 
 def _size(path: Path) -> int:

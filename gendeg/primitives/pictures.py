@@ -27,6 +27,7 @@ NOT_READ = (
 )  # fmt: skip
 """Pictures that nobody here can decode: raw files of cameras hold a small preview, which Pillow would take for them."""
 
+PICTURES = frozenset(IMAGE_EXTENSIONS)  # many files are asked for
 PACKED = (".tar", ".parquet")
 
 HIDDEN, SIDECAR, OTHER_FILE, BUILT = "hidden", "sidecar", "other_file", "dataset"
@@ -188,10 +189,14 @@ def _is(path: Path, extensions: tuple[str, ...]) -> bool:
 
 
 def _sorted_files(files: list[Path], folders: list[Path], left: list[LeftOut]) -> Contents:
-    pictures = [path for path in files if _is(path, IMAGE_EXTENSIONS)]
-    packed = [path for path in files if _is(path, PACKED)]
-    others = [path for path in files if not _is(path, IMAGE_EXTENSIONS) and not _is(path, PACKED)]
-    stems = {name for path in (*pictures, *packed, *folders) for name in (path.name, path.stem)}
+    pictures: list[Path] = []
+    packed: list[Path] = []
+    others: list[Path] = []
+    for path in files:
+        suffix = path.suffix.lower()
+        (pictures if suffix in PICTURES else packed if suffix in PACKED else others).append(path)
+    known = (*pictures, *packed, *folders) if others else ()
+    stems = {name for path in known for name in (path.name, path.stem)}
     looks = {path: _look(path) for path in others if path.stem not in stems}
     found = [path for path, look in looks.items() if look is None]
     stems |= {path.name for path in found}
