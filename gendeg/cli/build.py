@@ -10,6 +10,7 @@ import typer
 
 from gendeg.cli.errors import ERROR, SOME_FAILED
 from gendeg.configs import BuildConfig
+from gendeg.primitives.pictures import HARMLESS, NO_PHOTO, say_reasons
 from gendeg.primitives.quantities import say_bytes
 
 PLAN_EXAMPLE = "Example: gendeg plan photos/ --out gends/ --types all --per-image 6"
@@ -30,7 +31,12 @@ IntensityOption = Annotated[
     str, typer.Option(help="prior (as the published sources are), a value 0.6, or a range 0.2-0.8.")
 ]
 Priors = Annotated[str, typer.Option(help="A folder of priors; default: those that come along.")]
-Split = Annotated[str, typer.Option(help="Shares of train, validation, test; a photo is in one of them.")]
+Column = Annotated[
+    str, typer.Option(help="The clean picture of a dataset's rows (or a tar's samples) that have several.")
+]
+Split = Annotated[
+    str, typer.Option(help="Shares of train, validation, test; what a table says of a photo's split comes first.")
+]
 Size = Annotated[int, typer.Option(min=0, help="Scale the short side to this many pixels; 0: as it is.")]
 Square = Annotated[bool, typer.Option("--square", help="Cut the middle square.")]
 Format = Annotated[
@@ -66,10 +72,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on 
 def plan(
     clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
     intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
-    square: Square = False, format: Format = "auto", include: Include = None, shard_size: ShardSize = 500,
-    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", sampler: SamplerOption = "own",
-    steps: Steps = None, guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None,
-    structure_correction: Structure = True,
+    square: Square = False, format: Format = "auto", include: Include = None, column: Column = "",
+    shard_size: ShardSize = 500, batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled",
+    sampler: SamplerOption = "own", steps: Steps = None, guidance_text: GuidanceText = None,
+    guidance_image: GuidanceImage = None, structure_correction: Structure = True,
     precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
     license: License = "other", device: Device = "auto", estimate: Timed = True,
 ) -> int:  # fmt: skip
@@ -87,10 +93,10 @@ def plan(
 def build(
     clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
     intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
-    square: Square = False, format: Format = "auto", include: Include = None, shard_size: ShardSize = 500,
-    batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled", sampler: SamplerOption = "own",
-    steps: Steps = None, guidance_text: GuidanceText = None, guidance_image: GuidanceImage = None,
-    structure_correction: Structure = True,
+    square: Square = False, format: Format = "auto", include: Include = None, column: Column = "",
+    shard_size: ShardSize = 500, batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled",
+    sampler: SamplerOption = "own", steps: Steps = None, guidance_text: GuidanceText = None,
+    guidance_image: GuidanceImage = None, structure_correction: Structure = True,
     precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
     license: License = "other", device: Device = "auto", workers: Workers = 4,
     engine: Engine = "local",
@@ -211,7 +217,7 @@ def _report(out: Path, built: Any) -> int:
     """`built` is a `gendeg.jobs.build.Built`."""
     _say_left_out(out, built.left_out)
     _say_totals(out, built.totals)
-    unreadable = any(reason != "duplicate" for reason in built.left_out)
+    unreadable = not set(built.left_out) <= HARMLESS
     return SOME_FAILED if built.totals.failed or unreadable else 0
 
 
@@ -229,15 +235,16 @@ def _say_totals(out: Path, stands: Any) -> None:
 
 
 def _say_left_out(out: Path, reasons: Mapping[str, int]) -> None:
-    if reasons:
-        _say(
-            f"photos left out: {sum(reasons.values())}{_reasons(reasons)}; "
-            f"each is named in {out}/.gendeg/left_out.jsonl"
-        )
+    photos = {reason: count for reason, count in reasons.items() if reason not in NO_PHOTO}
+    others = {reason: count for reason, count in reasons.items() if reason in NO_PHOTO}
+    said = [f"{what}: {sum(counts.values())}{_reasons(counts)}" for what, counts in (
+        ("photos left out", photos), ("files that are none", others)) if counts]  # fmt: skip
+    if said:
+        _say(f"{', '.join(said)}; each is named in {out}/.gendeg/left_out.jsonl")
 
 
 def _reasons(counts: Mapping[str, int]) -> str:
-    return " (" + ", ".join(f"{reason} {count}" for reason, count in counts.items()) + ")" if counts else ""
+    return f" ({say_reasons(counts)})" if counts else ""
 
 
 def _say(text: str) -> None:

@@ -43,6 +43,7 @@ class PlanConfig:
     samples: int = 0  # in all, spread over the photos; 0: per_image for each
     intensity: str = "prior"  # prior, one value (0.6) or a range (0.2-0.8)
     priors: str = ""  # folder of priors; empty: the ones packed with gendeg
+    column: str = ""  # which picture of a row (of a dataset, of a tar's samples) is the clean one, where it has several
     split: str = "train=1"
     size: int = 0  # pixels of the short side; 0: as it is
     square: bool = False  # cut the middle square

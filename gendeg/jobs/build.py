@@ -15,6 +15,7 @@ from gendeg.primitives.disk import free_bytes
 from gendeg.primitives.errors import DifferentRun, NotEnoughRoom
 from gendeg.primitives.files import is_temporary
 from gendeg.primitives.folders import BUILD, claim
+from gendeg.primitives.pictures import NO_PHOTO
 from gendeg.primitives.progress import bar
 from gendeg.primitives.ranks import share
 from gendeg.shards.description import Description, Totals, missing_shards, totals
@@ -133,7 +134,7 @@ def check_room(
     """Says what is to come. Raises `NotEnoughRoom` before anything is made."""
     count = sum(shard.samples for shard in missing)
     needed = int(expected.bytes * count)
-    left_out = sum(description.left_out.values())
+    left_out = sum(count for reason, count in description.left_out.items() if reason not in NO_PHOTO)
     print(
         f"gendeg: {description.samples} samples in {len(description.shards)} shards planned from {description.photos} "
         f"photos{f' ({left_out} left out)' if left_out else ''}; to make: {count} in {len(missing)}, "

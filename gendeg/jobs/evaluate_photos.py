@@ -1,30 +1,28 @@
 """The photographs of an evaluation: clean ones to degrade, real degraded ones to compare with."""
 
-import csv
-import io
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import os
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from gendeg.primitives.errors import BadManifest, BadOption, CannotRead, GendegError, MissingPath, NoImages
-from gendeg.primitives.files import IMAGE_EXTENSIONS, expand_lists, find_images
+from gendeg.pairs.tables import CLEAN, REAL, Row, is_table, read_table, said_split
+from gendeg.primitives.errors import BadManifest, BadOption, GendegError, MissingPath, NoPhotos
+from gendeg.primitives.files import find_images
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.kinds import mix_name, parse_mix
-
-TABLE = ".csv"
+from gendeg.primitives.pictures import say_reasons
 
 
 def clean_photos(place: Path, split: str, most: int) -> tuple[Path, ...]:
     """At most `most` photos (0: all), spread evenly over the sorted paths, so that every folder has its share.
 
-    `place` is a folder, an image, a `.txt` list, or a table: a `.csv` with a column `path` and, where it has them, the
-    columns `kind` (rows "clean" count) and `split`. Raises `MissingPath`, `NoImages`, `BadManifest`.
+    `place` is a folder, an image, or a table as for `gendeg build`: of its rows those of kind clean and of this split,
+    and those that do not say. Raises `MissingPath`, `NoImages`, `BadManifest`.
     """
-    paths = [row["path"] for row in _rows(place, "clean", split)] if _is_table(place) else expand_lists([place])
-    if not paths:
-        raise NoImages(place, IMAGE_EXTENSIONS)
+    paths = [place.parent / row.path for row in wanted_rows(place, CLEAN, [split])] if is_table(place) else [place]
     return tuple(spread([one.path for one in find_images(paths, ours=is_ours)], most))
 
 
@@ -35,7 +33,7 @@ def real_photos(place: Path, split: str, most: int) -> dict[str, list[Path]]:
     kind "real" count). Raises `MissingPath`, `NoImages`, `BadManifest`, and `BadOption` where no degradation is named.
     """
     found: dict[str, list[Path]] = defaultdict(list)
-    for name, paths in _real_table(place, split) if _is_table(place) else _real_folders(place):
+    for name, paths in _real_table(place, split) if is_table(place) else _real_folders(place):
         found[name] += [one.path for one in find_images(paths, ours=is_ours)]
     if not found:
         raise BadOption(
@@ -51,10 +49,6 @@ def spread(paths: list[Path], most: int) -> list[Path]:
     return [paths[int(i)] for i in np.linspace(0, len(paths) - 1, most).round()]
 
 
-def _is_table(place: Path) -> bool:
-    return place.suffix.lower() == TABLE
-
-
 def _real_folders(place: Path) -> Iterator[tuple[str, list[Path]]]:
     if not place.is_dir():
         raise MissingPath(place)
@@ -65,11 +59,12 @@ def _real_folders(place: Path) -> Iterator[tuple[str, list[Path]]]:
 
 
 def _real_table(place: Path, split: str) -> Iterator[tuple[str, list[Path]]]:
-    for row in _rows(place, "real", split):
-        name = _degradation(row.get("degradation") or "")
+    for row in wanted_rows(place, REAL, [split]):
+        said = row.fields.get("degradation", "")
+        name = _degradation(said)
         if not name:
-            raise BadManifest(place, int(row["line"]), f"no degradation is called '{row.get('degradation') or ''}'")
-        yield name, [row["path"]]
+            raise BadManifest(place, row.line, f"no degradation is called '{said}'")
+        yield name, [place.parent / row.path]
 
 
 def _degradation(name: str) -> str:
@@ -80,17 +75,29 @@ def _degradation(name: str) -> str:
         return ""
 
 
-def _rows(place: Path, kind: str, split: str) -> Iterable[dict]:
-    """Rows of a table that are of this kind and split, or do not say; `path` made absolute, `line` from 1."""
-    if not place.exists():
-        raise MissingPath(place)
-    try:
-        text = place.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotRead(place, str(error)) from error
-    reader = csv.DictReader(io.StringIO(text))
-    if "path" not in (reader.fieldnames or []):
-        raise BadManifest(place, 1, "a table of photos needs a column 'path'")
-    for row in reader:
-        if (row.get("kind") or kind) == kind and (row.get("split") or split) == split:
-            yield row | {"path": place.parent / row["path"], "line": reader.line_num}
+def wanted_rows(place: Path, kind: str, splits: Sequence[str] | None) -> list[Row]:
+    """Rows of a table that are of this kind and of these splits, or do not say; how many others there are is said.
+
+    Raises `NoPhotos` where no row is left, and as `read_table`.
+    """
+    wanted = None if splits is None else [said_split(split) for split in splits]
+    rows = list(read_table(place))
+    others = Counter(reason for row in rows if (reason := row.refused(kind, wanted)))
+    said = say_reasons(dict(sorted(others.items())))
+    if others.total() == len(rows):
+        asked = f"kind {kind}" + (f" and split {' or '.join(wanted)}" if wanted else "")
+        raise NoPhotos(place, said or "it has no rows", f"asked for are rows of {asked}, or that do not say")
+    if others:
+        print(f"gendeg: {place}: {others.total()} of {len(rows)} rows left out ({said})", file=sys.stderr)
+    return [row for row in rows if not row.refused(kind, wanted)]
+
+
+def listed_photos(places: Sequence[Path], splits: Sequence[str] | None) -> tuple[list[Path], dict[str, str]]:
+    """Each table replaced by its clean photos of these splits, the rest as it is; and absolute path → said split."""
+    paths: list[Path] = []
+    said: dict[str, str] = {}
+    for place in map(Path, places):
+        rows = wanted_rows(place, CLEAN, splits) if is_table(place) else []
+        paths += [place.parent / row.path for row in rows] if rows else [place]
+        said |= {os.path.abspath(place.parent / row.path): row.split for row in rows if row.split}
+    return paths, said

@@ -34,6 +34,7 @@ from gendeg.primitives.files import (
     temporary_beside,
 )
 from gendeg.primitives.images import encode_image, read_header, read_rgb
+from gendeg.primitives.pictures import NO_PHOTO, WORDS
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
 from gendeg.report.card_merge import Merged, merge_card, write_card
@@ -189,7 +190,7 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         record_types={field.name: field.type.__name__ for field in fields(Record)},  # type: ignore[union-attr]
         parts=_parts(table, sizes),
         failures=totals(layout, description).reasons,
-        left_out=description.left_out,
+        left_out={WORDS.get(r, r): n for r, n in description.left_out.items() if r not in NO_PHOTO},
         included=_included(table),
         model=description.model,
         model_sha256=description.model_sha256,

@@ -16,10 +16,12 @@ from jaxtyping import UInt8
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.jobs.evaluate_photos import listed_photos
 from gendeg.pairs.crops import random_view
 from gendeg.physics import degrade
-from gendeg.primitives.errors import BadOption, NoImages
-from gendeg.primitives.files import IMAGE_EXTENSIONS, expand_lists, find_images
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.files import find_images
+from gendeg.primitives.folders import is_ours
 from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.rng import for_sample
@@ -65,9 +67,7 @@ class Recipe:
 
 def fresh_recipe(config: DiffusionConfig, pairs: Sequence[PlacedPair]) -> Recipe:
     """Raises `NoImages`, `MissingPath`; `BadOption` for weights of nothing that is there."""
-    photos = tuple(found.path for found in find_images(expand_lists(config.clean)))
-    if not photos:
-        raise NoImages(str(config.clean[0]), IMAGE_EXTENSIONS)
+    photos = tuple(found.path for found in find_images(listed_photos(config.clean, ["train"])[0], ours=is_ours))
     mixes = tuple(parse_mixes(config.types))
     weights = parse_weights(config.weights)
     of_pairs = {name: weight for name, weight in weights.items() if has_pairs(pairs, name)}

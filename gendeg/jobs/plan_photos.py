@@ -11,11 +11,11 @@ import pyarrow as pa
 from gendeg.configs import PlanConfig
 from gendeg.pairs.manifest import SPLITS, Pair, read_manifest
 from gendeg.pairs.photos import Input, Kind, Photo
-from gendeg.pairs.scan import Scanned, scan_photos
-from gendeg.primitives.errors import BadOption, NoImages
-from gendeg.primitives.files import IMAGE_EXTENSIONS
+from gendeg.pairs.scan import Scanned, count_reasons, scan_photos
+from gendeg.primitives.errors import BadOption, NoPhotos
 from gendeg.primitives.images import stored_size
 from gendeg.primitives.kinds import mix_name, parse_mix
+from gendeg.primitives.pictures import say_reasons
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.primitives.rng import for_sample
@@ -43,14 +43,14 @@ class Photos:
 
 
 def look_at_photos(config: PlanConfig, inputs: Sequence[Input], photos: Sequence[Photo]) -> Photos:
-    """Reads every photo once. Raises `NoImages` when none can be used, `BadOption` for impossible choices."""
+    """Reads every photo once. Raises `NoPhotos` when none can be used, `BadOption` for impossible choices."""
     good: list[Scanned] = []
     bad: list[Failure] = []
     scanned = scan_photos(inputs, photos)
     for one in track(scanned, "looking at photos", total=len(photos), wanted=config.progress):
         good.append(one) if isinstance(one, Scanned) else bad.append(one)
     if not good:
-        raise NoImages(config.clean[0], IMAGE_EXTENSIONS)
+        raise NoPhotos(config.clean[0], say_reasons(count_reasons(bad)))
     format = choose_format(config, good)
     order = for_sample(config.seed, "photos", "order").permutation(len(good))
     shares = parse_split(config.split)
@@ -84,6 +84,11 @@ def parse_split(text: str) -> dict[str, float]:
     return shares
 
 
+def made_splits(text: str) -> list[str]:
+    """The splits that get photos. Raises `BadOption`."""
+    return [name for name, share in parse_split(text).items() if share > 0]
+
+
 def split_of(sha256: str, shares: dict[str, float]) -> str:
     """By the photo's content, so that a photo never changes sides, whatever its name, the seed or the other photos."""
     place, total = int(sha256[:13], 16) / 16**13, 0.0
@@ -107,7 +112,7 @@ def photo_row(config: PlanConfig, one: Scanned, format: str, shares: dict[str, f
         "degraded_path": b"",
         "caption": one.photo.caption or words().fallback_caption,
         "stem": one.photo.stem,
-        "split": split_of(one.sha256, shares),
+        "split": one.photo.split or split_of(one.sha256, shares),
         "width": width,
         "height": height,
     }

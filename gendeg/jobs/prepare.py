@@ -11,13 +11,14 @@ from pathlib import Path
 from gendeg.configs import BuildConfig
 from gendeg.intensity.priors import priors_digest
 from gendeg.jobs.plan import write_plan
-from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, parse_split
+from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, made_splits, parse_split
 from gendeg.jobs.plan_splits import keep_apart
 from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.samples import Settings
-from gendeg.pairs.photos import HUB, Input, Kind, Photo, find_photos, listing_digest
+from gendeg.pairs.photos import HUB, Input, Kind, Opened, listing_digest, open_photos
 from gendeg.pairs.scan import count_reasons
+from gendeg.pairs.tables import CLEAN
 from gendeg.primitives.errors import (
     BadOption,
     DamagedDataset,
@@ -40,8 +41,8 @@ from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
 
-PLACES = ("clean", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk", "estimate",
-          "dry_run", "progress", "priors")  # fmt: skip
+PLACES = ("clean", "column", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk",
+          "estimate", "dry_run", "progress", "priors")  # fmt: skip
 """Fields of the configuration that do not decide the bytes by themselves (inputs and plan have their own hashes)."""
 
 
@@ -81,8 +82,8 @@ def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
     the inputs raise.
     """
     layout = Layout(config.out)
-    inputs, photos = find_photos(config.clean)
-    digest = sha256_bytes((listing_digest(photos) + _include_digest(config.include)).encode())
+    opened = open_photos(config.clean, CLEAN, made_splits(config.split), config.column)
+    digest = sha256_bytes((listing_digest(opened.photos, config.column) + _include_digest(config.include)).encode())
     try:
         before = read_description(layout)
     except NotADataset:
@@ -90,30 +91,28 @@ def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
     if before is not None:
         _refuse_other(layout, before, _described(config, facts, digest, str(before.settings["format"])))
         if not layout.plan.is_file() or sha256_of(layout.plan) != before.plan_sha256:
-            _plan(config, layout, facts, inputs, photos, digest)
+            _plan(config, layout, facts, opened, digest)
             if not sha256_of(layout.plan) == before.plan_sha256:
                 raise DamagedDataset(layout.plan, "the plan was damaged and cannot be made again from these photos")
-        _write_inputs(layout, config, inputs)
+        _write_inputs(layout, config, opened.inputs)
         return before
-    description = _plan(config, layout, facts, inputs, photos, digest)
-    _write_inputs(layout, config, inputs)
+    description = _plan(config, layout, facts, opened, digest)
+    _write_inputs(layout, config, opened.inputs)
     write_description(layout, description)
     return description
 
 
-def _plan(
-    config: BuildConfig, layout: Layout, facts: ModelFacts, inputs: list[Input], photos: Sequence[Photo], digest: str
-) -> Description:
+def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened, digest: str) -> Description:
     for folder in (layout.root, layout.side, layout.marks, layout.logs):
         ensure_writable(folder)
-    seen = look_at_photos(config, inputs, photos)
-    manifests, pairs, bad_pairs = look_at_pairs(config, len(inputs), seen.format)
-    inputs += manifests
-    apart = keep_apart(config, inputs, seen.table, pairs)
+    seen = look_at_photos(config, opened.inputs, opened.photos)
+    manifests, pairs, bad_pairs = look_at_pairs(config, len(opened.inputs), seen.format)
+    opened.inputs.extend(manifests)
+    apart = keep_apart(config, opened.inputs, seen.table, pairs)
     included = apart.pairs if len(apart.pairs) else None
     planned = write_plan(config, apart.photos, layout.plan, included, facts.write_prompt)
     facts.write_prompt.say()
-    left_out = seen.left_out + bad_pairs + apart.leaks
+    left_out = seen.left_out + opened.left_out + bad_pairs + apart.leaks
     write_jsonl(layout.left_out, (one.as_row() for one in left_out))
     described = _described(config, facts, digest, seen.format)
     return Description(
@@ -181,6 +180,7 @@ def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) 
     row = {
         "inputs": [asdict(one) for one in known],
         "clean": [name if name.startswith(HUB) else str(Path(name).absolute()) for name in map(str, config.clean)],
+        "column": config.column,
         "include": [str(path.absolute()) for path in config.include],
         "priors": str(Path(config.priors).absolute()) if config.priors else "",
         "model": str(Path(config.model).absolute()) if Path(config.model).is_dir() else config.model,
@@ -192,7 +192,7 @@ def read_inputs(layout: Layout) -> list[Input]:
     """The inputs that the plan's numbers point at. Raises `DamagedDataset`."""
     try:
         rows = read_json_object(layout.inputs)["inputs"]
-        return [Input(Kind(row["kind"]), row["place"]) for row in rows]
+        return [Input(Kind(row["kind"]), row["place"], row.get("column", "")) for row in rows]
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedDataset(layout.inputs, f"not a list of inputs ({error})") from error
 
@@ -207,5 +207,10 @@ def stored_config(layout: Layout, description: Description, **changes: object) -
     except MissingPath as error:
         raise NeedsInputs(layout.root) from error
     settings = {name: value for name, value in description.settings.items() if name != "priors"}
-    places = {"clean": tuple(row["clean"]), "include": tuple(map(Path, row["include"])), "priors": row["priors"]}
+    places = {
+        "clean": tuple(row["clean"]),
+        "column": row.get("column", ""),
+        "include": tuple(map(Path, row["include"])),
+        "priors": row["priors"],
+    }
     return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))

@@ -7,6 +7,7 @@ from gendeg.configs import ReportConfig
 from gendeg.jobs.halves import read_clean, rules_of
 from gendeg.jobs.report_rows import Dataset, member_bytes, picture_of
 from gendeg.primitives.files import read_jsonl
+from gendeg.primitives.pictures import WORDS
 from gendeg.primitives.records import Failure
 from gendeg.report.html import Card, Cell, Picture, Section, Sheet, Table, make_picture, percent
 from gendeg.shards.description import Description
@@ -57,15 +58,16 @@ def _reasons(data: Dataset, planned: int) -> Table:
 
 
 def _left_out(data: Dataset) -> Table:
-    """Photos without a single sample; their messages stay on the machine that built."""
+    """Photos (and other files beside them) without a single sample; their messages stay on the machine that built."""
     examples: dict[str, str] = {}
     if data.layout.left_out.is_file():
         for row in read_jsonl(data.layout.left_out):
             examples.setdefault(str(row.get("failed", "")), str(row.get("message", "")))
     lines = [
-        [reason, f"{count:,}", examples.get(reason, "")] for reason, count in sorted(data.description.left_out.items())
+        [WORDS.get(reason, reason), f"{count:,}", examples.get(reason, "")]
+        for reason, count in sorted(data.description.left_out.items())
     ]
-    return Table("Photos that no sample was planned for", ["reason", "photos", "for example"], lines)
+    return Table("What no sample was planned for", ["reason", "files or rows", "for example"], lines)
 
 
 # --- their photos ---

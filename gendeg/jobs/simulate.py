@@ -12,13 +12,14 @@ import numpy as np
 
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
+from gendeg.jobs.evaluate_photos import listed_photos
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.manifest import Pair, write_manifest
 from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.files import find_images, output_stems, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
@@ -28,6 +29,7 @@ from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 
 SIMULATE = "pairs simulate"  # the mark of the folders that it writes halves to
+TRAIN, VALIDATION = "train", "validation"
 SIMULATED, STRANGERS = SIMULATORS
 """The families of simulators, and what their pairs name as their source."""
 
@@ -87,14 +89,16 @@ def simulate(config: SimulateConfig) -> Simulated:
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
     known = is_ours(config.out / "clean")
-    found = find_images(expand_lists(config.clean), lambda path: known and _is_sheet(path, config.out), is_ours)
+    paths, said = listed_photos(config.clean, (TRAIN, VALIDATION))
+    found = find_images(paths, lambda path: known and _is_sheet(path, config.out), is_ours)
     mixes = parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
         numbers = range(index * config.per_image, (index + 1) * config.per_image)
         variants = tuple((number - numbers.start, mixes[number % len(mixes)]) for number in numbers)
         held_out = for_sample(config.seed, stem, "split").uniform() < config.validation
-        tasks.append(Task(one.path, stem, "validation" if held_out else "train", variants, config))
+        split = said.get(os.path.abspath(one.path)) or (VALIDATION if held_out else TRAIN)
+        tasks.append(Task(one.path, stem, split, variants, config))
     return tasks
 
 

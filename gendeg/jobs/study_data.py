@@ -19,6 +19,7 @@ from gendeg.jobs.simulate import STRANGERS, simulate
 from gendeg.jobs.study_real import write_real
 from gendeg.jobs.study_recipe import ComplexityRecipe, DataRecipe, StudyRecipe
 from gendeg.pairs.crops import random_view
+from gendeg.pairs.tables import is_table, read_table
 from gendeg.primitives.errors import NoPairs, NotEnoughPhotos
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
@@ -55,7 +56,7 @@ def find_study_photos(data: DataRecipe) -> StudyPhotos:
     every = list(clean_photos(Path(data.clean), "train", 0))
     if data.test_clean:
         test = list(clean_photos(Path(data.test_clean), "test", data.test_photos))
-    elif data.clean.endswith(".csv"):
+    elif is_table(data.clean) and any(row.split for row in read_table(Path(data.clean))):
         test = list(clean_photos(Path(data.clean), "test", data.test_photos))
     else:
         order = for_sample(data.seed, "photos", "test").permutation(len(every))

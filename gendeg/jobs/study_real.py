@@ -1,6 +1,5 @@
 """Real pairs for a study, from manifests, tables, datasets → one manifest, pictures as large as the recipe says."""
 
-import csv
 import os
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.restore_data import MANIFEST, Example, load_built
 from gendeg.jobs.study_recipe import DataRecipe
 from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
-from gendeg.primitives.errors import BadImage, BadManifest, MissingPath, NoPairs
+from gendeg.pairs.tables import PAIR, read_table
+from gendeg.primitives.errors import BadImage, BadManifest, GendegError, MissingPath, NoPairs
 from gendeg.primitives.files import sha256_bytes, write_jsonl
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, write_image
 from gendeg.primitives.kinds import mix_name, parse_mix
@@ -108,7 +108,7 @@ def _written(data: DataRecipe, one: RealPair, out: Path, number: int) -> Pair:
 def _pairs(place: Path) -> Iterator[RealPair]:
     if not place.exists():
         raise MissingPath(place)
-    if place.suffix.lower() == ".csv":
+    if place.suffix.lower() in (".csv", ".tsv"):
         yield from _table(place)
         return
     if place.is_dir() and not (place / MANIFEST).is_file():
@@ -124,14 +124,16 @@ def _pairs(place: Path) -> Iterator[RealPair]:
 
 def _table(place: Path) -> Iterator[RealPair]:
     """Rows of kind pair (or of no kind): path, degradation, source, split, and the path of the clean half."""
-    with open(place, newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        missing = {"path", "degradation", "source", "split", "clean"} - set(reader.fieldnames or [])
+    for row in read_table(place):
+        if row.refused(PAIR, None):
+            continue
+        missing = [name for name in ("clean", "degradation", "source") if not row.fields[name]]
         if missing:
-            reason = f"a table of pairs needs the columns {', '.join(sorted(missing))}"
-            raise BadManifest(place, 1, reason, "name them in this line, and give them in every row")
-        for row in reader:
-            if (row.get("kind") or "pair") == "pair":
-                halves = place.parent / row["clean"], place.parent / row["path"]
-                kind, split = mix_name(parse_mix(row["degradation"])), TEST if row["split"] == TEST else TRAIN
-                yield RealPair(*halves, kind, row["source"], split)
+            reason = f"a pair needs the columns {', '.join(missing)}"
+            raise BadManifest(place, row.line, reason, "name them in the first line, and give them in every row")
+        try:
+            kind = mix_name(parse_mix(row.fields["degradation"]))
+        except GendegError as error:
+            raise BadManifest(place, row.line, str(error)) from error
+        halves = place.parent / row.fields["clean"], place.parent / row.path
+        yield RealPair(*halves, kind, row.fields["source"], TEST if row.split == TEST else TRAIN)

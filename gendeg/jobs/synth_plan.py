@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gendeg.configs import SynthConfig
+from gendeg.jobs.evaluate_photos import listed_photos
 from gendeg.jobs.requests import Request, request_intensity, request_statistics
 from gendeg.jobs.sample_photos import sample_photos
 from gendeg.primitives.errors import OutputExists
@@ -57,7 +58,8 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     written is there already.
     """
     requests = plan_requests(config)
-    found = find_images(config.paths or sample_photos(), lambda path: _is_own(path, config.out), is_ours)
+    paths, _ = listed_photos(config.paths or sample_photos(), None)
+    found = find_images(paths, lambda path: _is_own(path, config.out), is_ours)
     photos = []
     for one, stem in zip(found, output_stems(found), strict=True):
         samples = [

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gendeg.pairs.manifest import SPLITS
-from gendeg.pairs.photos import HUB, open_dataset
+from gendeg.pairs.photos import HUB
+from gendeg.pairs.rows import open_dataset
 from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
 from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, ImageFault, MissingPath, NoImages
 from gendeg.primitives.files import find_images, output_stems
@@ -50,7 +51,7 @@ class Wanted:
 def find_candidates(
     root: str, source: str, type: str, degraded: str, clean: str, side: str
 ) -> tuple[list[Candidate], list[Path]]:
-    """Every pair in order, and the degraded files without a clean half.
+    """Every pair in order, and the degraded files (or members of a tar) without a clean half.
 
     Raises `BadOption` for what does not go together, `MissingPath`, `UnknownSource`, `NoImages`, `CannotRead`.
     """
@@ -67,7 +68,7 @@ def find_candidates(
     if root.startswith(HUB):
         return list(_from_dataset(root.removeprefix(HUB), _both(wanted))), []
     if tarfile_given(root):
-        return list(_from_tar(Path(root), _both(wanted))), []
+        return _from_tar(Path(root), _both(wanted))
     return _from_folder(Path(root), wanted, known)
 
 
@@ -163,8 +164,8 @@ def _split_of_path(path: Path) -> str:
 # --- webdataset tars ---
 
 
-def _from_tar(path: Path, wanted: Wanted) -> Iterator[Candidate]:
-    """Members `<key>.<ending>`, the endings being what was named."""
+def _from_tar(path: Path, wanted: Wanted) -> tuple[list[Candidate], list[Path]]:
+    """Members `<key>.<ending>`, the endings being what was named; and degraded ones without a clean half."""
     members: dict[str, dict[str, tuple[int, int]]] = {}
     try:
         with tarfile.open(path) as tar:
@@ -175,7 +176,7 @@ def _from_tar(path: Path, wanted: Wanted) -> Iterator[Candidate]:
                 key, _, ending = name.partition(".")
                 if member.isfile():
                     members.setdefault(os.path.join(folder, key), {})[ending] = member.offset_data, member.size
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise CannotRead(path, f"not a tar ({error})") from error
 
     def reader(places: dict[str, tuple[int, int]]) -> Callable[[], tuple[bytes, bytes]]:
@@ -196,10 +197,11 @@ def _from_tar(path: Path, wanted: Wanted) -> Iterator[Candidate]:
         raise BadManifest(
             path, 0, f"no sample has both {wanted.clean} and {wanted.degraded}; there are {', '.join(endings)}"
         )
-    for key, places in whole.items():
-        yield Candidate(
-            f"{path}/{key}", _stem(f"{path.stem}-{key}"), wanted.degradation, wanted.source, "", reader(places)
-        )
+    lonely = [key for key, places in members.items() if wanted.degraded in places and wanted.clean not in places]
+    return [
+        Candidate(f"{path}/{key}", _stem(f"{path.stem}-{key}"), wanted.degradation, wanted.source, "", reader(places))
+        for key, places in whole.items()
+    ], [path / f"{key}.{wanted.degraded}" for key in lonely]
 
 
 # --- Hugging Face datasets ---

@@ -1,25 +1,37 @@
-"""Where clean photographs come from: folders, tars, tables of paths, Hugging Face datasets."""
+"""Where clean photographs come from: folders, tars, tables of paths, rows of images, datasets; one opener for all."""
 
-import csv
 import hashlib
-import io
 import os
 import re
-import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from gendeg.primitives.errors import BadImage, BadManifest, CannotRead, ImageFault, MissingPath, NoImages
-from gendeg.primitives.files import IMAGE_EXTENSIONS, Found, find_images, json_line, output_stems, read_jsonl
+from gendeg.pairs.packed import TEXTS, caption_beside, read_tar
+from gendeg.pairs.rows import is_saved, read_row, read_rows, with_images
+from gendeg.pairs.tables import CLEAN, Row, is_table, read_table, said_split
+from gendeg.primitives.errors import BadImage, ImageFault, MissingPath, NoImages, NoPhotos
+from gendeg.primitives.files import Found, json_line, output_stems
 from gendeg.primitives.folders import is_ours
+from gendeg.primitives.pictures import (
+    DUPLICATE,
+    IMAGE_EXTENSIONS,
+    OTHER_FILE,
+    OTHER_SPLIT,
+    SIDECAR,
+    Contents,
+    LeftOut,
+    is_built,
+    say_reasons,
+    walk,
+)
+from gendeg.primitives.records import Failure
 
-TABLES = (".txt", ".csv", ".jsonl", ".parquet")
-PATH_COLUMNS = ("path", "file_name", "image")
-CAPTION_COLUMNS = ("caption", "text")
 HUB = "hf:"
 LONGEST_STEM = 56
 """Characters: `<stem>-motion_blur-00.degraded.png` has to fit into the 100 bytes of a tar header's name."""
@@ -34,15 +46,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Input:
-    """One argument of the user, made absolute. `place` of a dataset on the hub is its name."""
+    """One place that photos lie in, made absolute. `place` of a dataset on the hub is its name.
+
+    `column` says which picture of a dataset's row, or of a tar's sample, is meant where there are several.
+    """
 
     kind: Kind
     place: str
+    column: str = ""
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo, by where it is. `path` is relative to its input; `offset` and `length`: a tar's bytes (or rows)."""
+    """One photo, by where it is. `path` is relative to its input; `offset` and `length`: a tar's bytes (or rows).
+
+    `split` is "" where nothing is said of it.
+    """
 
     input: int
     path: str
@@ -50,46 +69,82 @@ class Photo:
     caption: str = ""
     offset: int = -1
     length: int = -1
+    split: str = ""
+
+
+class Opened(NamedTuple):
+    """The photos of all places; and the files and rows that are none, each with its reason."""
+
+    inputs: list[Input]
+    photos: list[Photo]
+    left_out: list[Failure]
+
+
+def open_photos(
+    places: Sequence[str | Path], kind: str = CLEAN, splits: Collection[str] | None = None, column: str = ""
+) -> Opened:
+    """Every photo of every place, named uniquely, in a stable order.
+
+    Rows of a table, and of a dataset with splits, are taken when they are of this kind and of one of these splits
+    (None: any), or do not say; what is not taken is counted. Raises `MissingPath`, `NoImages`, `CannotRead`,
+    `BadManifest`, and `BadOption` where `column` is needed; a photo that is listed but missing is found later.
+    """
+    inputs: list[Input] = []
+    once: dict[str, tuple[Found, Photo]] = {}
+    left: list[Failure] = []
+    asked = Asked(kind, splits, column)
+    for argument in dict.fromkeys(map(str, places)):
+        here, left_here = 0, len(left)
+        for source, lister in _sources(argument, asked):
+            listed = list(lister(len(inputs)))
+            found = [one for one in listed if not isinstance(one, LeftOut)]
+            others = [one for one in listed if isinstance(one, LeftOut)]
+            if source.kind == Kind.TABLE and found:
+                source, found = _rooted(found)
+            inputs.append(source)
+            here += len(found)
+            others += _gathered(found, once)
+            left += [left_out(str(one.path), one.reason, f"{one.path}: {one.message}") for one in others]
+        if not here:
+            raise _nothing(argument, left[left_here:])
+    stems = output_stems([found for found, _ in once.values()])
+    pairs = zip(once.values(), stems, strict=True)
+    return Opened(inputs, [_named(photo, stem) for (_, photo), stem in pairs], left)
 
 
 def find_photos(paths: Sequence[str | Path]) -> tuple[list[Input], list[Photo]]:
-    """Every photo of every argument, named uniquely, in a stable order.
-
-    Raises `MissingPath`, `NoImages`, `CannotRead` and `BadManifest`; a photo that is listed but missing is found later.
-    """
-    inputs: list[Input] = []
-    listed: list[tuple[Found, Photo]] = []
-    for number, argument in enumerate(dict.fromkeys(map(str, paths))):
-        inputs.append(_input(argument))
-        here = list(LISTERS[inputs[-1].kind](inputs[-1], argument, number))
-        if not here:
-            raise NoImages(argument, IMAGE_EXTENSIONS)
-        if inputs[-1].kind == Kind.TABLE:
-            inputs[-1], here = _rooted(here)
-        listed += here
-    once: dict[str, tuple[Found, Photo]] = {}
-    for found, photo in listed:
-        once.setdefault(os.path.abspath(found.path), (found, photo))
-    stems = output_stems([found for found, _ in once.values()])
-    pairs = zip(once.values(), stems, strict=True)
-    return inputs, [_named(photo, stem) for (_, photo), stem in pairs]
+    """The clean photos of all places, of whatever split. Raises as `open_photos`."""
+    opened = open_photos(paths)
+    return opened.inputs, opened.photos
 
 
-def listing_digest(photos: Sequence[Photo]) -> str:
+def listing_digest(photos: Sequence[Photo], column: str = "") -> str:
     """SHA-256 over names, sizes and captions: cheap to take again, and other when photos came, went or were renamed."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(column.encode())
     for photo in photos:
         row = {"path": photo.path, "stem": photo.stem, "caption": photo.caption, "at": [photo.offset, photo.length]}
+        row |= {"split": photo.split} if photo.split else {}
         digest.update(json_line(row).encode() + b"\n")
     return digest.hexdigest()
+
+
+def left_out(path: str, reason: str, message: str, key: str = "") -> Failure:
+    """A file or row that no sample is planned for."""
+    place = public_name(path)
+    return Failure(
+        key=key, failed=reason, message=public_name(message), degradation="", seed=0, attempt=0,
+        clean_path=place,
+    )  # fmt: skip
 
 
 def read_photo(source: Input, path: str, offset: int, length: int) -> bytes:
     """The bytes of one photo's file. Raises `BadImage` with a reason for whatever goes wrong."""
     if source.kind == Kind.DATASET:
-        return _read_row(source.place, path, offset)
+        return read_row(source.place, source.column, path, offset)
     place = Path(source.place) if source.kind == Kind.TAR else photo_path(source, path)
     try:
+        if not stat.S_ISREG(mode := os.stat(place).st_mode) and not stat.S_ISDIR(mode):
+            raise BadImage(path, ImageFault.UNREADABLE, "not a regular file")  # a pipe would wait for ever
         with open(place, "rb") as stream:
             if source.kind == Kind.TAR:
                 stream.seek(offset)
@@ -118,59 +173,125 @@ def public_name(path: str) -> str:
 # --- one lister a kind ---
 
 
-def _input(argument: str) -> Input:
+@dataclass(frozen=True)
+class Asked:
+    """Which rows are wanted, and which of several pictures of a row."""
+
+    kind: str
+    splits: Collection[str] | None
+    column: str
+
+    def refuse(self, row: Row, path: str) -> LeftOut | None:
+        """What is said of a row that is not wanted."""
+        reason = row.refused(self.kind, self.splits)
+        return LeftOut(Path(path), reason, row.place) if reason else None
+
+
+Listed = tuple[Found, Photo] | LeftOut
+Lister = Callable[[int], Iterator[Listed]]
+"""What lies in one input, which has this number."""
+
+
+def _sources(argument: str, asked: Asked) -> Iterator[tuple[Input, Lister]]:
+    """The inputs that an argument stands for: one, or a folder and the tars and parquet files in it."""
     if argument.startswith(HUB):
         name = argument.removeprefix(HUB)
-        local = os.path.isdir(name)
-        return Input(Kind.DATASET, os.path.abspath(name) if local else name)
-    path = Path(argument)
+        yield _dataset(os.path.abspath(name) if os.path.exists(name) else name, asked)
+        return
+    path, place = Path(argument), os.path.abspath(argument)
     if not os.path.exists(path):
         raise MissingPath(path)
-    place = os.path.abspath(path)
-    if path.is_dir():
-        return Input(Kind.DATASET if _is_dataset(path) else Kind.FOLDER, place)
     suffix = path.suffix.lower()
-    if suffix in TABLES:
-        return Input(Kind.TABLE, place)
-    return Input(Kind.TAR, place) if suffix == ".tar" else Input(Kind.FOLDER, os.path.dirname(place))
+    if path.is_dir():
+        yield from _of_folder(path, place, asked)
+    elif suffix == ".parquet" and with_images([path]):
+        yield _dataset(place, asked)
+    elif is_table(path):
+        yield Input(Kind.TABLE, place), partial(_list_table, Path(place), asked)
+    elif suffix == ".tar":
+        yield _tar(place, Path(place), asked)
+    else:
+        yield Input(Kind.FOLDER, os.path.dirname(place)), partial(_list_file, path)
 
 
-def _is_dataset(folder: Path) -> bool:
-    """Saved with save_to_disk, or parquet files and no pictures at the top."""
-    if (folder / "dataset_info.json").is_file() or (folder / "dataset_dict.json").is_file():
-        return True
-    inside = {name.suffix.lower() for name in [*folder.iterdir(), *folder.glob("data/*")]}
-    return ".parquet" in inside and not inside & set(IMAGE_EXTENSIONS)
+def _of_folder(path: Path, place: str, asked: Asked) -> Iterator[tuple[Input, Lister]]:
+    if is_saved(path):
+        yield _dataset(place, asked)
+        return
+    contents = list(walk(path, is_ours))
+    packed = sorted((one for here in contents for one in here.packed), key=os.fsencode)
+    tars = [one for one in packed if one.suffix.lower() == ".tar"]
+    rows = with_images([one for one in packed if one not in set(tars)])
+    tables = [one for one in packed if one not in {*tars, *rows}]
+    pictures = any(here.pictures for here in contents)
+    if rows and not tars and not pictures:
+        yield _dataset(place, asked)  # all at once: their names may tell splits
+    yield Input(Kind.FOLDER, place), partial(_list_folder, path, contents, tables)
+    for one in rows if tars or pictures else ():
+        yield _dataset(os.path.abspath(one), asked)
+    for one in tars:
+        if is_built(path):
+            own = replace(asked, column="clean")
+            yield _tar(os.path.abspath(one), Path(place), own, said_split(one.name.partition("-")[0]))
+        else:
+            yield _tar(os.path.abspath(one), Path(place), asked)
 
 
-def _list_folder(source: Input, argument: str, number: int) -> Iterator[tuple[Found, Photo]]:
-    for found in find_images([argument], ours=is_ours):
-        path = os.path.relpath(os.path.abspath(found.path), source.place)
-        yield found, Photo(number, path, "", length=_size(found.path))
+def _dataset(place: str, asked: Asked) -> tuple[Input, Lister]:
+    source = Input(Kind.DATASET, place, asked.column)
+    return source, partial(_list_dataset, source, asked)
 
 
-def _list_tar(source: Input, argument: str, number: int) -> Iterator[tuple[Found, Photo]]:
-    try:
-        with tarfile.open(source.place, "r:") as tar:  # not compressed: members are read again by their offset
-            members = [member for member in tar if member.isfile()]
-            captions = {
-                name.rpartition(".")[0]: _decoded(tar.extractfile(member).read())  # type: ignore[union-attr]
-                for member in members
-                if (name := member.name).lower().endswith(".txt") and member.size < 65_536
-            }
-    except (tarfile.TarError, OSError) as error:
-        raise CannotRead(argument, f"not a plain tar: {error}") from error
-    for member in members:
-        if Path(member.name).suffix.lower() in IMAGE_EXTENSIONS:
-            caption = captions.get(member.name.rpartition(".")[0], "")
-            photo = Photo(number, member.name, "", caption, member.offset_data, member.size)
-            yield Found(Path(source.place) / member.name.lstrip("/"), Path(source.place)), photo
+def _tar(place: str, root: Path, asked: Asked, split: str = "") -> tuple[Input, Lister]:
+    return Input(Kind.TAR, place, asked.column), partial(_list_tar, place, root, asked, split)
 
 
-def _list_table(source: Input, argument: str, number: int) -> Iterator[tuple[Found, Photo]]:
-    for path, caption in _table_rows(Path(source.place)):
-        place = photo_path(source, path)
-        yield Found(place, place.parent), Photo(number, path, "", caption, length=_size(place))
+def _list_file(path: Path, number: int) -> Iterator[Listed]:
+    yield Found(path, path.parent), Photo(number, path.name, "", length=_size(path))
+
+
+def _list_folder(root: Path, contents: Sequence[Contents], tables: Sequence[Path], number: int) -> Iterator[Listed]:
+    """The pictures with the captions that lie beside them; what is no picture, by its path below the folder."""
+    place = os.path.abspath(root)
+    others = [one for here in contents for one in here.left_out]
+    texts = {one.path for one in others if one.reason == SIDECAR and one.path.suffix.lower() in TEXTS}
+    for path in sorted((path for here in contents for path in here.pictures), key=os.fsencode):
+        name = os.path.relpath(os.path.abspath(path), place)
+        caption = caption_beside(path, texts) if texts else ""
+        yield Found(path, root), Photo(number, name, "", caption, length=_size(path))
+    others = [one for one in others if one.path not in texts]
+    for one in [*others, *(LeftOut(path, OTHER_FILE, "a table without a column of images") for path in tables)]:
+        yield replace(one, path=Path(os.path.relpath(one.path, root)))
+
+
+def _list_tar(place: str, root: Path, asked: Asked, split: str, number: int) -> Iterator[Listed]:
+    for count, one in enumerate(read_tar(place, asked.column), start=1):
+        if isinstance(one, LeftOut):
+            yield one
+        elif refused := asked.refuse(Row(count, one.name, split=split), one.name):
+            yield refused
+        else:
+            photo = Photo(number, one.name, "", one.caption, one.offset, one.length, split)
+            yield Found(Path(place) / one.name.lstrip("/"), root), photo
+
+
+def _list_table(path: Path, asked: Asked, number: int) -> Iterator[Listed]:
+    for row in read_table(path):
+        if refused := asked.refuse(row, row.path):
+            yield refused
+        else:
+            place = path.parent / row.path
+            photo = Photo(number, row.path, "", row.caption, length=_size(place), split=row.split)
+            yield Found(place, place.parent), photo
+
+
+def _list_dataset(source: Input, asked: Asked, number: int) -> Iterator[Listed]:
+    for split, count, row in read_rows(source.place, source.column):
+        place = Path("/") / source.place / split / f"{count:08d}"
+        if refused := asked.refuse(row, f"{split} row {count}"):
+            yield refused
+        else:
+            yield Found(place, place.parent.parent), Photo(number, split, "", row.caption, count, split=row.split)
 
 
 def _rooted(listed: list[tuple[Found, Photo]]) -> tuple[Input, list[tuple[Found, Photo]]]:
@@ -181,29 +302,32 @@ def _rooted(listed: list[tuple[Found, Photo]]) -> tuple[Input, list[tuple[Found,
     ]
 
 
-def _list_dataset(source: Input, argument: str, number: int) -> Iterator[tuple[Found, Photo]]:
-    for split, rows in _open_photos(source.place).items():
-        column = next((name for name in CAPTION_COLUMNS if name in rows.column_names), None)
-        captions = rows[column] if column else None
-        for row in range(len(rows)):
-            caption = str(captions[row] or "") if captions is not None else ""
-            place = Path("/") / source.place / split / f"{row:08d}"
-            yield Found(place, place.parent.parent), Photo(number, split, "", caption, row)
+def _gathered(listed: list[tuple[Found, Photo]], once: dict[str, tuple[Found, Photo]]) -> Iterator[LeftOut]:
+    """Adds what is new; yields what one place lists twice. (A file that two places name is simply taken once.)"""
+    here: set[str] = set()
+    for found, photo in listed:
+        place = os.path.abspath(found.path)
+        if place in here:
+            yield LeftOut(Path(photo.path), DUPLICATE, "listed twice")
+        here.add(place)
+        once.setdefault(place, (found, photo))
 
 
-LISTERS = {
-    Kind.FOLDER: _list_folder,
-    Kind.TAR: _list_tar,
-    Kind.TABLE: _list_table,
-    Kind.DATASET: _list_dataset,
-}
+def _nothing(argument: str, left: Sequence[Failure]) -> NoImages:
+    """What to say of a place without a photo."""
+    if not left:
+        return NoImages(argument, IMAGE_EXTENSIONS)
+    reasons = dict(sorted(Counter(one.failed for one in left).items()))
+    if OTHER_SPLIT in reasons:
+        return NoPhotos(argument, say_reasons(reasons), "--split names the splits that are made, as test=1")
+    return NoPhotos(argument, say_reasons(reasons))
 
 
 def _named(photo: Photo, stem: str) -> Photo:
     if len(stem) > LONGEST_STEM:
         stem = stem[: LONGEST_STEM - 13].rstrip("-_") + "-" + hashlib.sha256(stem.encode()).hexdigest()[:12]
     caption = re.sub(r"\s+", " ", photo.caption).strip().encode("utf-8", "replace").decode()
-    return Photo(photo.input, photo.path, stem, caption, photo.offset, photo.length)
+    return Photo(photo.input, photo.path, stem, caption, photo.offset, photo.length, photo.split)
 
 
 def _size(path: Path) -> int:
@@ -211,90 +335,3 @@ def _size(path: Path) -> int:
         return os.stat(path).st_size
     except (OSError, ValueError):
         return -1
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
-
-
-# --- tables ---
-
-
-def _table_rows(path: Path) -> Iterator[tuple[str, str]]:
-    """(path, caption) of each row. Raises `BadManifest` naming the line."""
-    if path.suffix.lower() == ".txt":
-        lines = _text(path).splitlines()
-        yield from ((line.strip(), "") for line in lines if line.strip())
-        return
-    for number, row in enumerate(_rows(path), start=1):
-        name = next((row[column] for column in PATH_COLUMNS if row.get(column)), None)
-        if not isinstance(name, str):
-            raise BadManifest(path, number, f"a row needs a text column {' or '.join(PATH_COLUMNS)}")
-        caption = next((row[column] for column in CAPTION_COLUMNS if row.get(column)), "")
-        yield name, str(caption)
-
-
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    suffix = path.suffix.lower()
-    if suffix == ".jsonl":
-        yield from read_jsonl(path)
-    elif suffix == ".csv":
-        yield from csv.DictReader(io.StringIO(_text(path)))
-    else:
-        import pyarrow
-        import pyarrow.parquet
-
-        try:
-            table = pyarrow.parquet.ParquetFile(path)
-            wanted = [name for name in (*PATH_COLUMNS, *CAPTION_COLUMNS) if name in table.schema_arrow.names]
-            for batch in table.iter_batches(columns=wanted):
-                yield from batch.to_pylist()
-        except (pyarrow.ArrowException, OSError) as error:
-            raise BadManifest(path, 0, f"not a parquet table ({error})") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise CannotRead(path, error.strerror or str(error)) from error
-
-
-# --- Hugging Face datasets ---
-
-
-def open_dataset(place: str) -> dict[str, Any]:
-    """Split → rows, of a folder that save_to_disk wrote or a dataset's name. Raises `CannotRead`."""
-    import datasets
-
-    try:
-        saved = [name for name in ("dataset_info.json", "dataset_dict.json") if (Path(place) / name).is_file()]
-        opened = datasets.load_from_disk(place) if saved else datasets.load_dataset(place)
-    except Exception as error:  # the loader raises whatever its formats and the network raise
-        raise CannotRead(place, f"not a dataset that `datasets` can load: {error}") from error
-    return dict(opened) if isinstance(opened, dict) else {"train": opened}
-
-
-@cache
-def _open_photos(place: str) -> dict[str, Any]:
-    """Split → rows with one image column, its pictures left encoded."""
-    splits = open_dataset(place)
-    return {name: _with_encoded_images(place, rows) for name, rows in splits.items()}
-
-
-def _with_encoded_images(place: str, rows: Any) -> Any:
-    import datasets
-
-    columns = [name for name, feature in rows.features.items() if isinstance(feature, datasets.Image)]
-    if not columns:
-        raise CannotRead(place, f"no image column among {', '.join(rows.column_names)}")
-    return rows.cast_column(columns[0], datasets.Image(decode=False)).rename_column(columns[0], "__image__")
-
-
-def _read_row(place: str, split: str, row: int) -> bytes:
-    image = _open_photos(place)[split].select_columns(["__image__"])[row]["__image__"]
-    if image and image.get("bytes"):
-        return image["bytes"]
-    if image and image.get("path") and os.path.isfile(image["path"]):
-        return Path(image["path"]).read_bytes()
-    raise BadImage(f"{place} {split} row {row}", ImageFault.EMPTY)

@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gendeg.pairs.photos import Input, Photo, public_name, read_photo
+from gendeg.pairs.photos import Input, Photo, left_out, public_name, read_photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import read_header
 from gendeg.primitives.parallel import in_order
+from gendeg.primitives.pictures import DUPLICATE
 from gendeg.primitives.records import Failure
-
-DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,11 @@ def scan_photos(inputs: Sequence[Input], photos: Sequence[Photo], threads: int =
         if isinstance(found, Scanned):
             digest = bytes.fromhex(found.sha256)
             if digest in seen:
-                yield left_out(photo, DUPLICATE, f"{public_name(photo.path)}: the same bytes as a photo before it")
+                message = f"{photo.path}: the same bytes as a photo before it"
+                yield left_out(photo.path, DUPLICATE, message, photo.stem)
                 continue
             seen.add(digest)
         yield found
-
-
-def left_out(photo: Photo, reason: str, message: str) -> Failure:
-    """A photo that no sample is planned for."""
-    return Failure(
-        key=photo.stem, failed=reason, message=public_name(message), degradation="", seed=0, attempt=0,
-        clean_path=public_name(photo.path),
-    )  # fmt: skip
 
 
 def count_reasons(failures: Iterable[Failure]) -> dict[str, int]:
@@ -58,5 +50,5 @@ def _look(inputs: Sequence[Input], photo: Photo) -> Scanned | Failure:
         header = read_header(data)
     except BadImage as error:
         message = str(BadImage(public_name(photo.path), error.reason, error.detail))
-        return left_out(photo, error.reason, message)
+        return left_out(photo.path, error.reason, message, photo.stem)
     return Scanned(photo, sha256_bytes(data), len(data), header.width, header.height, header.plain)

@@ -50,6 +50,14 @@ class NoImages(GendegError):
         super().__init__(f"{folder}: no images in this folder; looked for {' '.join(self.extensions)}")
 
 
+class NoPhotos(NoImages):
+    """A place in which there are files or rows, but no photo that can be used; `reasons` says what became of them."""
+
+    def __init__(self, place: str | Path, reasons: str, advice: str = "give other photos"):
+        self.folder, self.extensions, self.reasons = Path(place), (), reasons
+        GendegError.__init__(self, f"{place}: no photo in it can be used ({reasons}); {advice}")
+
+
 class NotEnoughPhotos(GendegError):
     """A study needs photos to train on in two halves, and others to test on."""
 
@@ -83,6 +91,8 @@ class ImageFault(StrEnum):
     UNSUPPORTED = "unsupported"
     TOO_MUCH_TEXT = "too_much_text"
     UNREADABLE = "unreadable"
+    NEEDS_HEIF = "needs_heif"
+    NEEDS_JXL = "needs_jxl"
 
 
 FAULT_ADVICE: dict[ImageFault, str] = {
@@ -97,6 +107,8 @@ FAULT_ADVICE: dict[ImageFault, str] = {
     ImageFault.UNSUPPORTED: "stores pixels in a way that cannot be read here; convert it to an 8 or 16 bit PNG or JPEG",
     ImageFault.TOO_MUCH_TEXT: "is good, but carries more text than Pillow reads; strip it (exiftool -all=)",
     ImageFault.UNREADABLE: "could not be read",
+    ImageFault.NEEDS_HEIF: "is HEIC, a format that Pillow needs a package for; pip install 'gendeg[heif]'",
+    ImageFault.NEEDS_JXL: "is JPEG XL, a format that Pillow needs a package for; pip install 'gendeg[jxl]'",
 }
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,22 @@ from gendeg.primitives.errors import (
     IncompleteInstall,
     MissingPath,
     NoImages,
+    NoPhotos,
     OutputExists,
     OutputNotWritable,
 )
+from gendeg.primitives.pictures import (
+    IMAGE_EXTENSIONS,
+    OTHER_FILE,
+    LeftOut,
+    count_reasons,
+    is_built,
+    say_reasons,
+    walk,
+)
 
-IMAGE_EXTENSIONS = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif",
-)  # fmt: skip
 TEMPORARY = re.compile(r"\.gendeg-[0-9a-f]{16}\.tmp")
+PACKED_HERE = "a tar or table; gendeg build takes photos out of those, other commands need files"
 LONGEST_STEM = 96
 """Characters. File systems take 255 bytes, and the degradation, intensity, seed and extension follow the stem."""
 
@@ -114,71 +122,52 @@ def sha256_bytes(data: bytes) -> str:
 def find_images(
     paths: Iterable[str | Path],
     skip: Callable[[Path], bool] = lambda path: False,
-    ours: Callable[[Path], bool] = lambda folder: False,
+    ours: Callable[[Path], bool] = is_built,
 ) -> list[Found]:
-    """Every image file under the given files and folders, each once, sorted by the bytes of its path.
+    """The pictures of `look_through`."""
+    return look_through(paths, skip, ours)[0]
 
-    Folders are searched recursively, by extension, through symbolic links (cycles are survived), without hidden files
-    and folders, without the files that `skip` and the folders that `ours` names (a run's own outputs, where they lie
-    among its photos). A file that is named itself is kept whatever its extension, so that a bad one is reported later.
+
+def look_through(
+    paths: Iterable[str | Path],
+    skip: Callable[[Path], bool] = lambda path: False,
+    ours: Callable[[Path], bool] = is_built,
+) -> tuple[list[Found], list[LeftOut]]:
+    """Every picture under the given files and folders, each once, sorted by the bytes of its path; and what is none.
+
+    Folders are searched recursively, by name and content (`pictures`), through symbolic links, without hidden files
+    and folders, and without the files that `skip` and the folders that `ours` names (a run's own outputs, where they
+    lie among its photos). A file that is named itself is kept whatever its extension, so that a bad one is reported
+    later.
     Raises `MissingPath`, `NoImages` (for a folder argument without any) and `CannotRead` (a folder may not be listed).
     """
     by_path: dict[str, Found] = {}
-    found = [one for path in paths for one in _under(Path(path), skip, ours)]
+    left: dict[str, LeftOut] = {}
+    found: list[Found] = []
+    for path in map(Path, paths):
+        here, others = _under(path, skip, ours)
+        found += here
+        left |= {os.path.abspath(one.path): one for one in others}
     for one in sorted(found, key=lambda f: (os.fsencode(f.path), os.fsencode(f.root))):
         by_path.setdefault(os.path.abspath(one.path), one)
-    return list(by_path.values())
+    return list(by_path.values()), [one for path, one in left.items() if path not in by_path]
 
 
-def expand_lists(paths: Iterable[str | Path]) -> list[Path]:
-    """Each `.txt` file replaced by the paths it lists, one a line, relative to its own folder; the rest as it is."""
-    expanded: list[Path] = []
-    for path in map(Path, paths):
-        if path.suffix.lower() != ".txt":
-            expanded.append(path)
-            continue
-        if not path.exists():
-            raise MissingPath(path)
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        expanded += [path.parent / line.strip() for line in lines if line.strip()]
-    return expanded
-
-
-def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool]) -> list[Found]:
+def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool]) -> tuple[list[Found], list[LeftOut]]:
     if not os.path.exists(path):
         raise MissingPath(path)
     if not path.is_dir():
-        return [Found(path, path.parent)]
-    found = [Found(image, path) for image in _walk(path, ours) if not skip(image)]
+        return [Found(path, path.parent)], []
+    found, left = [], []
+    for contents in walk(path, ours):
+        found += [Found(image, path) for image in contents.pictures if not skip(image)]
+        left += [one for one in contents.left_out if not skip(one.path)]
+        left += [LeftOut(one, OTHER_FILE, PACKED_HERE) for one in contents.packed]
+    if not found and left:
+        raise NoPhotos(path, say_reasons(count_reasons(left)))
     if not found:
         raise NoImages(path, IMAGE_EXTENSIONS)
-    return found
-
-
-def _walk(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
-    """Image files below the folder, each real folder visited once, in byte order of the names."""
-    waiting, seen = [folder], set()
-    while waiting:
-        here = waiting.pop()
-        real = os.path.realpath(here)
-        if real in seen:
-            continue
-        seen.add(real)
-        folders = []
-        for name in _names(here):
-            inside = here / name
-            if os.path.isdir(inside):
-                folders += [] if ours(inside) else [inside]
-            elif inside.suffix.lower() in IMAGE_EXTENSIONS and (os.path.isfile(inside) or os.path.islink(inside)):
-                yield inside  # a broken link too: it becomes a counted failure, not a silent gap
-        waiting += reversed(folders)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted((name for name in os.listdir(folder) if not name.startswith(".")), key=os.fsencode)
-    except OSError as error:
-        raise CannotRead(folder, error.strerror or str(error)) from error
+    return found, left
 
 
 # --- names for outputs ---

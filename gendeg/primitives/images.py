@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
 from gendeg.primitives.files import atomic_write
 from gendeg.primitives.orientation import SIDEWAYS, UPRIGHT, header_orientation, orientation_of, tells_late
+from gendeg.primitives.pictures import HEAD, extra_decoders, format_of, missing_decoder
 
 ImageFormat = Literal["png", "jpg", "webp"]
 U8Image = UInt8[np.ndarray, "h w 3"]
@@ -29,10 +31,11 @@ U8Image = UInt8[np.ndarray, "h w 3"]
 MAX_PIXELS = 178_000_000
 """Default limit. Pillow itself refuses beyond 2 * Image.MAX_IMAGE_PIXELS = 178,956,970, which stays in force."""
 
-DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "QOI", "PSD")
 """What is tried, by content and never by file name. A closed list: others guess, or (EPS) start another program."""
 PLAIN = {"PNG": "png", "JPEG": "jpg"}
-SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*")
+RAW_TAGS = (50706,)  # DNGVersion
+SUBFILE_TYPE = 254  # of TIFF; its lowest bit says "reduced": the preview that a camera's raw file begins with
 
 LONGEST_SIDE = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
 ENCODINGS: dict[str, tuple[str, dict[str, object]]] = {
@@ -147,19 +150,54 @@ def _opened(source: str | Path | bytes, max_pixels: int) -> Iterator[Image.Image
             raise BadImage(_name(source), ImageFault.TOO_LARGE, str(error)) from error
         except UnidentifiedImageError as error:
             stream.seek(0)
-            raise BadImage(_name(source), *_unidentified(stream)) from error
+            raise _unidentified(_name(source), stream) from error
         except Exception as error:
             raise BadImage(_name(source), _load_fault(error), str(error)) from error
+        if _is_preview(image):
+            raise BadImage(_name(source), ImageFault.UNSUPPORTED, "a camera's raw file, whose preview is seen")
         if image.width * image.height > max_pixels:
             detail = f"{image.width} x {image.height}, limit {max_pixels / 1e6:g} megapixels"
             raise BadImage(_name(source), ImageFault.TOO_LARGE, detail)
         yield image
 
 
+@cache
 def _decoders() -> list[str]:
-    """Those of DECODERS that this Pillow was built with; it would raise KeyError for any other."""
+    """Those of DECODERS and of the installed extras that Pillow has; it would raise KeyError for any other."""
     Image.init()
-    return [name for name in DECODERS if name in Image.OPEN]
+    return [name for name in (*DECODERS, *extra_decoders()) if name in Image.OPEN]
+
+
+def _unidentified(name: str, stream: io.BufferedIOBase) -> BadImage:
+    """What no decoder took: no image at all, one that is broken or strange in its header, or one that nobody reads."""
+    format = format_of(stream.read(HEAD))
+    missing = missing_decoder(format)
+    if missing is ImageFault.UNSUPPORTED:
+        return BadImage(name, missing, f"format {format}")
+    if format == "TIFF":
+        return BadImage(name, *_strange_tiff(stream))
+    return BadImage(name, missing or (ImageFault.DAMAGED if format else ImageFault.NOT_AN_IMAGE))
+
+
+def _strange_tiff(stream: io.BufferedIOBase) -> tuple[ImageFault, str]:
+    """Why Pillow does not take it for a TIFF: broken, or stored in a way that it cannot decode."""
+    stream.seek(0)
+    try:
+        TiffImagePlugin.TiffImageFile(stream).close()  # type: ignore[arg-type]
+    except SyntaxError as error:  # the one that `Image.open` keeps to itself
+        return _load_fault(error), str(error)
+    except Exception:  # whatever the parser stumbles over
+        return ImageFault.DAMAGED, ""
+    return ImageFault.DAMAGED, ""
+
+
+def _is_preview(image: Image.Image) -> bool:
+    """Whether this is the small picture that a raw file (DNG, NEF, ARW …: all TIFF) puts before what was taken."""
+    if image.format != "TIFF":
+        return False
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    reduced = tags.get(SUBFILE_TYPE, 0)
+    return any(tag in tags for tag in RAW_TAGS) or (isinstance(reduced, int) and bool(reduced & 1))
 
 
 def _open_file(path: Path) -> io.BufferedReader:
@@ -193,31 +231,14 @@ def _name(source: str | Path | bytes) -> str:
 
 def _orientation(image: Image.Image) -> int:
     """1..8, of a picture that was decoded. Broken metadata counts as upright: the pixels are still good."""
-    if image.format == "TIFF":
-        return 1  # turned by Pillow already
+    if image.format in ("TIFF", "JXL"):
+        return 1  # turned by their decoders already
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return orientation_of(image)
     except Exception:  # whatever the parser stumbles over
         return 1
-
-
-def _unidentified(stream: io.BufferedIOBase) -> tuple[ImageFault, str]:
-    """Why Pillow knows no format for a file: not an image, or a real one that is broken, or strange, in its header."""
-    start = stream.read(4)
-    if not start.startswith(SIGNATURES):
-        return ImageFault.NOT_AN_IMAGE, ""
-    if start not in (b"II*\0", b"MM\0*"):
-        return ImageFault.DAMAGED, ""
-    try:
-        stream.seek(0)
-        TiffImagePlugin.TiffImageFile(stream).close()  # type: ignore[arg-type]
-    except SyntaxError as error:  # the one that `Image.open` keeps to itself
-        return _load_fault(error), str(error)
-    except Exception:  # whatever the parser stumbles over
-        return ImageFault.DAMAGED, ""
-    return ImageFault.DAMAGED, ""
 
 
 UNKNOWN_WAYS = ("not available", "not supported", "unsupported", "unknown compression", "unknown pixel mode",

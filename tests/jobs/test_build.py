@@ -224,10 +224,10 @@ def test_bad_photos_are_counted_and_the_good_ones_made(tmp_path):
     (photos / "a.b c.ü.png").write_bytes((photos / "p2.png").read_bytes() + b"\0")
     (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
     (photos / "circle").symlink_to(photos)
-    (photos / "..dots..png").write_bytes((photos / "p0.png").read_bytes() + b"\0")  # hidden: not looked at
+    (photos / "..dots..png").write_bytes((photos / "p0.png").read_bytes() + b"\0")  # hidden: counted, not looked at
     built = build(small_build(tmp_path))
     assert built is not None
-    assert built.left_out == {"duplicate": 1, "empty": 1, "missing": 1, "not_an_image": 1}
+    assert built.left_out == {"duplicate": 1, "empty": 1, "hidden": 1, "missing": 1, "not_an_image": 1}
     assert built.totals.reasons == {"truncated": 4}  # its header is good: found when it was decoded
     assert built.totals.written == 16 and built.totals.planned == 20
     numbers = Counter(path.parent.name for path in tmp_path.glob("out/*/*.tar"))
