@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from gendeg.primitives import images
-from gendeg.primitives.errors import ImageFault
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.orientation import EXIF_ORIENTATION
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)

@@ -9,7 +9,8 @@ from jaxtyping import UInt8
 
 from gendeg.metrics.layer_shape import LayerShape
 from gendeg.pairs.manifest import Pair
-from gendeg.primitives.errors import BadImage, ImageFault
+from gendeg.primitives.errors import BadImage
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.images import read_rgb
 
 U8Image = UInt8[np.ndarray, "h w 3"]

@@ -102,8 +102,10 @@ def simulated(fresh: FreshPairs, config: DiffusionConfig) -> Views:
         chosen, size = (numbers[::4], 2 * config.size) if large else (numbers, config.size)
         seen = fresh.views(chosen, size)
         clean, degraded = (to_tensor([getattr(one, half) for one in seen]) for half in ("clean", "degraded"))
-        told = [(one.degradation, one.caption, one.intensity, one.direction) for one in seen]
-        return [View(*one, *about) for *one, about in zip(clean, degraded, told, strict=True)]
+        return [
+            View(before, after, one.degradation, one.caption, one.intensity, one.direction)
+            for before, after, one in zip(clean, degraded, seen, strict=True)
+        ]
 
     return views
 

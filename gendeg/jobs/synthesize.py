@@ -25,7 +25,8 @@ from gendeg.jobs.samples import (
 from gendeg.jobs.synth_plan import PhotoPlan, Plan, Sample, plan_synthesis
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
-from gendeg.primitives.errors import BadImage, ImageFault, OutputExists, TooLongForFormat
+from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import append_jsonl, ensure_writable, sha256_of, write_jsonl
 from gendeg.primitives.images import (
     LONGEST_SIDE,

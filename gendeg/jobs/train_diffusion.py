@@ -108,14 +108,14 @@ def _views(
     run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], drawn: Recipe | Deal, config: DiffusionConfig
 ) -> Views:
     """What is simulated on the way, crops of the images, or windows of latents that each machine makes once."""
-    if config.published:
-        return squashed_views(drawn, pairs, config)
     if config.compile:
         pipeline.vae.encoder.compile()
     if isinstance(drawn, Recipe):
         fresh = FreshPairs(drawn, config.workers)
         atexit.register(fresh.close)
         return simulated(fresh, config)
+    if config.published:
+        return squashed_views(drawn, pairs, config)
     if not config.cache_latents:
         return crops(drawn, pairs, config)
     making = Making(config.short_side, config.flips)

@@ -25,7 +25,8 @@ def settle_directions(
         return list(asked)
     wanted = list(asked) or [UNKNOWN] * len(generators)
     named = list(names) or [""] * len(generators)
-    return [_settle(measured.get(name, ()), *one) for name, *one in zip(named, wanted, generators, strict=True)]
+    samples = zip(named, wanted, generators, strict=True)
+    return [_settle(measured.get(name, ()), direction, generator) for name, direction, generator in samples]
 
 
 def _settle(measured: Sequence[Sequence[float]], asked: Direction, generator: torch.Generator) -> Direction:

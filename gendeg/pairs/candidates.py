@@ -14,7 +14,8 @@ from gendeg.pairs.manifest import SPLITS
 from gendeg.pairs.photos import HUB
 from gendeg.pairs.rows import open_dataset
 from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
-from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, ImageFault, MissingPath, NoImages
+from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, MissingPath, NoImages
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import find_images, output_stems
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.images import encode_image, read_rgb

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from gendeg.pairs.packed import TEXTS, caption_beside, read_tar
 from gendeg.pairs.rows import is_saved, read_row, read_rows, with_images
 from gendeg.pairs.tables import CLEAN, Row, is_table, read_table, said_split
-from gendeg.primitives.errors import BadImage, ImageFault, MissingPath, NoImages, NoPhotos
+from gendeg.primitives.errors import BadImage, MissingPath, NoImages, NoPhotos
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import Found, json_line, output_stems
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.pictures import (

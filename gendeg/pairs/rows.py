@@ -10,7 +10,8 @@ from typing import Any
 
 from gendeg.pairs.sources import SPLIT_WORDS
 from gendeg.pairs.tables import CAPTION_COLUMNS, Row, said_split
-from gendeg.primitives.errors import BadImage, BadOption, CannotRead, ImageFault
+from gendeg.primitives.errors import BadImage, BadOption, CannotRead
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.pictures import HEAD, format_of
 
 SAVED = ("dataset_info.json", "dataset_dict.json")

@@ -20,7 +20,8 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt8
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
+from gendeg.primitives.errors import BadImage, TooLongForFormat
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import atomic_write
 from gendeg.primitives.orientation import SIDEWAYS, UPRIGHT, header_orientation, orientation_of, tells_late
 from gendeg.primitives.pictures import HEAD, extra_decoders, format_of, missing_decoder

@@ -13,7 +13,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from gendeg.primitives.errors import FAULT_ADVICE, CannotRead, ImageFault
+from gendeg.primitives.errors import CannotRead
+from gendeg.primitives.faults import FAULT_ADVICE, ImageFault
 
 IMAGE_EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",

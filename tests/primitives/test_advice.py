@@ -20,11 +20,11 @@ from gendeg.primitives.errors import (
     CannotRead,
     DamagedDataset,
     HubUnreachable,
-    ImageFault,
     NoPairs,
     OutputNotWritable,
     UploadFailed,
 )
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import append_jsonl, atomic_write, ensure_writable, read_json_object, read_jsonl
 from gendeg.primitives.images import read_rgb
 

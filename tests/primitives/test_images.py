@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from gendeg.primitives import images
-from gendeg.primitives.errors import BadImage, ImageFault, TooLongForFormat
+from gendeg.primitives.errors import BadImage, TooLongForFormat
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.orientation import EXIF_ORIENTATION, UPRIGHT
 from tests.odd_images import (
     ODD,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from gendeg.primitives.errors import BadImage, ImageFault, NoPhotos
+from gendeg.primitives.errors import BadImage, NoPhotos
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import find_images, look_through
 from gendeg.primitives.images import read_header, read_rgb
 from gendeg.primitives.pictures import (

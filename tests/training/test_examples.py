@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.primitives.errors import BadImage, BadOption, ImageFault, NoPairs
+from gendeg.primitives.errors import BadImage, BadOption, NoPairs
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.images import write_image
 from gendeg.training.examples import (
     Deal,
