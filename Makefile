@@ -9,11 +9,15 @@ PYTEST := $(BIN)/python -m pytest
 # Test processes; JOBS=0 runs the tests in one, where a debugger can be used.
 JOBS ?= auto
 
+# Every extra that pyproject.toml offers.
+EXTRAS = $(shell $(BIN)/python -c \
+	'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench bundled study clean
+.PHONY: help setup extras demo test test-portable test-slow test-extras check format bench bundled study clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv and install gendeg with every package pinned (once; again when a pin changes)
 
@@ -35,6 +39,16 @@ demo: setup ## degrade the sample photos: haze, then a sheet of all six at three
 
 test: setup ## the tests, without those marked slow
 	$(PYTEST) -n $(JOBS) -m "not slow"
+
+test-portable: setup ## numeric tests as a processor without AVX would run them
+	ATEN_CPU_CAPABILITY=default $(PYTEST) -n $(JOBS) -m "not slow" tests/model tests/restore tests/training tests/golden
+
+extras: setup ## install the optional packages too (EXTRAS=ray,adam8bit; all of pyproject.toml)
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
+
+test-extras: extras ## the tests that need optional packages, and their pins
+	$(BIN)/python -c 'import bitsandbytes, ray'
+	$(PYTEST) tests/slow/test_ray.py tests/slow/test_adam8bit.py tests/test_lock.py
 
 test-slow: setup ## only the tests marked slow
 	$(PYTEST) -m slow || test $$? -eq 5 # 5: nothing carries the mark

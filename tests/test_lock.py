@@ -56,6 +56,16 @@ def test_everything_needed_is_pinned_at_the_installed_version() -> None:
     assert wrong == [], "correct constraints.txt, or run `make setup`"
 
 
+def test_every_extra_is_pinned_whether_or_not_it_is_installed_here() -> None:
+    """`make test-extras` installs them all, at versions that have been tried together."""
+    offered = {
+        canonicalize_name(Requirement(text).name)
+        for group in project()["optional-dependencies"].values()
+        for text in group
+    }
+    assert offered - set(pins()) == set()
+
+
 def test_every_import_is_a_declared_dependency() -> None:
     declared = {canonicalize_name(Requirement(text).name) for text in project()["dependencies"]}
     optional = {

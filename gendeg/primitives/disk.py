@@ -17,9 +17,7 @@ LACKING = {
 }  # fmt: skip
 """How file systems say that they have no such thing. A full or broken disk (ENOSPC, EDQUOT, EIO) says it otherwise."""
 
-NO_FSYNC = (
-    "after a power cut the files written last may be torn: `gendeg verify` finds them, `gendeg repair` mends them"
-)
+NO_FSYNC = "after a power cut the last files may be torn: gendeg verify finds them, gendeg repair mends them"
 NO_LINKS = "the lock is made by exclusive creation; do not start two builds there from two hosts in the same moment"
 NO_FLOCK = "builds in other containers or on other hosts are known by the sign of life that they give every 20 s"
 NO_MODES = "weights keep the permissions that the disk gives"

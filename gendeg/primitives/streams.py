@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import Any
 
 PLAIN = {"→": "->", "−": "-", "–": "-", "…": "...", "·": "|", "×": "x", "≥": ">=", "≤": "<=", "±": "+-", "√": "sqrt "}
 HANDLER = "gendeg.plain"
@@ -42,7 +42,7 @@ def mended_streams() -> Iterator[None]:
 class Talk:
     """A stream whose reader may leave, whose terminal may hang up, whose disk may be full."""
 
-    def __init__(self, stream: TextIO):
+    def __init__(self, stream: Any):
         self._stream = stream
 
     def write(self, text: str) -> int:

@@ -146,10 +146,8 @@ def read_holder(path: Path) -> Holder | None:
     """None when there is no lock, or a file that is none."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        known = {"boot": "", "namespace": 0} | {
-            k: told[k] for k in (field.name for field in fields(Holder)) if k in told
-        }
-        holder = Holder(**known)
+        known = {field.name: told[field.name] for field in fields(Holder) if field.name in told}
+        holder = Holder(**{"boot": "", "namespace": 0} | known)
     except (OSError, ValueError, TypeError):
         return None
     whole = isinstance(holder.pid, int) and isinstance(holder.started, int | float) and isinstance(holder.host, str)

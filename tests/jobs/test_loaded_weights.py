@@ -1,4 +1,4 @@
-"""However weights are loaded, they lie where torch allocates, not at any byte of a file: equal to the bit."""
+"""However weights are loaded, they lie where torch allocates, not at whatever byte a file has them."""
 
 import inspect
 import json

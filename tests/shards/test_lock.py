@@ -117,9 +117,7 @@ def test_a_torn_lock_is_no_lock_but_may_still_be_under_the_pen(path, monkeypatch
     assert _refused(path) and exit_code(writing) == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["[]", "{}", '{"host": 1, "pid": 2, "started": 3}', '{"host": "a", "pid": "1"}', "\xff"]
-)
+@pytest.mark.parametrize("text", ["[]", "{}", '{"host": 1, "pid": 2, "started": 3}', '{"host": "a"}', "\xff"])
 def test_what_is_no_lock(path, text):
     path.write_bytes(text.encode("latin-1"))
     assert read_holder(path) is None
@@ -192,17 +190,13 @@ except FolderInUse:
     print("refused", flush=True)
 """
 CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-can_contain = (
-    shutil.which("unshare") is not None and not subprocess.run([*CONTAINER, "true"], capture_output=True).returncode
-)
+can_contain = shutil.which("unshare") and not subprocess.run([*CONTAINER, "true"], capture_output=True).returncode
 
 
 def _start(path: Path, contained: bool) -> "subprocess.Popen[str]":
     command = [*(CONTAINER if contained else []), sys.executable, "-c", HOLD, str(path)]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()}
-    )
+    pipe, where = subprocess.PIPE, os.environ | {"PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=where)
     assert process.stdout is not None
     process.word = process.stdout.readline().strip()  # type: ignore[attr-defined]
     return process
