@@ -12,14 +12,14 @@ import numpy as np
 
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.evaluate_photos import listed_photos
+from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.manifest import Pair, write_manifest
 from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import ensure_writable, find_images, output_stems, write_jsonl
+from gendeg.primitives.files import ensure_writable, output_stems, write_jsonl
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.progress import track
@@ -80,7 +80,7 @@ def simulate(config: SimulateConfig) -> Simulated:
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
     paths, said = listed_photos(config.clean, (TRAIN, VALIDATION))
-    found = find_images(paths, skip=lambda path: _is_own(path, config.out))
+    found = pictures_in(paths, lambda path: _is_own(path, config.out))
     mixes = parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
@@ -96,7 +96,7 @@ def _is_own(path: Path, out: Path) -> bool:
     """Whether a picture found in a folder is what an earlier run wrote below `out`: it is no clean photo."""
     folder, root = os.path.realpath(path.parent), os.path.realpath(out)
     return folder in (os.path.join(root, "clean"), os.path.join(root, "degraded")) or (
-        folder == root and path.name == "sheet.png"
+        folder == root and path.name in ("sheet.png", "manifest.jsonl", "failures.jsonl")
     )
 
 

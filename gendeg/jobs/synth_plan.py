@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gendeg.configs import SynthConfig
-from gendeg.jobs.evaluate_photos import listed_photos
+from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.jobs.requests import Request, request_intensity, request_statistics
 from gendeg.jobs.sample_photos import sample_photos
 from gendeg.primitives.errors import OutputExists
-from gendeg.primitives.files import find_images, output_stems
+from gendeg.primitives.files import output_stems
 from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
 from gendeg.primitives.records import DECIMALS
 
 WRITTEN = re.compile(
-    rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)|sheet\.png"
+    rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)"
+    r"|sheet\.png|records\.jsonl"
 )
-"""Names of the pictures that `synth` writes."""
+"""Names of the files that `synth` writes."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     """
     requests = plan_requests(config)
     paths, _ = listed_photos(config.paths or sample_photos(), None)
-    found = find_images(paths, skip=lambda path: _is_own(path, config.out))
+    found = pictures_in(paths, lambda path: _is_own(path, config.out))
     photos = []
     for one, stem in zip(found, output_stems(found), strict=True):
         samples = [
