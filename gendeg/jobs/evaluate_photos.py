@@ -3,17 +3,17 @@
 import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gendeg.pairs.tables import CLEAN, REAL, Row, is_table, read_table, said_split
 from gendeg.primitives.errors import BadManifest, BadOption, GendegError, MissingPath, NoPhotos
-from gendeg.primitives.files import find_images
+from gendeg.primitives.files import Found, find_images, look_through
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.kinds import mix_name, parse_mix
-from gendeg.primitives.pictures import say_reasons
+from gendeg.primitives.pictures import count_reasons, say_reasons
 
 
 def clean_photos(place: Path, split: str, most: int) -> tuple[Path, ...]:
@@ -90,6 +90,14 @@ def wanted_rows(place: Path, kind: str, splits: Sequence[str] | None) -> list[Ro
     if others:
         print(f"gendeg: {place}: {others.total()} of {len(rows)} rows left out ({said})", file=sys.stderr)
     return [row for row in rows if not row.refused(kind, wanted)]
+
+
+def pictures_in(paths: Sequence[Path], skip: Callable[[Path], bool]) -> list[Found]:
+    """As `find_images`; how many other files lie in the folders, and of which kind, is said."""
+    found, left = look_through(paths, skip, is_ours)
+    if left:
+        print(f"gendeg: files that are no photos: {len(left)} ({say_reasons(count_reasons(left))})", file=sys.stderr)
+    return found
 
 
 def listed_photos(places: Sequence[Path], splits: Sequence[str] | None) -> tuple[list[Path], dict[str, str]]:

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gendeg.configs import RestoreApplyConfig
+from gendeg.jobs.evaluate_photos import pictures_in
 from gendeg.jobs.samples import choose_device
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists, TooLongForFormat
-from gendeg.primitives.files import append_jsonl, ensure_writable, find_images, json_line, output_stems, write_jsonl
-from gendeg.primitives.folders import is_ours
+from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, output_stems, write_jsonl
 from gendeg.primitives.images import LONGEST_SIDE, U8Image, read_rgb, resize_short_side, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
@@ -65,7 +65,7 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
 
 def plan_restoration(config: RestoreApplyConfig) -> list[Task]:
     """Each photo and where its result goes. Raises `MissingPath`, `NoImages`, `OutputExists`."""
-    found = find_images(config.paths, lambda path: _is_own(path, config.out), is_ours)
+    found = pictures_in(config.paths, lambda path: _is_own(path, config.out))
     names = [f"{stem}{ENDING}.{config.format}" for stem in output_stems(found)]
     tasks = [Task(one.path, config.out / name) for one, name in zip(found, names, strict=True)]
     for path in (config.out / "restored.jsonl", config.out / "sheet.png", *(task.target for task in tasks)):
@@ -95,7 +95,9 @@ def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: l
 
 def _is_own(path: Path, out: Path) -> bool:
     """Whether a picture found in a folder is what an earlier run wrote into `out`."""
-    written = path.stem.endswith(ENDING) or (path.name == "sheet.png" and (out / "restored.jsonl").is_file())
+    written = path.stem.endswith(ENDING) or (
+        path.name in ("sheet.png", "restored.jsonl") and (out / "restored.jsonl").is_file()
+    )
     return written and os.path.realpath(path.parent) == os.path.realpath(out)
 
 

@@ -12,14 +12,14 @@ import numpy as np
 
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.evaluate_photos import listed_photos
+from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.manifest import Pair, write_manifest
 from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import find_images, output_stems, write_jsonl
+from gendeg.primitives.files import output_stems, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
@@ -90,7 +90,7 @@ def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
     known = is_ours(config.out / "clean")
     paths, said = listed_photos(config.clean, (TRAIN, VALIDATION))
-    found = find_images(paths, lambda path: known and _is_sheet(path, config.out), is_ours)
+    found = pictures_in(paths, lambda path: known and _is_own(path, config.out))
     mixes = parse_mixes(config.types)
     tasks = []
     for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
@@ -102,9 +102,10 @@ def plan_tasks(config: SimulateConfig) -> list[Task]:
     return tasks
 
 
-def _is_sheet(path: Path, out: Path) -> bool:
-    """Whether a picture found in a folder is the sheet of pairs that an earlier run wrote into `out`."""
-    return path.name == "sheet.png" and os.path.realpath(path.parent) == os.path.realpath(out)
+def _is_own(path: Path, out: Path) -> bool:
+    """Whether a file found in a folder is what an earlier run wrote into `out`, beside the halves of its pairs."""
+    names = ("sheet.png", "manifest.jsonl", "failures.jsonl")
+    return path.name in names and os.path.realpath(path.parent) == os.path.realpath(out)
 
 
 def simulate_photo(task: Task) -> list[Pair] | Failure:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gendeg.configs import SynthConfig
-from gendeg.jobs.evaluate_photos import listed_photos
+from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.jobs.requests import Request, request_intensity, request_statistics
 from gendeg.jobs.sample_photos import sample_photos
 from gendeg.primitives.errors import OutputExists
-from gendeg.primitives.files import find_images, output_stems
-from gendeg.primitives.folders import is_ours
+from gendeg.primitives.files import output_stems
 from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
 from gendeg.primitives.records import DECIMALS
 
@@ -59,7 +58,7 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     """
     requests = plan_requests(config)
     paths, _ = listed_photos(config.paths or sample_photos(), None)
-    found = find_images(paths, lambda path: _is_own(path, config.out), is_ours)
+    found = pictures_in(paths, lambda path: _is_own(path, config.out))
     photos = []
     for one, stem in zip(found, output_stems(found), strict=True):
         samples = [
@@ -94,7 +93,7 @@ def _is_own(path: Path, out: Path) -> bool:
     """Whether a picture found in a folder is what an earlier run wrote into `out`: it is not degraded a second time."""
     if os.path.realpath(path.parent) != os.path.realpath(out):
         return False
-    return bool(WRITTEN.fullmatch(path.name)) or (path.name == SHEET and (out / RECORDS).is_file())
+    return bool(WRITTEN.fullmatch(path.name)) or (path.name in (SHEET, RECORDS) and (out / RECORDS).is_file())
 
 
 def _place(request: Request, seed: int, stem: str, config: SynthConfig) -> Sample:

@@ -109,3 +109,11 @@ def test_the_column_that_was_named_is_kept_for_repair(tmp_path):
     assert [one.column for one in read_inputs(layout)] == ["gt"]
     assert stored_config(layout, read_description(layout)).column == "gt"
     assert json.loads(layout.inputs.read_text())["column"] == "gt"
+
+
+def test_a_run_says_what_else_lies_among_its_photos(tmp_path, capsys):
+    photos = write_photos(tmp_path / "photos", 1)
+    (photos / "film.mp4").write_bytes(b"x" * 40)
+    (photos / "records.jsonl").write_text("")  # an earlier run's own
+    plan_synthesis(SynthConfig(paths=(photos,), out=photos, overwrite=True))
+    assert "files that are no photos: 1 (not an image 1)" in capsys.readouterr().err
