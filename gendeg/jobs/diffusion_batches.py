@@ -47,8 +47,8 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
-        every = (getattr(self, field.name) for field in fields(self))
-        return Batch(*(value if value is None else value.to(device) for value in every))
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: value.to(device) for name, value in held.items() if value is not None})
 
 
 def crops(pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
