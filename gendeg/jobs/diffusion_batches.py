@@ -59,9 +59,9 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device; float64, the statistics, stays here: not every device knows it."""
-        parts = [getattr(self, field.name) for field in fields(self)]
-        stay = [part is None or part.dtype == torch.float64 for part in parts]
-        return Batch(*(part if here else part.to(device) for part, here in zip(parts, stay, strict=True)))
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: x.to(device) for name, x in held.items() if x is not None and x.dtype != torch.float64}
+        return replace(self, **moved)
 
 
 def crops(deal: Callable[[int], int], pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
