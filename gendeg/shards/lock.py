@@ -147,7 +147,7 @@ def read_holder(path: Path) -> Holder | None:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         known = {field.name: told[field.name] for field in fields(Holder) if field.name in told}
-        holder = Holder(**{"boot": "", "namespace": 0} | known)
+        holder = Holder(**{"boot": "", "namespace": 0} | known)  # type: ignore[arg-type]
     except (OSError, ValueError, TypeError):
         return None
     whole = isinstance(holder.pid, int) and isinstance(holder.started, int | float) and isinstance(holder.host, str)
