@@ -32,7 +32,7 @@ def mended_streams() -> Iterator[None]:
         sys.stdout.reconfigure(errors=HANDLER)  # type: ignore[union-attr]
     with suppress(AttributeError, ValueError):
         sys.stderr.reconfigure(errors=HANDLER)  # type: ignore[union-attr]
-    sys.stderr = Talk(sys.stderr)  # type: ignore[assignment]
+    sys.stderr = Talk(sys.stderr)
     try:
         yield
     finally:
