@@ -6,6 +6,7 @@ none. Here such a scheduler is made again with the model's own levels, and hears
 """
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,8 @@ ANY_PREDICTION = (
 """Those that understand a network that says the image, v or the noise."""
 NOISE_ONLY = ("EulerAncestralDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler")
 """Those that want to hear the noise, or v."""
+SECOND_ORDER = ("HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler")
+"""Those that average slopes over a step: from (nearly) infinite noise / signal that is off by up to 24 times in mu."""
 WORKING = (*ANY_PREDICTION, *NOISE_ONLY)
 """tests/model/test_schedulers.py measures mu with each, and that all others that diffusers lists are refused."""
 
@@ -98,10 +101,10 @@ def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin) -> NoisePr
     `trained` is the scheduler that came with the model: its configuration tells of the levels and the prediction.
     Raises `ValueError` for one that samples wrongly, or in another way than this loop; it names those that work.
     """
-    name = type(scheduler).__name__
-    if name not in WORKING:
-        raise ValueError(_advice(scheduler))
     levels, says = known_levels(trained), trained.config.prediction_type
+    working = [name for name in WORKING if name not in SECOND_ORDER or float(levels[-1]) >= LEAST_SIGNAL]
+    if type(scheduler).__name__ not in working:
+        raise ValueError(_advice(scheduler, working))
     changes = _changes(scheduler, trained, levels)
     if not changes:
         return NoiseProcess(scheduler, levels, says)
@@ -130,8 +133,8 @@ def _changes(scheduler: Any, trained: Any, levels: Float[Tensor, " timesteps"]) 
     return changes
 
 
-def _advice(scheduler: object) -> str:
+def _advice(scheduler: object, working: Sequence[str] = WORKING) -> str:
     return (
         f"{type(scheduler).__name__} does not walk the noise levels that this model was trained on; choose from "
-        f"{', '.join(WORKING)}, made with from_config(pipeline.scheduler.config)"
+        f"{', '.join(working)}, made with from_config(pipeline.scheduler.config)"
     )
