@@ -190,3 +190,14 @@ def test_no_good_pair_and_a_manifest_that_exists(tmp_path):
     write_image(scene(0), root / "rainy/s0_rain.png", "png")
     with pytest.raises(NoPairs, match="failures.jsonl has the reasons"):
         ingest(options(root, overwrite=True))
+
+
+def test_a_member_of_a_tar_without_its_clean_half_is_counted(tmp_path):
+    with tarfile.open(tmp_path / "pairs.tar", "w") as tar:
+        for name in ("1.gt.png", "1.rain.png", "2.rain.png"):
+            data = encode_image(photo(40, 40, seed=int("gt" in name)), "png")
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    made = ingest(options(tmp_path / "pairs.tar", degraded="rain.png", clean="gt.png"))
+    assert len(made.pairs) == 1 and made.reasons == {"no_clean": 1}
