@@ -22,7 +22,8 @@ Between = Float[np.ndarray, "photos photos"]
 
 SET = 16
 """Changes in each of two sets that the ratio speaks of: more would tell smaller differences apart."""
-SMALLEST = 0.01  # unit of a statistic that hardly varies; all are logarithms, shares or correlations
+SMALLEST = 0.05
+"""The least unit, of statistics that hardly vary: all are logarithms, shares or correlations, and less is not seen."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Compared:
 def compare_changes(reference: Changes, other: Others, draws: int, generator: np.random.Generator) -> Compared:
     """Distance and spread of `other`, a model's, relative to those of `reference`, the simulators' with other seeds.
 
-    *Unit.* A statistic counts in standard deviations of the reference, over photos and versions of an intensity; each
-    of `GROUPS` counts as one, however many statistics it has.
+    *Unit.* A statistic counts in standard deviations of the reference, over photos and versions of an intensity (at
+    least `SMALLEST`); each of `GROUPS` counts as one, however many statistics it has.
 
     *Given the photo.* Photos differ more than seeds do. So what is compared is a change less the mean of all but one of
     the reference's versions of its photo and intensity: for the reference's own that one is itself, for the other's
