@@ -163,7 +163,7 @@ def test_a_dataset_that_gendeg_built_is_no_folder_of_photos(tmp_path):
     built = photos / "gends"
     (built / "haze").mkdir(parents=True)
     (built / ".gendeg").mkdir()
-    (built / ".gendeg/config.json").write_text("{}")
+    (built / ".gendeg/config.json").write_text('{"fingerprint": "0"}')
     (built / "preview.png").write_bytes(png[0])
     record = json.dumps({"caption": "a dog"}).encode()
     for split, data in zip(("train", "test"), png, strict=True):
