@@ -31,7 +31,7 @@ def test_gap_has_a_help_of_its_own_and_stands_in_the_list() -> None:
         (["evaluate", "gap"], 2, "gendeg evaluate gap --help"),
         (["evaluate", "gap", "--synthetic", "none", "--real", "none"], 1, "no such file"),
         (["evaluate", "gap", "--synthetic", ".", "--real", ".", "--also", "x"], 2, "NAME=PLACE"),
-        (["evaluate", "gap", "--synthetic", ".", "--real", "."], 1, "no images"),
+        (["evaluate", "gap", "--synthetic", ".", "--real", "."], 1, "no photo in it can be used"),
         (["curate"], 2, "gendeg curate --help"),
         (["curate", "none.jsonl", "--out", "c.jsonl"], 1, "no such file"),
         (["curate", ".", "--out", "c.jsonl"], 1, "not a dataset"),

@@ -258,7 +258,7 @@ def test_unreachable_hub_says_how_to_use_a_folder(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert synth(photos, "--model", "someone/some-model", "--out", tmp_path / "out") == 1
-    assert "--model /path/to/model" in capfd.readouterr().err
+    assert "or name a folder" in capfd.readouterr().err
 
 
 def test_interrupting_keeps_what_was_made(model: Path, photos: Path, tmp_path: Path) -> None:
