@@ -109,7 +109,7 @@ def test_typical_is_the_median() -> None:
 
 # --- with the simulators ---
 
-SIDE, PHOTOS, SEEDS, MORE = 64, 6, 2, 3
+SIDE, PHOTOS, SEEDS, MORE = 64, 16, 2, 3
 
 
 @cache
