@@ -17,7 +17,7 @@ from gendeg.model.conditioner import Conditioner
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler
 from gendeg.model.weights import load_pipeline
-from gendeg.primitives.errors import BadManifest, BadModel, BadOption, MissingPath, OutputExists
+from gendeg.primitives.errors import BadManifest, BadModel, BadOption, ForeignFolder, MissingPath, OutputExists
 from tests.ldm import SMALL, checkpoint
 from tests.tiny import REFERENCE, needs_reference, tiny_tokenizer
 
@@ -56,8 +56,16 @@ def test_an_existing_folder_is_kept_unless_told(config):
     with pytest.raises(OutputExists):
         convert(config)
     assert (config.out / "mine.txt").read_text() == "kept"
+    with pytest.raises(ForeignFolder):
+        convert(replace(config, overwrite=True))
+    assert [path.name for path in config.out.iterdir()] == ["mine.txt"]
+
+
+def test_a_model_is_replaced_and_what_lies_beside_it_stays(config):
+    convert(config)
+    (config.out / "mine.txt").write_text("kept")
     convert(replace(config, overwrite=True))
-    assert (config.out / "model_index.json").exists() and not (config.out / "mine.txt").exists()
+    assert (config.out / "model_index.json").exists() and (config.out / "mine.txt").read_text() == "kept"
 
 
 def test_a_bad_checkpoint_leaves_nothing(config):

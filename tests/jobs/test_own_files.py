@@ -195,7 +195,8 @@ def test_a_dataset_inside_the_photo_folder_is_resumed(root):
     second = small_build(root, out=photos / "more/b", per_image=1, types="haze")
     for config in (first, second):
         built = build(config)
-        assert built is not None and built.made == 5 and built.left_out == {"duplicate": 1}
+        assert built is not None and built.made == 5
+        assert {name: count for name, count in built.left_out.items() if name != "dataset"} == {"duplicate": 1}
     for config in (first, second):
         Layout(config.out).shard(*[shard.name for shard in _shards(config.out)][:1]).unlink()
         built = build(config)

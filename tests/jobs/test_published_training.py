@@ -53,13 +53,13 @@ def test_their_step_by_hand(config: DiffusionConfig) -> None:
     assert [group.get("lr", told.learning_rate) for group in groups] == pytest.approx([1e-4, 1e-3])
     optimizer = torch.optim.AdamW(groups, 1e-4, betas=(0.9, 0.999), weight_decay=0.01)
     pairs = load_pairs(told.pairs, "train")
-    views, deal = squashed_views(pairs, told), Deal(pairs, told.seed)
+    views = squashed_views(Deal(pairs, told.seed), pairs, told)
     average, least = copy.deepcopy(denoiser.unet.state_dict()), dict[str, torch.Tensor]()
     for micro in range(8):
-        b = make_batch(list(range(32 * micro, 32 * micro + 32)), deal, pairs, views, pipeline, told)
+        b = make_batch(list(range(32 * micro, 32 * micro + 32)), views, pipeline, told)
         b = encoded(b, pipeline, cached=False, half=False)
         kept = pipeline.scheduler.alphas_cumprod[b.timestep]
-        said = denoiser(noised(b.degraded, b.noise, kept), b.clean, b.timestep, b.tokens, b.mu, b.sigma)
+        said = denoiser(noised(b.degraded, b.noise, kept), b.clean, b.timestep, b.tokens, b.mu, b.sigma, b.direction)
         (torch.nn.functional.mse_loss(said, b.noise) / 4).backward()
         if micro % 4 == 3:
             for name, weight in denoiser.named_parameters():
@@ -86,10 +86,10 @@ def test_their_step_by_hand(config: DiffusionConfig) -> None:
 def test_what_an_example_is(config: DiffusionConfig) -> None:
     """Whole and squashed, measured on that; half of them mirrored; targets around the posterior's mean."""
     pairs, pipeline = load_pairs(config.pairs, "train"), start_pipeline(config)
-    views = squashed_views(pairs, config)
+    views = squashed_views(lambda number: 1, pairs, config)
     halves = [np.array(Image.fromarray(image).resize((8, 8), Image.Resampling.LANCZOS)) for image in pairs[1].read()]
     difference = np.abs(halves[0] / 255 - halves[1] / 255)
-    seen = [views(1, number) for number in range(40)]
+    seen = views(list(range(40)))
     assert {(round(v.intensity.mu, 9), round(v.intensity.sigma, 9)) for v in seen} == {
         (round(difference.mean(), 9), round(difference.std(), 9))
     }
@@ -97,7 +97,8 @@ def test_what_an_example_is(config: DiffusionConfig) -> None:
     turned = [torch.allclose(v.clean, straight.flip(-1), atol=1e-6) for v in seen]
     assert 8 < sum(turned) < 32
     assert all(torch.allclose(v.clean, straight, atol=1e-6) or t for v, t in zip(seen, turned, strict=True))
-    batch = make_batch(list(range(64)), Deal(pairs, 0), pairs, views, pipeline, config)
+    every = squashed_views(Deal(pairs, 0), pairs, config)
+    batch = make_batch(list(range(64)), every, pipeline, config)
     target = encoded(batch, pipeline, cached=False, half=False)
     with torch.no_grad():
         posterior = pipeline.vae.encode(batch.degraded).latent_dist
@@ -117,7 +118,8 @@ def test_loss_and_gradients_are_those_of_the_published_networks(tmp_path: Path) 
     pipeline = load_pipeline(str(tmp_path / "m"))
     denoiser = make_denoiser(pipeline, DiffusionConfig((), tmp_path, published=True))
     noise = torch.randn(io["eps"].shape, generator=torch.Generator().manual_seed(0))
-    said = denoiser(io["x_t"], io["latent"], io["t"], io["input_ids"], io["mu"].float(), io["sigma"].float())
+    nowhere = torch.full((len(io["t"]), 2), torch.nan)
+    said = denoiser(io["x_t"], io["latent"], io["t"], io["input_ids"], io["mu"].float(), io["sigma"].float(), nowhere)
     said.retain_grad()
     loss = (said - noise).square().mean(dim=(1, 2, 3)).mean()
     loss.backward()

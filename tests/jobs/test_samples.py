@@ -38,6 +38,12 @@ def spreading() -> GenDegPipeline:
     return pipeline
 
 
+def changing(scale: float = 4.0, directions: tuple[float, float] = (0.6, 0.2)) -> GenDegPipeline:
+    pipeline = tiny_pipeline(structure=False)
+    pipeline.register_to_config(change_scale={"rain": scale}, directions={"rain": [list(directions)]})
+    return pipeline
+
+
 def synthesized(pipeline: GenDegPipeline, kind: str, mu: float, sigma: float) -> np.ndarray:
     request = replace(request_intensity(parse_mix(kind), 0.5), mu=mu, sigma=sigma)
     clean = pipeline.encode_clean(to_signed_tensor(SCENE))
@@ -83,3 +89,13 @@ def test_both_spread_what_comes_out_too_even_to_the_sigma_that_was_asked_not_tol
         plain = [measure_intensity(SCENE, make(tiny_pipeline(), kind, *asked)) for kind in ("snow", "rain")]
         assert made[0].sigma > 1.05 * plain[0].sigma and made[0].mu == pytest.approx(plain[0].mu, rel=0.05)
         assert made[1] == plain[1], "rain is not named"
+
+
+def test_both_multiply_the_change_by_its_size_and_tell_a_direction_of_the_prior():
+    for make in (synthesized, built):
+        image = make(changing(), "rain", *ASKED)
+        assert np.array_equal(image, make(changing(), "rain", *ASKED))
+        assert not np.array_equal(image, make(changing(scale=2.0), "rain", *ASKED))
+        assert not np.array_equal(image, make(changing(directions=(-0.6, 0.2)), "rain", *ASKED))
+        with pytest.raises(ValueError, match="needs the degradation"):
+            make(changing(), "haze", *ASKED)
