@@ -12,6 +12,7 @@ from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.fresh_pairs import FreshPairs
 from gendeg.jobs.latent_cache import LatentCache
+from gendeg.model.change import change_sizes
 from gendeg.model.latents import encode, factor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import parse_mix
@@ -116,8 +117,7 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
     levels = [n * config.repeats + k for n in numbers[: len(seen)] for k in range(config.repeats)]
     cells = [side // factor(pipeline.vae) if seen[0].clean.shape[0] == 3 else side for side in seen[0].clean.shape[1:]]
     shape = (pipeline.unet.config.out_channels, *cells)
-    names, measured = [v.degradation for v in seen], [v.intensity for v in seen]
-    sizes = pipeline.sizes(names, [m.mu for m in measured], [m.sigma for m in measured])
+    drawn = [torch_generator(config.seed, number, "noise") for number in numbers[: len(seen)]]
     return Batch(
         clean=torch.stack([view.clean for view in seen]),
         degraded=torch.stack([view.degraded for view in seen]),
@@ -126,10 +126,18 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
         mu=torch.tensor([c.mu for c in conditions]),
         sigma=torch.tensor([c.sigma for c in conditions]),
         direction=torch.tensor(spoken),
-        sizes=torch.ones(len(seen)) if sizes is None else sizes.cpu(),
-        noise=torch.stack([torch.randn(shape, generator=torch_generator(config.seed, n, "noise")) for n in levels]),
+        sizes=_sizes(seen, pipeline),
+        noise=torch.cat([torch.randn((config.repeats, *shape), generator=generator) for generator in drawn]),
         timestep=_timesteps(levels, config, pipeline.scheduler.alphas_cumprod),
     )
+
+
+def _sizes(seen: list[View], pipeline: GenDegPipeline) -> Float[Tensor, " b"]:
+    """What changes are divided by; on the CPU, for a thread that asked a GPU would wait for all that it has to do."""
+    scales, measured = pipeline.config.change_scale, [view.intensity for view in seen]
+    if not scales:
+        return torch.ones(len(seen))
+    return change_sizes(scales, [v.degradation for v in seen], [m.mu for m in measured], [m.sigma for m in measured])
 
 
 def _mute(number: int, config: DiffusionConfig) -> bool:
@@ -167,7 +175,9 @@ def _timesteps(numbers: list[int], config: DiffusionConfig, alphas_cumprod: Floa
     """
     together = config.batch_size * config.repeats
     count = len(alphas_cumprod)
-    spread = [(for_sample(config.seed, n // together, "timestep").uniform() + n / together) % 1.0 for n in numbers]
+    batches = {n // together for n in numbers}
+    first = {batch: for_sample(config.seed, batch, "timestep").uniform() for batch in batches}
+    spread = [(first[n // together] + n / together) % 1.0 for n in numbers]
     if not config.noise_width:
         return torch.tensor([min(int(u * count), count - 1) for u in spread])
     normal = torch.special.ndtri(torch.tensor(spread, dtype=torch.float64).clamp(1e-6, 1 - 1e-6))

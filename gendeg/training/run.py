@@ -12,6 +12,7 @@ from torch import nn
 from gendeg.configs import TrainConfig
 from gendeg.primitives.progress import bar
 from gendeg.training.examples import example_numbers, prefetch
+from gendeg.training.pace import StopWatch, unsteady, write_pace
 from gendeg.training.state import (
     Checkpoints,
     LossLog,
@@ -55,6 +56,7 @@ class Run:
         self.done = self.checkpoints.restore()
         self.log = LossLog(config.out / "log.csv", self.done, self.main)
         self._loss = torch.zeros((), device=self.accelerator.device)
+        self.watch = StopWatch()
 
     @property
     def main(self) -> bool:
@@ -84,6 +86,7 @@ class Run:
         config = self.config
         with bar(what, total=config.steps, wanted=self.main) as progress:
             progress.update(self.done)
+            self.watch.lap("preparation")
             for step in range(self.done + 1, config.steps + 1):
                 factor = learning_rate_factor(step - 1, config.warmup, config.steps, config.schedule)
                 set_learning_rate(self.optimizer, factor)
@@ -97,10 +100,13 @@ class Run:
                     progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
                     self.log.add(step=step, loss=loss, learning_rate=rate)
                     self.accelerator.log({"loss": loss, "learning_rate": rate}, step=step)
+                self.watch.lap("step")
                 if last or step % config.checkpoint_every == 0:
                     self.checkpoints.save(step)
+                    self.watch.lap("checkpoint")
                 if last or step % config.sheet_every == 0:
                     self._draw(draw, step)
+                    self.watch.lap("sheet")
 
     def accumulate(self) -> AbstractContextManager[Any]:
         """Around the forward and backward pass of one micro step."""
@@ -120,6 +126,7 @@ class Run:
         self.ema.copy_to(self.trained)
         state = self.accelerator.get_state_dict(self.model)  # all processes take part
         if self.main:
+            write_pace(self.watch.pace(unsteady(self.config)), self.config.out)
             self._skeleton.load_state_dict(state, assign=True)
             save(self._skeleton.eval())
         for tracker in self.accelerator.trackers:
