@@ -5,7 +5,7 @@ bash benchmarks/gpu_leg.sh .leg                      there: installs what is mis
 python benchmarks/leg.py join runs/leg runs/model    here: a model folder again
 
 What lies in the output at any moment is whole: the averaged weights in half precision as parts of 15 MB at most (at
-most 8 files with log and sheet), renewed with every sheet, about every two minutes, and calibrated at the end.
+most 8 files with log and sheet), renewed with every sheet, about every two minutes, and at the end.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def train(asked: argparse.Namespace) -> None:
     config = BundleConfig(
         (clean,), asked.recipe, work / "run", left / 60, (manifest,) if manifest.exists() else (), asked.weights, init
     )
-    model = make_bundle(config, courier, changed)
+    model = make_bundle(config, courier, changed, short=True)
     courier.send(model, {"stage": "done", "seconds": round(time.time() - since)})
     if not asked.keep:
         shutil.rmtree(work)

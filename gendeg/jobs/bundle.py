@@ -48,26 +48,29 @@ STARTS = ("init", "vae", "base")
 FREE = {"install", "out", "recipe"}
 
 
-def make_bundle(config: BundleConfig, shown: Shown | None = None, changed: Mapping[str, Settings] = {}) -> Path:
+def make_bundle(
+    config: BundleConfig, shown: Shown | None = None, changed: Mapping[str, Settings] = {}, short: bool = False
+) -> Path:
     """Run every step that is not done yet and return the model's folder; interrupted, the same call goes on.
 
-    `changed`: settings of steps that take the place of the recipe's. Raises `BadManifest`, `BadOption`, `DifferentRun`
-    for a folder that other things were put into.
+    `changed`: settings of steps that take the place of the recipe's. `short`: no priors and no calibration.
+    Raises `BadManifest`, `BadOption`, `DifferentRun` for a folder that other things were put into.
     """
-    recipe = _recipe(config, changed)
+    recipe = _recipe(config, changed, short)
     _begin(config)
-    job = _Bundle(config, recipe, shown)
+    job = _Bundle(config, recipe, shown, short)
     job.hold_out()
     start = job.autoencoder()
     job.diffusion(start)
-    job.priors()
+    if not short:
+        job.priors()
     job.export()
-    if config.install:
+    if config.install and not short:
         install_model(job.model, config.out / "priors")
     return job.model
 
 
-def _recipe(config: BundleConfig, changed: Mapping[str, Settings]) -> Recipe:
+def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) -> Recipe:
     """The recipe, with what was given beside it. Raises `MissingPath`, `BadManifest`, `BadOption`."""
     recipe = read_recipe(config.recipe, config.out).with_settings(changed)
     check_recipe(recipe)
@@ -80,7 +83,8 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings]) -> Recipe:
     if config.init:
         table = {name: value for name, value in table.items() if name not in STARTS} | {"init": config.init}
     table["weights"] = ",".join(filter(None, [table.get("weights", ""), config.weights]))
-    return replace(recipe, tables={**recipe.tables, "diffusion": table})
+    tables = {**recipe.tables, "diffusion": table}
+    return replace(recipe, tables={name: tables[name] for name in tables if name != "calibrate" or not short})
 
 
 def _begin(config: BundleConfig) -> None:
@@ -96,7 +100,8 @@ def _begin(config: BundleConfig) -> None:
 class _Bundle:
     """The steps of one bundle, each done once, and the time that they have."""
 
-    def __init__(self, config: BundleConfig, recipe: Recipe, shown: Shown | None):
+    def __init__(self, config: BundleConfig, recipe: Recipe, shown: Shown | None, short: bool):
+        self.priors_share = 0.0 if short else PRIORS
         self.config, self.recipe, self.shown, self.out = config, recipe, shown, config.out
         self.photos, self.model = Photos(config.out / "photos"), config.out / "model"
         self.budget = Budget(config.out, config.minutes)
@@ -135,7 +140,7 @@ class _Bundle:
 
     def priors(self) -> None:
         """What intensity means, in the priors' folder."""
-        seconds = PRIORS * self.budget.total if self.config.minutes else UNHURRIED
+        seconds = self.priors_share * self.budget.total if self.config.minutes else UNHURRIED
         asked = self.recipe.config("simulate", clean=(), out=self.out)
         pictures = asked.per_image * len(self.photos.train.read_text(encoding="utf-8", errors="ignore").splitlines())
         folder = self.out / "priors"
@@ -198,7 +203,7 @@ class _Bundle:
         if (trial / "statistics.json").exists():  # of the same examples and the same autoencoder
             shutil.copyfile(trial / "statistics.json", config.out / "statistics.json")
         shutil.rmtree(trial)
-        later = EXPORT + PRIORS * self.budget.total + self._plan_calibration(pace, config)
+        later = EXPORT + self.priors_share * self.budget.total + self._plan_calibration(pace, config)
         return fit(pace, self.budget.left - later, config.warmup)
 
     def _plan_calibration(self, pace: Pace, config: Any) -> float:
