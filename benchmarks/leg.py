@@ -8,6 +8,8 @@ What lies in the output at any moment is whole: the averaged weights in half pre
 most 8 files with log and sheet), renewed with every sheet, about every two minutes, and at the end.
 """
 
+from __future__ import annotations
+
 import argparse
 import io
 import shutil
@@ -20,21 +22,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import torch
-from PIL import Image
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from gendeg.configs import BundleConfig, DiffusionConfig
-from gendeg.jobs.bundle import make_bundle
-from gendeg.jobs.denoiser import make_denoiser, new_pipeline
-from gendeg.jobs.fresh_pairs import FreshPairs, fresh_recipe
-from gendeg.jobs.recipe import read_recipe
-from gendeg.model.latents import factor
-from gendeg.model.parts import INDEX, join_parts, write_parts
-from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.saving import write_folder
-from gendeg.model.weights import load_pipeline
-from gendeg.primitives.files import atomic_write
+if __name__ != "__mp_main__":  # the processes that simulate import this file too, and start sooner without all that
+    import torch
+    from PIL import Image
+
+    from gendeg.configs import BundleConfig, DiffusionConfig
+    from gendeg.jobs.bundle import make_bundle
+    from gendeg.jobs.denoiser import make_denoiser, new_pipeline
+    from gendeg.jobs.fresh_pairs import FreshPairs, fresh_recipe
+    from gendeg.jobs.recipe import read_recipe
+    from gendeg.model.latents import factor
+    from gendeg.model.parts import INDEX, join_parts, write_parts
+    from gendeg.model.pipeline import GenDegPipeline
+    from gendeg.model.saving import write_folder
+    from gendeg.model.weights import load_pipeline
+    from gendeg.primitives.files import atomic_write
 
 FILES = 6
 """Of the eight that may come back, those for parts and their index; the others are the log and the sheet."""
@@ -102,7 +105,7 @@ def train(asked: argparse.Namespace) -> None:
     clean = asked.carried / "data" / "clean.txt"
     if torch.cuda.is_available():
         print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", flush=True)
-        batch = choose_batch(asked.recipe, clean)
+        batch = choose_batch(asked.recipe, clean, "cuda")
         changed["diffusion"] = {**changed.get("diffusion", {}), **batch}
     left = asked.seconds - (time.time() - since) - LAST
     print(f"{left:.0f} s are left to train in", flush=True)
@@ -115,14 +118,14 @@ def train(asked: argparse.Namespace) -> None:
         shutil.rmtree(work)
 
 
-def choose_batch(path: Path, clean: Path) -> dict[str, int]:
+def choose_batch(path: Path, clean: Path, device: str, together: int = EXAMPLES) -> dict[str, int]:
     """Crops in a batch and noise levels of each: as many levels as the GPU has time for while crops are simulated."""
     config: DiffusionConfig = read_recipe(path, Path()).config("diffusion", clean=(clean,), pairs=(), out=Path())
-    crops, examples = crops_a_second(config), examples_a_second(config)
+    crops, examples = crops_a_second(config), examples_a_second(config, device, together)
     repeats = REPEATS[0]
     while 2 * repeats <= REPEATS[1] and 2 * repeats * crops < examples:
         repeats *= 2
-    chosen = {"batch_size": max(4, EXAMPLES // repeats), "repeats": repeats}
+    chosen = {"batch_size": max(4, together // repeats), "repeats": repeats}
     print(f"{crops:.0f} crops/s are simulated, {examples:.0f} examples/s trained on: {chosen}", flush=True)
     return chosen
 
@@ -141,31 +144,34 @@ def crops_a_second(config: DiffusionConfig) -> float:
         return jobs * size / (time.perf_counter() - since)
 
 
-def examples_a_second(config: DiffusionConfig) -> float:
+def examples_a_second(config: DiffusionConfig, device: str, together: int) -> float:
     """Forward and backward passes of a fresh network, in bfloat16."""
     pipeline = new_pipeline(DiffusionConfig(pairs=(), out=Path(), vae="bundled", sizes=config.sizes))
-    denoiser = make_denoiser(pipeline, config).to("cuda")
+    denoiser = make_denoiser(pipeline, config).to(device)
     side, channels = config.size // factor(pipeline.vae), pipeline.unet.config.out_channels
-    noisy = torch.randn(EXAMPLES, channels, side, side, device="cuda")
-    tokens = pipeline.tokenize(["a photo"] * EXAMPLES).to("cuda")
-    number = torch.full((EXAMPLES,), 0.1, device="cuda")
-    direction, time_step = number[:, None].repeat(1, 2), torch.full((EXAMPLES,), 400, device="cuda")
+    noisy = torch.randn(together, channels, side, side, device=device)
+    tokens = pipeline.tokenize(["a photo"] * together).to(device)
+    number = torch.full((together,), 0.1, device=device)
+    direction, time_step = number[:, None].repeat(1, 2), torch.full((together,), 400, device=device)
 
     def step() -> None:
-        with torch.autocast("cuda", torch.bfloat16):
-            denoiser(noisy, noisy, time_step, tokens, number, number, direction).square().mean().backward()
+        with torch.autocast(device, torch.bfloat16):
+            said = denoiser(noisy, noisy, time_step, tokens, number, number, direction)
+        said.float().square().mean().backward()
 
-    return EXAMPLES / seconds_of(step)
+    return together / seconds_of(step, device)
 
 
-def seconds_of(step: Callable[[], None], warm: int = 4, counted: int = 8) -> float:
+def seconds_of(step: Callable[[], None], device: str, warm: int = 4, counted: int = 8) -> float:
+    """A step's, with the work of a GPU waited for."""
     for _ in range(warm):
         step()
-    torch.cuda.synchronize()
+    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
+    wait()
     since = time.perf_counter()
     for _ in range(counted):
         step()
-    torch.cuda.synchronize()
+    wait()
     return (time.perf_counter() - since) / counted
 
 

@@ -77,6 +77,8 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) 
     if "structure" in recipe.tables:
         reason = "[structure] is no step of a bundle any more: its model puts detail back by regression"
         raise BadManifest(config.recipe, 0, reason)
+    if not config.init and "autoencoder" not in recipe.tables and not set(STARTS) & set(recipe.settings("diffusion")):
+        raise BadManifest(config.recipe, 0, "it needs a table [autoencoder], or an init or vae in [diffusion]")
     if config.minutes < 0:
         raise BadOption("--minutes", f"must be above 0, not {config.minutes:g}")
     table = dict(recipe.tables.get("diffusion", {}))
@@ -91,10 +93,10 @@ def _begin(config: BundleConfig) -> None:
     """What was asked for, kept: the folder is for that alone."""
     path, described = config.out / "config.json", describe(config)
     if path.exists():
-        refuse_changes(config.out, described, FREE)
-    else:
-        ensure_writable(config.out)
-        atomic_write(path, json.dumps(described, indent=1) + "\n")
+        undecided = set() if Budget(config.out, config.minutes).decisions else {"minutes"}
+        refuse_changes(config.out, described, FREE | undecided)
+    ensure_writable(config.out)
+    atomic_write(path, json.dumps(described, indent=1) + "\n")
 
 
 class _Bundle:
@@ -128,9 +130,8 @@ class _Bundle:
         """Train it unless there is one; returns what the diffusion starts from."""
         given = self.recipe.settings("diffusion")
         named = {name: given[name] for name in STARTS if given.get(name)}
-        if named or "autoencoder" not in self.recipe.tables:
-            kept = ", ".join(f"{name} {value}" for name, value in named.items())
-            say(f"autoencoder: not trained, that of {kept} stays" if kept else "autoencoder: none in the recipe")
+        if named:
+            say(f"autoencoder: not trained, that of {next(iter(named.values()))} stays")
             return named
         self._train("autoencoder", train_autoencoder, self._fit_autoencoder)
         return {"vae": str(self.out / "autoencoder")}

@@ -32,6 +32,11 @@ class Budget:
     def total(self) -> float:
         return self._total
 
+    @property
+    def decisions(self) -> bool:
+        """Whether the time of a stage has been decided."""
+        return any(isinstance(told, dict) for told in self._told.values())
+
     def decided(self, stage: str, decide: Callable[[], Fitted]) -> Fitted:
         """The stage's plan: the one that was stored, or the one that is made, stored and said now."""
         if stage not in self._told:

@@ -107,8 +107,23 @@ def test_again_runs_nothing_twice(made: Path) -> None:
     )
     make_bundle(config)
     assert {p: p.stat().st_mtime_ns for p in before} == before
+    with pytest.raises(DifferentRun, match="weights"):
+        make_bundle(replace(config, weights=""))
+
+
+def test_minutes_may_change_until_a_stage_is_decided(tmp_path: Path) -> None:
+    """As after a run that refused too few of them."""
+    config = replace(write_inputs(tmp_path, RECIPE), minutes=0.01)
+    with pytest.raises(BadOption, match=r"--minutes: here it takes \d+\.\d at least"):
+        make_bundle(config)
+    assert not (tmp_path / "out" / "autoencoder" / "config.json").exists()
+    with pytest.raises(BadOption, match="--minutes: here it takes"):
+        make_bundle(replace(config, minutes=0.02))
+    told = json.loads((tmp_path / "out" / "plan.json").read_text()) if (tmp_path / "out/plan.json").exists() else {}
+    plan = {"steps": 4, "warmup": 0, "sheet_every": 4, "checkpoint_every": 4, "seconds": 9.0, "after": 0.0}
+    (tmp_path / "out" / "plan.json").write_text(json.dumps({"spent": 0.0, **told, "autoencoder": plan}))
     with pytest.raises(DifferentRun, match="minutes"):
-        make_bundle(replace(config, minutes=3))
+        make_bundle(replace(config, minutes=0.03))
 
 
 def autoencoder_config(made: Path, out: Path, **changes: object) -> AutoencoderConfig:
@@ -161,6 +176,7 @@ def test_a_resumed_run_is_the_same_run_to_the_last_bit(made: Path, tmp_path: Pat
         ("[train]\n", "unknown step"),
         ("autoencoder = 3", "unknown step autoencoder"),
         ("x = [", "not TOML"),
+        ("[diffusion]\nsteps = 3\n", r"needs a table \[autoencoder\]"),
         ("[structure]\nsteps = 3\n", "no step of a bundle any more"),
         ("[diffusion.gpu]\nstep = 3\n", r"\[diffusion.gpu\] has no setting step"),
     ],
