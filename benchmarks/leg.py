@@ -37,6 +37,7 @@ if __name__ != "__mp_main__":  # the processes that simulate import this file to
     from gendeg.model.pipeline import GenDegPipeline
     from gendeg.model.saving import write_folder
     from gendeg.model.weights import load_pipeline
+    from gendeg.primitives.errors import GendegError
     from gendeg.primitives.files import atomic_write
 
 FILES = 6
@@ -56,6 +57,14 @@ class Courier:
         self.work, self.out = work, out
 
     def __call__(self, trained: Any, step: int) -> None:
+        """What goes wrong here is said, and does not end a training that goes well."""
+        try:
+            self.bring(trained, step)
+        except (OSError, GendegError) as error:
+            print(f"no parts of step {step}: {error}", flush=True)
+
+    def bring(self, trained: Any, step: int) -> None:
+        """Save the weights of a pipeline in half precision, or an autoencoder as it is, and send them."""
         stage = "diffusion" if isinstance(trained, GenDegPipeline) else "autoencoder"
         whole, half = self.work / "now", self.work / "half"
         place = whole if stage == "diffusion" else whole / "vae"
@@ -105,6 +114,8 @@ def train(asked: argparse.Namespace) -> None:
     clean = asked.carried / "data" / "clean.txt"
     if torch.cuda.is_available():
         print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", flush=True)
+        torch.backends.cudnn.benchmark = True  # two sizes of batch in all
+        torch.set_float32_matmul_precision("high")
         batch = choose_batch(asked.recipe, clean, "cuda")
         changed["diffusion"] = {**changed.get("diffusion", {}), **batch}
     left = asked.seconds - (time.time() - since) - LAST

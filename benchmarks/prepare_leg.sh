@@ -20,7 +20,7 @@ done
 mkdir -p "$leg/wheels"
 rm -rf "$leg/wheels"/* "$leg/data" "$leg/parts"
 # shellcheck disable=SC2086 # several packages
-"$python" -m pip download -q --no-deps --only-binary=:all: --python-version "${PYTHON_THERE:-3.12}" \
+"${PIP_PYTHON:-$python}" -m pip download -q --no-deps --only-binary=:all: --python-version "${PYTHON_THERE:-3.12}" \
   --implementation cp "${platforms[@]}" -d "$leg/wheels" $packages
 if [ -n "${PARTS:-}" ]; then
   mkdir -p "$leg/parts"
