@@ -44,6 +44,8 @@ FILES = 6
 """Of the eight that may come back, those for parts and their index; the others are the log and the sheet."""
 LAST = 25.0
 """Seconds for putting the finished model into parts."""
+LATE = 150.0
+"""Seconds after which parts are made whatever the step, where a machine has become slower than it was timed at."""
 EXAMPLES = 512
 """In a batch, all noise levels of its crops together: with twice as many a step takes nearly twice as long."""
 REPEATS = (4, 32)
@@ -110,6 +112,8 @@ def train(asked: argparse.Namespace) -> None:
     work = Path(tempfile.mkdtemp(prefix="leg-"))
     courier = Courier(work, asked.out)
     init, changed = start_of(asked, work)
+    for stage in ("autoencoder", "diffusion"):
+        changed[stage] = {**changed.get(stage, {}), "sheet_seconds": LATE}
     manifest = asked.carried / "data" / "manifest.jsonl"
     clean = asked.carried / "data" / "clean.txt"
     if torch.cuda.is_available():
@@ -117,7 +121,7 @@ def train(asked: argparse.Namespace) -> None:
         torch.backends.cudnn.benchmark = True  # two sizes of batch in all
         torch.set_float32_matmul_precision("high")
         batch = choose_batch(asked.recipe, clean, "cuda")
-        changed["diffusion"] = {**changed.get("diffusion", {}), **batch}
+        changed["diffusion"] |= batch
     left = asked.seconds - (time.time() - since) - LAST
     print(f"{left:.0f} s are left to train in", flush=True)
     config = BundleConfig(

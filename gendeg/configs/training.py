@@ -25,6 +25,7 @@ class TrainConfig:
     workers: int = 2  # threads that read and crop images
     log_every: int = 10
     sheet_every: int = 500
+    sheet_seconds: float = 0.0  # and at the latest so long after the one before, in a run of one process; 0: not so
     checkpoint_every: int = 250
     keep_checkpoints: int = 2
     resume: bool = False

@@ -95,8 +95,10 @@ def _begin(config: BundleConfig) -> None:
     if path.exists():
         undecided = set() if Budget(config.out, config.minutes).decisions else {"minutes"}
         refuse_changes(config.out, described, FREE | undecided)
-    ensure_writable(config.out)
-    atomic_write(path, json.dumps(described, indent=1) + "\n")
+    told = json.dumps(described, indent=1) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != told:
+        ensure_writable(config.out)
+        atomic_write(path, told)
 
 
 class _Bundle:

@@ -29,12 +29,17 @@ class StopWatch:
     def __init__(self) -> None:
         self._laps: dict[str, list[float]] = defaultdict(list)
         self._last = time.perf_counter()
+        self._ends: dict[str, float] = {}
 
     def lap(self, what: str) -> None:
         """The time since the last lap was spent on that."""
         now = time.perf_counter()
         self._laps[what].append(now - self._last)
-        self._last = now
+        self._last = self._ends[what] = now
+
+    def last(self, what: str) -> float:
+        """When the last lap of that ended; minus infinity before there was one."""
+        return self._ends.get(what, float("-inf"))
 
     def pace(self, first: int) -> Pace:
         """The first so many steps profit from batches that were ready, and wait for compilers: they are not counted."""

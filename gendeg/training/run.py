@@ -1,6 +1,7 @@
 """One training run: what the three loops share around their own few lines (state, schedule, averages, log, sheets)."""
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -87,6 +88,7 @@ class Run:
         with bar(what, total=config.steps, wanted=self.main) as progress:
             progress.update(self.done)
             self.watch.lap("preparation")
+            self._began = time.perf_counter()
             for step in range(self.done + 1, config.steps + 1):
                 factor = learning_rate_factor(step - 1, config.warmup, config.steps, config.schedule)
                 set_learning_rate(self.optimizer, factor)
@@ -104,7 +106,7 @@ class Run:
                 if last or step % config.checkpoint_every == 0:
                     self.checkpoints.save(step)
                     self.watch.lap("checkpoint")
-                if last or step % config.sheet_every == 0:
+                if last or step % config.sheet_every == 0 or self._overdue():
                     self._draw(draw, step)
                     self.watch.lap("sheet")
 
@@ -142,6 +144,11 @@ class Run:
         """Of this step, over the processes."""
         mean: torch.Tensor = self.accelerator.reduce(self._loss.clone(), "mean")
         return mean.item()
+
+    def _overdue(self) -> bool:
+        """Whether the time for a sheet has come, whatever the step; several processes would not agree on it."""
+        due, since = self.config.sheet_seconds, max(self._began, self.watch.last("sheet"))
+        return bool(due) and self.accelerator.num_processes == 1 and time.perf_counter() - since > due
 
     @torch.no_grad()
     def _draw(self, draw: Callable[[int], dict[str, float]], step: int) -> None:

@@ -85,7 +85,6 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_readme(command
         (["train", "diffusion", "--pairs", "x", "--init", "z", "--types", "haze", "--out", "y"], 2, "--clean"),
         (["train", "autoencoder", "--pairs", "x", "--weights", "rain=2", "--out", "y"], 2, "--clean"),
         (["train", "structure", "--pairs", "x", "--vae", "z", "--clean", "c", "--out", "y"], 2, "and diffusion only"),
-        (["bundle", "none", "--recipe", "none.toml", "--out", "x", "--minutes", "-1"], 2, "--minutes"),
         (["pairs", "show", "none.jsonl"], 1, "no such file"),
         (["pairs", "simulate", "none", "--out", "x"], 1, "no such file"),
         (["pairs", "caption", "none.jsonl"], 1, "no such file"),

@@ -1,4 +1,4 @@
-"""Pairs simulated on the way: the same by their numbers in any process, of all kinds, and a run that learns from them."""
+"""Pairs simulated on the way: the same by their numbers in any process, of all kinds, and a run that learns of them."""
 
 import json
 import os
