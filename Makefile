@@ -65,11 +65,12 @@ format: setup ## let ruff arrange the code
 	$(BIN)/ruff format .
 
 bench: setup ## time every script in benchmarks/ on this machine
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/leg.py benchmarks/pack_data.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos (or a .txt list)
+bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos [PAIRS=real.jsonl] [MINUTES=720]
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }
-	$(BIN)/python -m gendeg bundle "$(CLEAN)" --recipe manifests/recipes/bundled.toml --out runs/bundled --install
+	$(BIN)/python -m gendeg bundle "$(CLEAN)" --recipe manifests/recipes/bundled.toml --out runs/bundled --install \
+		$(if $(PAIRS),--pairs "$(PAIRS)") $(if $(MINUTES),--minutes $(MINUTES))
 
 # The table of photos and pairs beside a checkout, where there is one; CLEAN, PAIRS and REAL name others.
 SHARED := $(wildcard ../shared/data/index.csv)

@@ -11,8 +11,9 @@ STARTS = {"autoencoder": ("init",), "diffusion": ("vae", "init", "base"), "struc
 """What a training may begin with: one of these, which takes the place of a preset's."""
 UNSET: dict[str, Any] = {"resume": False, "extend": False}
 """Flags without an opposite: where they stand at this, they were not given."""
-ONLY_DIFFUSION = {"base", "lora_rank", "cache_latents", "short_side", "gradient_checkpointing", "prediction", "weights",
+ONLY_DIFFUSION = {"base", "lora_rank", "cache_latents", "short_side", "gradient_checkpointing",
                   "push_to_hub", "sheet_photos"}  # fmt: skip
+FRESH = {"clean", "simulated", "types", "weights"}
 
 
 Network = Annotated[Literal["autoencoder", "diffusion", "structure"], typer.Argument(help="What to train.")]
@@ -51,9 +52,11 @@ GradientCheckpointing = Annotated[
     typer.Option("--gradient-checkpointing/--no-gradient-checkpointing", help="Less memory, a third more time."),
 ]
 Weights = Annotated[str | None, typer.Option(help="Draw kinds or sources more often: rain=2,haze=0.5.")]
-Prediction = Annotated[
-    Literal["sample", "v_prediction", "epsilon"] | None, typer.Option(help="What a new UNet says; default: sample.")
+Clean = Annotated[
+    list[Path] | None, typer.Option(help="Photos to simulate pairs from while it trains; may be given several times.")
 ]
+Simulated = Annotated[float | None, typer.Option(min=0, max=1, help="Share of examples that are simulated.")]
+Types = Annotated[str | None, typer.Option(help="What is simulated: all,rain+haze,snow+haze.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Of everything random in the run.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads that prepare batches.")]
 LogEvery = Annotated[int | None, typer.Option(min=1, help="Steps between rows of log.csv.")]
@@ -76,7 +79,8 @@ def train(
     steps: Steps = None, batch_size: BatchSize = None, accumulate: Accumulate = None, size: Size = None,
     short_side: ShortSide = None, cache_latents: CacheLatents = None, learning_rate: LearningRate = None,
     schedule: Schedule = None, warmup: Warmup = None, optimizer: Optimizer = None, precision: Precision = None,
-    gradient_checkpointing: GradientCheckpointing = None, weights: Weights = None, prediction: Prediction = None,
+    gradient_checkpointing: GradientCheckpointing = None, weights: Weights = None, clean: Clean = None,
+    simulated: Simulated = None, types: Types = None,
     seed: Seed = None, workers: Workers = None, log_every: LogEvery = None, sheet_every: SheetEvery = None,
     sheet_photos: SheetPhotos = None, checkpoint_every: CheckpointEvery = None, tracker: Tracker = None,
     push_to_hub: PushToHub = None, resume: Resume = False, extend: Extend = False, cpu: Cpu = None,
@@ -91,6 +95,9 @@ def train(
 
     options = _with_preset(network, preset, given) | {"pairs": tuple(pairs)}
     _check(network, options)
+    _check_fresh(network, given)
+    if clean:
+        options["clean"] = tuple(clean)
     if network == "autoencoder":
         from gendeg.jobs.train_autoencoder import train_autoencoder
 
@@ -120,7 +127,7 @@ def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[
         return given
     from gendeg.jobs.recipe import preset
 
-    table = dict(preset(name).tables.get(network, {}))
+    table = preset(name).settings(network)
     if any(start in given for start in STARTS[network]):
         table = {key: value for key, value in table.items() if key not in STARTS[network]}
     return table | given
@@ -135,6 +142,9 @@ def _check(network: str, options: dict[str, Any]) -> None:
     for name in sorted(ONLY_DIFFUSION & set(options)):
         if network != "diffusion":
             raise BadOption(f"--{name.replace('_', '-')}", "is for diffusion only")
+    for name in sorted(FRESH & set(options)):
+        if network == "structure":
+            raise BadOption(f"--{name}", "is for autoencoder and diffusion only")
     if network != "structure" and "model" in options:
         raise BadOption("--model", "is for structure only; to go on with a model use --init")
     if network != "structure" and "residual" in options:
@@ -144,3 +154,13 @@ def _check(network: str, options: dict[str, Any]) -> None:
         raise BadOption("--vae", "or --model is needed: a trained autoencoder, or the model whose images to correct")
     if network == "diffusion" and len(starts) != 1:
         raise BadOption("--vae", "is needed to start anew, --base to fine-tune, --init to go on; give one of the three")
+
+
+def _check_fresh(network: str, given: dict[str, Any]) -> None:
+    """Raises `BadOption` for what is said of simulated pairs where none are made."""
+    from gendeg.primitives.errors import BadOption
+
+    needless = {"simulated", "types"} | ({"weights"} if network == "autoencoder" else set())
+    for name in sorted(needless & set(given)):
+        if "clean" not in given:
+            raise BadOption(f"--{name}", "is of pairs that are simulated on the way: give their photos with --clean")

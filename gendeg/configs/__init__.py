@@ -13,9 +13,11 @@ from gendeg.configs.restoring import (
 from gendeg.configs.sampling import BuildConfig, PlanConfig, ReportConfig, SynthConfig
 from gendeg.configs.training import (
     AutoencoderConfig,
+    BundleConfig,
     ConvertConfig,
     DiffusionConfig,
     ExportConfig,
+    FreshConfig,
     StructureConfig,
     TrainConfig,
 )
@@ -23,6 +25,7 @@ from gendeg.configs.training import (
 __all__ = [
     "AutoencoderConfig",
     "BuildConfig",
+    "BundleConfig",
     "CalibrateConfig",
     "CaptionConfig",
     "ConvertConfig",
@@ -30,6 +33,7 @@ __all__ = [
     "DiffusionConfig",
     "EvaluateConfig",
     "ExportConfig",
+    "FreshConfig",
     "GapConfig",
     "ImportPriorsConfig",
     "IngestConfig",

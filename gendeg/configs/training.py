@@ -25,6 +25,7 @@ class TrainConfig:
     workers: int = 2  # threads that read and crop images
     log_every: int = 10
     sheet_every: int = 500
+    sheet_seconds: float = 0.0  # and at the latest so long after the one before, in a run of one process; 0: not so
     checkpoint_every: int = 250
     keep_checkpoints: int = 2
     resume: bool = False
@@ -39,7 +40,19 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig(TrainConfig):
+class FreshConfig(TrainConfig):
+    """What those trainings share whose pairs can be simulated on the way."""
+
+    clean: tuple[Path, ...] = ()  # photos that pairs are simulated from while it trains, each anew, beside the pairs
+    simulated: float = 0.8  # share of examples that come from them
+    types: str = "all,rain+haze,snow+haze"  # what is simulated, in equal shares but for the weights
+    view: int = 256  # pixels of a simulated picture's side; crops are cut from it
+    weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
+    flips: bool = True  # mirror every other crop
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(FreshConfig):
     """gendeg train autoencoder"""
 
     gradient_weight: float = 1.0  # L1 of image gradients beside L1 of pixels
@@ -47,7 +60,7 @@ class AutoencoderConfig(TrainConfig):
 
 
 @dataclass(frozen=True)
-class DiffusionConfig(TrainConfig):
+class DiffusionConfig(FreshConfig):
     """gendeg train diffusion; defaults are the bundled model's"""
 
     vae: str = ""  # model folder or autoencoder folder that latents are made with
@@ -56,7 +69,6 @@ class DiffusionConfig(TrainConfig):
     gradient_checkpointing: bool = False  # less memory, a third more time
     cache_latents: bool = False  # encode all pairs once, to disk, instead of every crop when its turn comes
     published: bool = False  # train exactly as GenDeg's authors do: jobs/published_training.py has their numbers
-    flips: bool = True  # mirror every other crop
     short_side: int = 0  # pixels that pairs are brought to before they are cut, aspect kept; 0: as they are
     batch_size: int = 32
     learning_rate: float = 4e-4
@@ -66,15 +78,7 @@ class DiffusionConfig(TrainConfig):
     drop_direction: float = 0.1  # share of examples that are not told their direction
     drop_both: float = 0.05
     caption_mix: float = 0.5  # share of fallback captions replaced by random ones, so that any text can be read
-    prediction: str = ""  # what a new UNet says: sample (default), v_prediction or epsilon; with init: as it is
-    snr_cap: float = 5.0  # sample prediction: squared errors count SNR + 1 times, up to this (1: all alike)
-    min_snr_gamma: float = 0.0  # Min-SNR instead of that; 0 trains the zero-SNR end too, and is plain for the others
     limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
-    weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
-    clean: tuple[Path, ...] = ()  # photos that pairs are simulated from while it trains, each anew, beside the pairs
-    simulated: float = 0.8  # share of examples that come from them
-    types: str = "all,rain+haze,snow+haze"  # what is simulated, in equal shares but for the weights
-    view: int = 256  # pixels of a simulated picture's side; crops are cut from it
     large: float = 0.25  # share of batches in which a few crops are twice as large; only beside `clean`
     noise_mean: float = 0.0  # of the logarithm of the noise levels, where the signal has unit variance
     noise_width: float = 0.0  # its standard deviation; 0: timesteps are uniform, as published
@@ -102,21 +106,32 @@ class StructureConfig(TrainConfig):
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Which parts make the model, and the numbers it samples with."""
+    """The trained model, and the numbers it samples with."""
 
     diffusion: Path
-    structure: Path
     out: Path
     steps: int = 20
     guidance_text: float = 1.0
     guidance_image: float = 1.0
-    structure_degradations: Sequence[str] = ("haze", "motion_blur", "raindrop")
     tile: int = 512
     strength_gain: float = 1.0
     blur_extent: float = 0.0
     darkening: float = 0.0
-    residual_decoding: bool = False
     spread_degradations: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """gendeg bundle"""
+
+    clean: tuple[Path, ...]
+    recipe: Path
+    out: Path
+    minutes: float = 0.0  # that it may take in all; 0: the recipe's steps, however long they take
+    pairs: tuple[Path, ...] = ()  # manifests of real pairs, whose training split is learnt from too
+    weights: str = ""  # beside the recipe's, of degradations and sources: gopro=2,lol=0.3
+    init: str = ""  # a model, or `bundled`, whose weights it starts from; its autoencoder stays as it is
+    install: bool = False
 
 
 @dataclass(frozen=True)

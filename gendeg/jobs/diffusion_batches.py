@@ -13,6 +13,7 @@ from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.fresh_pairs import FreshPairs
 from gendeg.jobs.latent_cache import LatentCache
 from gendeg.jobs.prompt_writer import PromptWriter
+from gendeg.model.change import change_sizes
 from gendeg.model.latents import encode, factor, sample_posterior
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import parse_mix
@@ -122,12 +123,10 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
     spoken = [tuple(UNKNOWN) if _mute(n, config) else tuple(d) for d, n in zip(told, numbers, strict=False)]
     levels = [n * config.repeats + k for n in numbers[: len(seen)] for k in range(config.repeats)]
     cells = [side // factor(pipeline.vae) if seen[0].clean.shape[0] == 3 else side for side in seen[0].clean.shape[1:]]
-    names, measured = [v.degradation for v in seen], [v.intensity for v in seen]
-    sizes = pipeline.sizes(names, [m.mu for m in measured], [m.sigma for m in measured])
+    shape = (pipeline.unet.config.out_channels, *cells)
 
-    def noise_of(number: int, purpose: str) -> Tensor:
-        shape = (pipeline.unet.config.out_channels, *cells)
-        return torch.randn(shape, generator=torch_generator(config.seed, number, purpose))
+    def noise_of(number: int, purpose: str, count: int) -> Tensor:
+        return torch.randn((count, *shape), generator=torch_generator(config.seed, number, purpose))
 
     return Batch(
         clean=torch.stack([view.clean for view in seen]),
@@ -137,11 +136,19 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
         mu=torch.tensor([c.mu for c in conditions], dtype=torch.float64),
         sigma=torch.tensor([c.sigma for c in conditions], dtype=torch.float64),
         direction=torch.tensor(spoken),
-        sizes=torch.ones(len(seen)) if sizes is None else sizes.cpu(),
-        noise=torch.stack([noise_of(n, "noise") for n in levels]),
+        sizes=_sizes(seen, pipeline),
+        noise=torch.cat([noise_of(n, "noise", config.repeats) for n in numbers[: len(seen)]]),
         timestep=_timesteps(levels, config, pipeline.scheduler.alphas_cumprod),
-        posterior=torch.stack([noise_of(n, "posterior") for n in numbers]) if config.published else None,
+        posterior=torch.cat([noise_of(n, "posterior", 1) for n in numbers]) if config.published else None,
     )
+
+
+def _sizes(seen: list[View], pipeline: GenDegPipeline) -> Float[Tensor, " b"]:
+    """What changes are divided by; on the CPU, for a thread that asked a GPU would wait for all that it has to do."""
+    scales, measured = pipeline.config.change_scale, [view.intensity for view in seen]
+    if not scales:
+        return torch.ones(len(seen))
+    return change_sizes(scales, [v.degradation for v in seen], [m.mu for m in measured], [m.sigma for m in measured])
 
 
 def _mute(number: int, config: DiffusionConfig) -> bool:
@@ -182,7 +189,8 @@ def _timesteps(numbers: list[int], config: DiffusionConfig, alphas_cumprod: Floa
     count, together = len(alphas_cumprod), config.batch_size * config.repeats
     if config.published:
         return torch.tensor([int(for_sample(config.seed, n, "timestep").integers(count)) for n in numbers])
-    spread = [(for_sample(config.seed, n // together, "timestep").uniform() + n / together) % 1.0 for n in numbers]
+    first = {batch: for_sample(config.seed, batch, "timestep").uniform() for batch in {n // together for n in numbers}}
+    spread = [(first[n // together] + n / together) % 1.0 for n in numbers]
     if not config.noise_width:
         return torch.tensor([min(int(u * count), count - 1) for u in spread])
     normal = torch.special.ndtri(torch.tensor(spread, dtype=torch.float64).clamp(1e-6, 1 - 1e-6))

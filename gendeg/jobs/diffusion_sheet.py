@@ -1,5 +1,7 @@
 """The sheet of a diffusion run: held-out photos under every degradation it is trained on, at three intensities."""
 
+from collections import Counter
+
 import numpy as np
 
 from gendeg.configs import DiffusionConfig
@@ -15,6 +17,12 @@ from gendeg.training.examples import PlacedPair, held_out_pairs, to_tensor
 from gendeg.training.state import LossLog
 
 QUANTILES = (0.2, 0.5, 0.85)
+
+
+def images_on_sheet(config: DiffusionConfig) -> int:
+    """How many images the model makes for one."""
+    counts = Counter(placed.pair.degradation for placed in held_out_pairs(config.pairs))
+    return len(QUANTILES) * sum(min(config.sheet_photos, count) for count in counts.values())
 
 
 def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -> dict[str, float]:

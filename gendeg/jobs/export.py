@@ -1,4 +1,4 @@
-"""Trained parts → one model folder in half precision, and the bundled model's place in this package."""
+"""A trained model → its folder in half precision, and the bundled model's place in this package."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 
 from gendeg.configs import ExportConfig
-from gendeg.model.nafnet import NAFNet
 from gendeg.model.saving import write_folder
 from gendeg.model.weights import bundled_folder, load_pipeline
 from gendeg.primitives.files import data_root
@@ -17,16 +16,13 @@ def export_model(config: ExportConfig, card: str) -> None:
     """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one."""
     trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
     pipeline = trained.with_parts(
-        structure=NAFNet.from_pretrained(config.structure, dtype=torch.float16, use_safetensors=True),
         steps=config.steps,
         guidance_text=config.guidance_text,
         guidance_image=config.guidance_image,
-        structure_degradations=list(config.structure_degradations),
         tile=config.tile,
         strength_gain=config.strength_gain,
         blur_extent=config.blur_extent,
         darkening=config.darkening,
-        residual_decoding=config.residual_decoding,
         spread_degradations=list(config.spread_degradations),
     )
     write_folder(config.out, pipeline.save_pretrained)

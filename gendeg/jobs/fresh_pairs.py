@@ -13,20 +13,20 @@ from threading import Thread
 import numpy as np
 from jaxtyping import UInt8
 
-from gendeg.configs import DiffusionConfig
+from gendeg.configs import FreshConfig
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.evaluate_photos import listed_photos
 from gendeg.pairs.crops import random_view
 from gendeg.physics import degrade
-from gendeg.primitives.errors import BadOption
+from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.files import find_images
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
-from gendeg.training.examples import Deal, PlacedPair, crop_pair, has_pairs, parse_weights, shuffled
+from gendeg.training.examples import Deal, PlacedPair, crop_pair, has_pairs, load_pairs, parse_weights, shuffled
 
 U8Image = UInt8[np.ndarray, "h w 3"]
 Crop = UInt8[np.ndarray, "_ _ 3"]
@@ -65,7 +65,20 @@ class Recipe:
     flips: bool
 
 
-def fresh_recipe(config: DiffusionConfig, pairs: Sequence[PlacedPair]) -> Recipe:
+def training_pairs(config: FreshConfig) -> list[PlacedPair]:
+    """What is trained on beside simulated pairs, if any; a manifest may then hold pairs for the sheets only.
+
+    Raises `NoPairs` where there is nothing to simulate from either.
+    """
+    try:
+        return load_pairs(config.pairs, "train") if config.pairs or not config.clean else []
+    except NoPairs:
+        if config.clean:
+            return []
+        raise
+
+
+def fresh_recipe(config: FreshConfig, pairs: Sequence[PlacedPair]) -> Recipe:
     """Raises `NoImages`, `MissingPath`; `BadOption` for weights of nothing that is there."""
     photos = tuple(found.path for found in find_images(listed_photos(config.clean, ["train"])[0], ours=is_ours))
     mixes = tuple(parse_mixes(config.types))
@@ -93,6 +106,7 @@ class FreshPairs:
         return self._pool.submit(_views, tuple(numbers), size).result()
 
     def close(self) -> None:
+        """Its processes end with what they are at."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -16,6 +16,7 @@ from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.files import atomic_write, read_json_object
 from gendeg.primitives.kinds import parse_mix
+from gendeg.training.examples import prefetch
 
 SIZED, DIRECTED = 32, 96
 """Examples of each mix whose change is encoded, and whose directions are kept."""
@@ -57,11 +58,13 @@ def _measure(
 
 def _collect(views: Views, config: DiffusionConfig, missing: set[str]) -> dict[str, list[View]]:
     seen: dict[str, list[View]] = defaultdict(list)
-    for first in range(FIRST, FIRST + MOST, config.batch_size):
-        for view in views(list(range(first, first + config.batch_size))):
+    wanted = {name: DIRECTED if has_direction(parse_mix(name)) else SIZED for name in missing}
+    firsts = range(FIRST, FIRST + MOST, config.batch_size)
+    for group in prefetch(lambda first: views(list(range(first, first + config.batch_size))), firsts, config.workers):
+        for view in group:
             if view.degradation in missing and math.hypot(*view.intensity) >= LEAST_SIZE:
                 seen[view.degradation].append(view)
-        if all(len(seen[name]) >= DIRECTED for name in missing):
+        if all(len(seen[name]) >= count for name, count in wanted.items()):
             break
     return {name: some for name, some in seen.items() if some}
 

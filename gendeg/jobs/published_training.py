@@ -34,7 +34,7 @@ SIDE = 256
 PUBLISHED: dict[str, Any] = {
     "precision": "no", "clip_norm": 0.0, "learning_rate": 1e-4, "statistics_rate": 10.0, "weight_decay": 0.01,
     "schedule": "constant", "warmup": 0, "ema_decay": 0.9999, "optimizer": "adamw", "flips": True, "drop_text": 0.05,
-    "drop_image": 0.05, "drop_both": 0.05, "caption_mix": 0.0, "min_snr_gamma": 0.0, "lora_rank": 0,
+    "drop_image": 0.05, "drop_both": 0.05, "caption_mix": 0.0, "lora_rank": 0,
     "cache_latents": False, "weights": "", "clean": (), "noise_width": 0.0, "repeats": 1,
 }  # fmt: skip
 

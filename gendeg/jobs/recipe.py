@@ -1,12 +1,21 @@
 """Recipes and presets: TOML files whose tables are the configs of steps; the known ones lie in manifests/recipes."""
 
 import tomllib
-from collections.abc import Collection
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gendeg.configs import AutoencoderConfig, DiffusionConfig, ExportConfig, SimulateConfig, StructureConfig
+import torch
+
+from gendeg.configs import (
+    AutoencoderConfig,
+    CalibrateConfig,
+    DiffusionConfig,
+    ExportConfig,
+    SimulateConfig,
+    StructureConfig,
+)
 from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
 from gendeg.primitives.files import data_root
 
@@ -16,7 +25,10 @@ KINDS: dict[str, type[Any]] = {
     "diffusion": DiffusionConfig,
     "structure": StructureConfig,
     "export": ExportConfig,
+    "calibrate": CalibrateConfig,
 }
+GPU = "gpu"
+"""Table within a step's: the settings that take the place of the step's own where there is a GPU."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +39,23 @@ class Recipe:
     tables: dict[str, dict[str, Any]]
     out: Path
 
-    @property
-    def manifest(self) -> Path:
-        return self.out / "pairs" / "manifest.jsonl"
+    def settings(self, step: str) -> dict[str, Any]:
+        """What the recipe says of a step on this machine."""
+        table = dict(self.tables.get(step, {}))
+        with_gpu = table.pop(GPU, {})
+        return table | with_gpu if torch.cuda.is_available() and not table.get("cpu") else table
+
+    def with_settings(self, changed: Mapping[str, Mapping[str, Any]]) -> "Recipe":
+        """The same with other settings of some steps, with a GPU or without."""
+        tables = dict(self.tables)
+        for step, settings in changed.items():
+            table = tables.get(step, {})
+            tables[step] = {**table, **settings, **({GPU: {**table[GPU], **settings}} if GPU in table else {})}
+        return replace(self, tables=tables)
 
     def config(self, step: str, **given: Any) -> Any:
         """The step's frozen config: the recipe's settings and those given."""
-        return KINDS[step](**{**self.tables.get(step, {}), **given})
+        return KINDS[step](**{**self.settings(step), **given})
 
 
 def read_recipe(path: Path, out: Path) -> Recipe:
@@ -62,7 +84,9 @@ def read_tables(path: Path, known: Collection[str], unknown: str) -> dict[str, d
 def check_recipe(recipe: Recipe) -> None:
     """Every setting of every step is one that the step has, said before hours are spent. Raises `BadManifest`."""
     for step, kind in KINDS.items():
-        check_settings(recipe.path, step, recipe.tables.get(step, {}), {field.name for field in fields(kind)})
+        known, table = {field.name for field in fields(kind)}, recipe.tables.get(step, {})
+        check_settings(recipe.path, step, table, known | {GPU})
+        check_settings(recipe.path, f"{step}.{GPU}", table.get(GPU, {}), known)
 
 
 def check_settings(path: Path, name: str, table: dict[str, Any], known: Collection[str]) -> None:

@@ -1,18 +1,17 @@
 """Train the UNet, the conditioner and (of small models) the text encoder on pairs (GenDeg, CVPR 2025, section 4)."""
 
-import atexit
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from gendeg.configs import DiffusionConfig
 from gendeg.jobs.denoiser import Denoiser, make_denoiser, parameter_groups, start_pipeline
 from gendeg.jobs.diffusion_batches import Views, crops, encoded, make_batch, simulated, windows
 from gendeg.jobs.diffusion_sheet import draw_samples
-from gendeg.jobs.fresh_pairs import FreshPairs, Recipe, fresh_recipe
+from gendeg.jobs.fresh_pairs import FreshPairs, Recipe, fresh_recipe, training_pairs
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.jobs.pair_statistics import learn_statistics
 from gendeg.jobs.prompt_writer import PromptWriter
@@ -28,13 +27,19 @@ from gendeg.primitives.kinds import mix_name, parse_mix, parse_mixes
 from gendeg.primitives.ranks import world
 from gendeg.report.card_merge import write_card
 from gendeg.report.model_card import model_card
-from gendeg.training.examples import Deal, PlacedPair, load_pairs, parse_weights, shuffled
-from gendeg.training.losses import min_snr_weight, noised, snr_plus_one_weight, target_of
+from gendeg.training.examples import Deal, PlacedPair, parse_weights, shuffled
+from gendeg.training.losses import noised, snr_plus_one_weight, target_of
 from gendeg.training.run import Run
 from gendeg.training.state import make_ema, read_log
 
+SNR_CAP = 5.0
+"""Of a model that says the sample: squared errors count SNR + 1 times, up to this."""
 
-def train_diffusion(config: DiffusionConfig) -> None:
+Shown = Callable[[GenDegPipeline, int], None]
+"""Gets the pipeline with the averaged weights, and the step, whenever a sheet has been drawn."""
+
+
+def train_diffusion(config: DiffusionConfig, shown: Shown | None = None) -> None:
     """Write checkpoints, `log.csv`, `calibration.csv`, sheets, and the averaged model as pipelines.
 
     `best/` is the model with the smallest calibration error on the way, `model/` the one after the last step. A LoRA
@@ -43,7 +48,7 @@ def train_diffusion(config: DiffusionConfig) -> None:
     quiet()
     if config.published:
         config = as_published(config, world().size)
-    pairs = load_pairs(config.pairs, "train") if config.pairs or not config.clean else []
+    pairs = training_pairs(config)
     if config.limit:
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
     torch.manual_seed(config.seed)
@@ -58,20 +63,22 @@ def train_diffusion(config: DiffusionConfig) -> None:
     alphas = pipeline.scheduler.alphas_cumprod.to(device)
     pipeline.vae.to(device).requires_grad_(False)
     say_captions(pipeline, pairs, run.main)
-    views = _views(run, pipeline, pairs, drawn, config)
-    if config.vae or pipeline.config.change_scale:
-        mixes = [mix_name(mix) for mix in parse_mixes(config.types)] if config.clean else []
-        learn_statistics(pipeline, views, config, [*mixes, *{placed.pair.degradation for placed in pairs}])
-    batches = run.batches(lambda numbers: make_batch(numbers, views, pipeline, config))
-    for _ in run.steps("diffusion", lambda step: _validate(pipeline, config, step)):
-        for _ in range(config.accumulate):
-            b = encoded(next(batches).to(device), pipeline, config.cache_latents, config.precision != "no")
-            kept = alphas[b.timestep]
-            with run.accumulate():
-                noisy = noised(b.degraded, b.noise, kept)
-                said = run.model(noisy, b.clean, b.timestep, b.tokens, b.mu, b.sigma, b.direction)
-                error = (said - target_of(kind, b.degraded, b.noise, kept)).square().mean(dim=(1, 2, 3))
-                run.descend((error * _weight(kind, kept, config)).mean())
+    with _views(run, pipeline, pairs, drawn, config) as views:
+        if config.vae or pipeline.config.change_scale:
+            mixes = [mix_name(mix) for mix in parse_mixes(config.types)] if config.clean else []
+            run.watch.lap("preparation")
+            learn_statistics(pipeline, views, config, [*mixes, *{placed.pair.degradation for placed in pairs}])
+            run.watch.lap("statistics")
+        batches = run.batches(lambda numbers: make_batch(numbers, views, pipeline, config))
+        for _ in run.steps("diffusion", lambda step: _validate(pipeline, config, step, shown)):
+            for _ in range(config.accumulate):
+                b = encoded(next(batches).to(device), pipeline, config.cache_latents, config.precision != "no")
+                kept = alphas[b.timestep]
+                with run.accumulate():
+                    noisy = noised(b.degraded, b.noise, kept)
+                    said = run.model(noisy, b.clean, b.timestep, b.tokens, b.mu, b.sigma, b.direction)
+                    error = (said - target_of(kind, b.degraded, b.noise, kept)).square().mean(dim=(1, 2, 3))
+                    run.descend((error * snr_plus_one_weight(kept, SNR_CAP) if kind == "sample" else error).mean())
     run.finish(lambda trained: _save(pipeline, trained, config, pairs))
     if config.push_to_hub and run.main:
         push_model(config.out / "model", config.push_to_hub)
@@ -79,9 +86,6 @@ def train_diffusion(config: DiffusionConfig) -> None:
 
 def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[PlacedPair]) -> None:
     """Raises `BadOption` for what the model that the run starts from cannot do, before a folder is made."""
-    kind = pipeline.scheduler.config.prediction_type
-    if config.prediction and config.prediction != kind:
-        raise BadOption("--prediction", f"this model says {kind}; only a new one can say {config.prediction}")
     check_side(pipeline.vae, config.size)
     if config.published:
         check_published(pipeline)
@@ -104,40 +108,36 @@ def say_captions(pipeline: GenDegPipeline, pairs: list[PlacedPair], aloud: bool)
         write.say()
 
 
+@contextmanager
 def _views(
     run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], drawn: Recipe | Deal, config: DiffusionConfig
-) -> Views:
+) -> Iterator[Views]:
     """What is simulated on the way, crops of the images, or windows of latents that each machine makes once."""
     if config.compile:
         pipeline.vae.encoder.compile()
     if isinstance(drawn, Recipe):
-        fresh = FreshPairs(drawn, config.workers)
-        atexit.register(fresh.close)
-        return simulated(fresh, config)
-    if config.published:
-        return squashed_views(drawn, pairs, config)
-    if not config.cache_latents:
-        return crops(drawn, pairs, config)
-    making = Making(config.short_side, config.flips)
-    with run.accelerator.local_main_process_first():
-        cache = make_cache(pipeline.vae, pairs, config.out, making, wanted=run.main)
-    return windows(drawn, pairs, cache, config.size // factor(pipeline.vae), config)
+        with closing(FreshPairs(drawn, config.workers)) as fresh:
+            yield simulated(fresh, config)
+    elif config.published:
+        yield squashed_views(drawn, pairs, config)
+    elif not config.cache_latents:
+        yield crops(drawn, pairs, config)
+    else:
+        making = Making(config.short_side, config.flips)
+        with run.accelerator.local_main_process_first():
+            cache = make_cache(pipeline.vae, pairs, config.out, making, wanted=run.main)
+        yield windows(drawn, pairs, cache, config.size // factor(pipeline.vae), config)
 
 
-def _weight(kind: str, kept: Float[Tensor, " b"], config: DiffusionConfig) -> Float[Tensor, " b"]:
-    """How much each example's squared error counts."""
-    if kind == "sample" and config.min_snr_gamma <= 0:
-        return snr_plus_one_weight(kept, config.snr_cap)
-    return min_snr_weight(kind, kept, config.min_snr_gamma)
-
-
-def _validate(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -> dict[str, float]:
+def _validate(pipeline: GenDegPipeline, config: DiffusionConfig, step: int, shown: Shown | None) -> dict[str, float]:
     """Draw the sheet, and keep the model as `best/` when its calibration error is the smallest of the run."""
     earlier = [float(row["mu_error"]) for row in read_log(config.out / "calibration.csv") if int(row["step"]) < step]
     measured = draw_samples(pipeline, config, step)
     if measured["mu_error"] < min(earlier, default=float("inf")):
         save = (lambda folder: _save_lora(pipeline, folder, config)) if config.lora_rank else pipeline.save_pretrained
         write_folder(config.out / "best", save)
+    if shown:
+        shown(pipeline, step)
     return {f"calibration/{name}": value for name, value in measured.items()}
 
 

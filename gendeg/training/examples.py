@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import UInt8
 
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_signed
 from gendeg.primitives.rng import for_sample
+
+if TYPE_CHECKING:
+    import torch  # processes that simulate need none of it, and start in a third of the time without
 
 Item = TypeVar("Item")
 U8Image = UInt8[np.ndarray, "h w 3"]
@@ -156,7 +157,9 @@ def crop_pair(
     return clean[window][:, ::step], degraded[window][:, ::step]
 
 
-def to_tensor(images: Sequence[U8Image]) -> Float[Tensor, "b 3 h w"]:
-    """u8 images of one size → a signed batch, channels last in memory (what convolutions on a CPU like)."""
+def to_tensor(images: Sequence[U8Image]) -> "torch.Tensor":
+    """u8 images of one size → a signed batch b 3 h w, channels last in memory (what convolutions on a CPU like)."""
+    import torch
+
     batch = torch.from_numpy(np.stack([u8_to_signed(image) for image in images]))
     return batch.permute(0, 3, 1, 2)

@@ -55,24 +55,10 @@ def generated_of(prediction_type: str, said: Image, noisy: Image, alphas_cumprod
     raise ValueError(f"unknown prediction type '{prediction_type}'")
 
 
-def min_snr_weight(prediction_type: str, alphas_cumprod: Float[Tensor, " b"], gamma: float) -> Float[Tensor, " b"]:
-    """Weight of each example's squared error (Hang et al., Min-SNR, ICCV 2023); gamma 0 weighs all alike."""
-    if gamma <= 0:
-        return torch.ones_like(alphas_cumprod)
-    snr = _snr(alphas_cumprod)
-    if prediction_type == "epsilon":
-        return (gamma / snr).clamp(max=1.0)  # 1 also where snr is 0
-    clipped = snr.clamp(max=gamma)
-    return clipped / (snr + 1) if prediction_type == "v_prediction" else clipped
-
-
 def snr_plus_one_weight(alphas_cumprod: Float[Tensor, " b"], cap: float) -> Float[Tensor, " b"]:
     """Weight of each example's squared error of x_0: SNR + 1, which makes it that of v (Salimans & Ho, section 4).
 
     Never above `cap`, so that the cleanest examples do not take everything, and 1 where there is nothing but noise.
     """
-    return (_snr(alphas_cumprod) + 1).clamp(max=cap)
-
-
-def _snr(alphas_cumprod: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
-    return alphas_cumprod / (1 - alphas_cumprod).clamp(min=1e-8)
+    snr = alphas_cumprod / (1 - alphas_cumprod).clamp(min=1e-8)
+    return (snr + 1).clamp(max=cap)

@@ -1,6 +1,7 @@
 """One training run: what the three loops share around their own few lines (state, schedule, averages, log, sheets)."""
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from gendeg.configs import TrainConfig
 from gendeg.primitives.progress import bar
 from gendeg.training.average import PublishedAverage
 from gendeg.training.examples import example_numbers, prefetch
+from gendeg.training.pace import StopWatch, unsteady, write_pace
 from gendeg.training.state import (
     Checkpoints,
     LossLog,
@@ -58,6 +60,7 @@ class Run:
         self.done = self.checkpoints.restore()
         self.log = LossLog(config.out / "log.csv", self.done, self.main)
         self._loss = torch.zeros((), device=self.accelerator.device)
+        self.watch = StopWatch()
 
     @property
     def main(self) -> bool:
@@ -87,6 +90,8 @@ class Run:
         config = self.config
         with bar(what, total=config.steps, wanted=self.main) as progress:
             progress.update(self.done)
+            self.watch.lap("preparation")
+            self._began = time.perf_counter()
             for step in range(self.done + 1, config.steps + 1):
                 factor = learning_rate_factor(step - 1, config.warmup, config.steps, config.schedule)
                 set_learning_rate(self.optimizer, factor)
@@ -102,10 +107,13 @@ class Run:
                     progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
                     self.log.add(step=step, loss=loss, learning_rate=rate)
                     self.accelerator.log({"loss": loss, "learning_rate": rate}, step=step)
+                self.watch.lap("step")
                 if last or step % config.checkpoint_every == 0:
                     self.checkpoints.save(step)
-                if last or step % config.sheet_every == 0:
+                    self.watch.lap("checkpoint")
+                if last or step % config.sheet_every == 0 or self._overdue():
                     self._draw(draw, step)
+                    self.watch.lap("sheet")
 
     def accumulate(self) -> AbstractContextManager[Any]:
         """Around the forward and backward pass of one micro step."""
@@ -125,6 +133,7 @@ class Run:
         self.ema.copy_to(self.trained)
         state = self.accelerator.get_state_dict(self.model)  # all processes take part
         if self.main:
+            write_pace(self.watch.pace(unsteady(self.config)), self.config.out)
             self._skeleton.load_state_dict(state, assign=True)
             save(self._skeleton.eval())
         for tracker in self.accelerator.trackers:
@@ -140,6 +149,11 @@ class Run:
         """Of this step, over the processes."""
         mean: torch.Tensor = self.accelerator.reduce(self._loss.clone(), "mean")
         return mean.item()
+
+    def _overdue(self) -> bool:
+        """Whether the time for a sheet has come, whatever the step; several processes would not agree on it."""
+        due, since = self.config.sheet_seconds, max(self._began, self.watch.last("sheet"))
+        return bool(due) and self.accelerator.num_processes == 1 and time.perf_counter() - since > due
 
     @torch.no_grad()
     def _draw(self, draw: Callable[[int], dict[str, float]], step: int) -> None:

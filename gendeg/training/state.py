@@ -30,6 +30,7 @@ FREE_TO_CHANGE = {
     "workers",
     "log_every",
     "sheet_every",
+    "sheet_seconds",
     "checkpoint_every",
     "keep_checkpoints",
     "resume",

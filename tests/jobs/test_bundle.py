@@ -1,62 +1,78 @@
-"""The whole chain at smoke size: photos → pairs → three trainings → priors → a model that `synth` can use."""
+"""The whole chain at smoke size: photos → autoencoder → diffusion → priors → a model that `synth` can use."""
 
 import csv
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from gendeg.configs import AutoencoderConfig
-from gendeg.jobs.bundle import check_recipe, read_recipe, run_recipe
-from gendeg.jobs.recipe import preset_names
+from gendeg.configs import AutoencoderConfig, BundleConfig
+from gendeg.jobs.bundle import make_bundle
+from gendeg.jobs.recipe import check_recipe, preset_names, read_recipe
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.model.weights import load_pipeline
-from gendeg.primitives.errors import BadManifest, DifferentRun, NoPairs, NothingToResume, RunExists
+from gendeg.pairs.manifest import read_manifest
+from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, NothingToResume, RunExists
+from tests.few_pairs import write_pairs
 from tests.tiny import clean_image, generators, photo
 
 TRAINING = """sizes = "smoke"
 steps = 4
 batch_size = 2
 size = 32
+view = 40
 precision = "no"
 log_every = 1
 sheet_every = 4
 checkpoint_every = 2
 warmup = 1
 workers = 1
+cpu = true
+tracker = "none"
 """
 RECIPE = (
-    '[simulate]\ntypes = "all,rain+haze"\nper_image = 7\nsize = 32\nworkers = 1\nvalidation = 0.4\n'
-    + "".join(f"[{step}]\n{TRAINING}" for step in ("autoencoder", "diffusion", "structure"))
-    + 'residual = true\n[export]\nsteps = 2\nstructure_degradations = ["haze", "rain"]\nresidual_decoding = true\n'
-    + 'spread_degradations = ["rain"]\n'
+    "[simulate]\nper_image = 7\nsize = 32\nworkers = 1\nvalidation = 0.4\n"
+    f'[autoencoder]\n{TRAINING}types = "all,rain+haze"\n'
+    f'[diffusion]\n{TRAINING}types = "all,rain+haze"\nnoise_width = 1.4\nsample_steps = 2\nweights = "haze=2"\n'
+    '[export]\nsteps = 2\nspread_degradations = ["rain"]\n'
 )
+CALIBRATE = (
+    '[calibrate]\nphotos = 1\nrounds = 1\nintensities = [0.5, 0.9]\nsize = 32\ntypes = "haze,rain"\ndevice = "cpu"\n'
+)
+
+
+def write_inputs(root: Path, recipe: str, photos: int = 4) -> BundleConfig:
+    (root / "photos").mkdir()
+    for number in range(photos):
+        Image.fromarray(photo(40, 44, seed=number)).save(root / "photos" / f"{number}.png")
+    (root / "recipe.toml").write_text(recipe)
+    real = write_pairs(root / "real", count=2)
+    return BundleConfig((root / "photos",), root / "recipe.toml", root / "out", pairs=(real,), weights="plain=3")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("bundle")
-    (root / "photos").mkdir()
-    for number in range(4):
-        Image.fromarray(photo(40, 44, seed=number)).save(root / "photos" / f"{number}.png")
-    (root / "recipe.toml").write_text(RECIPE)
-    run_recipe((root / "photos",), root / "recipe.toml", root / "out")
+    make_bundle(write_inputs(root, RECIPE))
     return root
 
 
 def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: Path) -> None:
     model = made / "out" / "model"
     pipeline = load_pipeline(str(model))
-    trained = load_pipeline(str(made / "out" / "diffusion" / "model"))
-    assert pipeline.config.residual_gain == trained.config.residual_gain == 2.0
     assert pipeline.config.residual_decoding and pipeline.config.spread_degradations == ["rain"]
-    assert not trained.config.residual_decoding
-    image = pipeline(clean_image(20, 28), ["a photo"], [0.1], [0.1], generators(0))
+    assert pipeline.structure is None and pipeline.config.steps == 2
+    assert set(pipeline.config.change_scale) >= {"haze", "rain", "rain+haze"}
+    image = pipeline(clean_image(20, 28), ["a photo"], [0.1], [0.1], generators(0), degradations=["haze"])
     assert image.shape == (1, 3, 20, 28)
     weights = sorted(path.relative_to(model).parts[0] for path in model.rglob("*.safetensors"))
-    assert weights == ["conditioner", "structure", "text_encoder", "unet", "vae"]
+    assert weights == ["conditioner", "text_encoder", "unet", "vae"]
     dtypes = {
         str(t.dtype) for path in model.rglob("*.safetensors") for t in load_file(path).values() if t.is_floating_point()
     }
@@ -66,30 +82,61 @@ def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: 
 
 
 def test_every_step_leaves_its_log_and_sheet(made: Path) -> None:
-    for step in ("autoencoder", "diffusion", "structure"):
+    for step in ("autoencoder", "diffusion"):
         with open(made / "out" / step / "log.csv") as stream:
             assert [row["step"] for row in csv.DictReader(stream)] == ["1", "2", "3", "4"]
         assert (made / "out" / step / "sheet-00000004.png").is_file()
     assert len(list((made / "out" / "priors").glob("*/simulated.json"))) == 7
 
 
+def test_no_photo_that_is_held_out_is_learnt_from(made: Path) -> None:
+    train, held = (set((made / "out" / "photos" / f"{name}.txt").read_text().split()) for name in ("train", "held_out"))
+    assert len(train) == 2 and len(held) == 2 and not train & held
+    shown = {pair.clean.split("/")[-1].split("-v")[0] for pair in read_manifest(made / "out/held_out/manifest.jsonl")}
+    assert shown == {Path(path).stem for path in held}
+    assert {pair.split for pair in read_manifest(made / "out/held_out/manifest.jsonl")} == {"validation"}
+    for step in ("autoencoder", "diffusion"):
+        learnt = json.loads((made / "out" / step / "config.json").read_text())
+        assert learnt["clean"] == [str(made / "out" / "photos" / "train.txt")]
+
+
 def test_again_runs_nothing_twice(made: Path) -> None:
-    before = {
-        p: p.stat().st_mtime_ns
-        for p in (made / "out").rglob("*")
-        if p.is_file() and "model" not in p.parts and "priors" not in p.parts
-    }
-    run_recipe((made / "photos",), made / "recipe.toml", made / "out")
+    before = {p: p.stat().st_mtime_ns for p in (made / "out").rglob("*") if p.is_file()}
+    config = BundleConfig(
+        (made / "photos",), made / "recipe.toml", made / "out", pairs=(made / "real/manifest.jsonl",), weights="plain=3"
+    )
+    make_bundle(config)
     assert {p: p.stat().st_mtime_ns for p in before} == before
+    with pytest.raises(DifferentRun, match="weights"):
+        make_bundle(replace(config, weights=""))
+
+
+def test_minutes_may_change_until_a_stage_is_decided(tmp_path: Path) -> None:
+    """As after a run that refused too few of them."""
+    config = replace(write_inputs(tmp_path, RECIPE), minutes=0.01)
+    with pytest.raises(BadOption, match=r"--minutes: here it takes \d+\.\d at least"):
+        make_bundle(config)
+    assert not (tmp_path / "out" / "autoencoder" / "config.json").exists()
+    with pytest.raises(BadOption, match="--minutes: here it takes"):
+        make_bundle(replace(config, minutes=0.02))
+    told = json.loads((tmp_path / "out" / "plan.json").read_text()) if (tmp_path / "out/plan.json").exists() else {}
+    plan = {"steps": 4, "warmup": 0, "sheet_every": 4, "checkpoint_every": 4, "seconds": 9.0, "after": 0.0}
+    (tmp_path / "out" / "plan.json").write_text(json.dumps({"spent": 0.0, **told, "autoencoder": plan}))
+    with pytest.raises(DifferentRun, match="minutes"):
+        make_bundle(replace(config, minutes=0.03))
 
 
 def autoencoder_config(made: Path, out: Path, **changes: object) -> AutoencoderConfig:
-    settings = {
+    settings: dict[str, object] = {
         "sizes": "smoke",
         "steps": 4,
         "batch_size": 2,
         "size": 32,
+        "view": 40,
+        "types": "all,rain+haze",
         "precision": "no",
+        "cpu": True,
+        "tracker": "none",
         "log_every": 1,
         "sheet_every": 4,
         "checkpoint_every": 2,
@@ -97,7 +144,11 @@ def autoencoder_config(made: Path, out: Path, **changes: object) -> AutoencoderC
         "workers": 1,
         **changes,
     }
-    return AutoencoderConfig(pairs=(made / "out" / "pairs" / "manifest.jsonl",), out=out, **settings)  # type: ignore[arg-type]
+    places = {
+        "pairs": (made / "real" / "manifest.jsonl", made / "out" / "held_out" / "manifest.jsonl"),
+        "clean": (made / "out" / "photos" / "train.txt",),
+    }
+    return AutoencoderConfig(**places, out=out, **settings)  # type: ignore[arg-type]
 
 
 def test_a_resumed_run_is_the_same_run_to_the_last_bit(made: Path, tmp_path: Path) -> None:
@@ -125,21 +176,26 @@ def test_a_resumed_run_is_the_same_run_to_the_last_bit(made: Path, tmp_path: Pat
         ("[train]\n", "unknown step"),
         ("autoencoder = 3", "unknown step autoencoder"),
         ("x = [", "not TOML"),
+        ("[diffusion]\nsteps = 3\n", r"needs a table \[autoencoder\]"),
+        ("[structure]\nsteps = 3\n", "no step of a bundle any more"),
+        ("[diffusion.gpu]\nstep = 3\n", r"\[diffusion.gpu\] has no setting step"),
     ],
 )
 def test_a_wrong_recipe_is_refused_before_anything_runs(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "r.toml").write_text(text)
     with pytest.raises(BadManifest, match=says):
-        run_recipe((tmp_path,), tmp_path / "r.toml", tmp_path / "out")
+        make_bundle(BundleConfig((tmp_path,), tmp_path / "r.toml", tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_without_one_readable_photo_nothing_counts_as_done(tmp_path: Path) -> None:
+def test_without_two_readable_photos_nothing_counts_as_done(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
+    Image.fromarray(photo(40, 44)).save(tmp_path / "b.png")
     (tmp_path / "r.toml").write_text("[simulate]\nworkers = 1\n")
-    with pytest.raises(NoPairs):
-        run_recipe((tmp_path / "a.png",), tmp_path / "r.toml", tmp_path / "out")
-    assert not (tmp_path / "out" / "pairs" / "done").exists()
+    with pytest.raises(BadOption, match="1 of these photos can be read"):
+        make_bundle(BundleConfig((tmp_path / "a.png", tmp_path / "b.png"), tmp_path / "r.toml", tmp_path / "out"))
+    assert not (tmp_path / "out" / "photos" / "done").exists()
+    assert "a.png" in (tmp_path / "out" / "photos" / "failures.jsonl").read_text()
 
 
 def test_the_recipes_that_come_along_are_right() -> None:

@@ -16,10 +16,10 @@ import torch
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.diffusion_batches import encoded, make_batch, simulated
-from gendeg.jobs.fresh_pairs import SHARED, FreshPairs, fresh_recipe, simulated_view
+from gendeg.jobs.fresh_pairs import SHARED, FreshPairs, fresh_recipe, simulated_view, training_pairs
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.model.weights import load_pipeline
-from gendeg.primitives.errors import BadOption, NoImages
+from gendeg.primitives.errors import BadOption, NoImages, NoPairs
 from gendeg.primitives.images import write_image
 from gendeg.training.examples import load_pairs
 from tests.few_pairs import write_pairs
@@ -150,3 +150,20 @@ def test_workers_leave_with_a_parent_that_is_killed(config, tmp_path):
     while any(w.is_running() and w.status() != psutil.STATUS_ZOMBIE for w in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert workers and not [w for w in workers if w.is_running() and w.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_manifest_may_hold_pairs_for_the_sheets_only_where_photos_are_given(config, tmp_path):
+    held = write_pairs(tmp_path / "held", count=0, held_out=2)
+    assert training_pairs(replace(config, pairs=(held,))) == []
+    assert len(training_pairs(replace(config, pairs=(*config.pairs, held)))) == 4
+    with pytest.raises(NoPairs, match="split train"):
+        training_pairs(replace(config, pairs=(held,), clean=()))
+
+
+def test_what_simulates_starts_without_torch():
+    """There are as many of these processes as cores, and each would take seconds and 150 MB more."""
+    code = (
+        "import sys, gendeg.jobs.fresh_pairs; print(sorted({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

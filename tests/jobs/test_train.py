@@ -45,12 +45,6 @@ def test_pickles_are_refused(model: Path, given: dict[str, Any]) -> None:
         train_autoencoder(AutoencoderConfig(**given, init=str(model)))
 
 
-def test_a_trained_unet_keeps_saying_what_it_says(model: Path, given: dict[str, Any]) -> None:
-    with pytest.raises(BadOption, match="this model says sample; only a new one can say epsilon"):
-        train_diffusion(DiffusionConfig(**given | {"size": 16}, init=str(model), prediction="epsilon"))
-    assert not given["out"].exists()
-
-
 def test_crops_that_do_not_fit(model: Path, given: dict[str, Any]) -> None:
     odd = given | {"size": 33}
     with pytest.raises(BadOption, match="multiple of 2 for this autoencoder, got 33"):

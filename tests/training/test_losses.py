@@ -6,7 +6,6 @@ import torch
 from gendeg.training.losses import (
     generated_of,
     gradient_l1,
-    min_snr_weight,
     noised,
     psnr,
     reconstruction_loss,
@@ -100,20 +99,6 @@ def test_reconstruction_adds_the_two():
     torch.testing.assert_close(reconstruction_loss(a, b, 0.7), expected)
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        ("epsilon", [1.0, 1.0, 1.0, 5 / 9]),  # min(snr, γ) / snr
-        ("sample", [0.0, 0.25, 1.0, 5.0]),  # min(snr, γ)
-        ("v_prediction", [0.0, 0.2, 0.5, 0.5]),  # min(snr, γ) / (snr + 1)
-    ],
-)
-def test_min_snr_table(kind, expected):
-    """ᾱ of 0, .2, .5, .9 are signal-to-noise ratios of 0, .25, 1, 9."""
-    weights = min_snr_weight(kind, torch.tensor([0.0, 0.2, 0.5, 0.9]), 5.0)
-    assert weights.tolist() == pytest.approx(expected, rel=1e-5)
-
-
 def test_snr_plus_one_makes_the_error_of_the_sample_that_of_v():
     latent, noise, kept = pair(0.0, 0.2, 0.7)
     guess = latent + torch.randn(latent.shape, generator=torch.Generator().manual_seed(2))
@@ -127,10 +112,3 @@ def test_snr_plus_one_makes_the_error_of_the_sample_that_of_v():
 def test_snr_plus_one_is_capped_and_never_nothing():
     weights = snr_plus_one_weight(torch.tensor([0.0, 0.5, 0.75, 0.9, 1.0]), 5.0)
     assert weights.tolist() == pytest.approx([1, 2, 4, 5, 5], rel=1e-5)
-
-
-def test_min_snr_without_gamma_and_without_noise():
-    kept = torch.tensor([0.0, 0.5, 1.0])
-    assert min_snr_weight("v_prediction", kept, 0.0).tolist() == [1, 1, 1]
-    for kind in ("epsilon", "sample", "v_prediction"):
-        assert min_snr_weight(kind, kept, 5.0).isfinite().all()

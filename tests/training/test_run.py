@@ -1,6 +1,7 @@
 """A run around a loop of one number: what is logged and tracked, that every step is done once, how it is refused."""
 
 import csv
+import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +49,15 @@ def test_the_last_step_is_logged_whatever_the_interval(config: TrainConfig) -> N
     curves = EventAccumulator(str(config.out / "tracked")).Reload()
     assert [(e.step, e.value) for e in curves.Scalars("error")] == [(5, 0.25)]
     assert [e.value for e in curves.Scalars("loss")] == pytest.approx([float(row["loss"]) for row in rows])
+
+
+def test_a_sheet_comes_late_at_the_latest(config: TrainConfig) -> None:
+    """Where steps take longer than was thought; the time runs from the last sheet."""
+    run = Run(replace(config, sheet_seconds=0.3, tracker="none"), torch.nn.Linear(1, 1))
+    drawn: list[int] = []
+    for step in run.steps("line", lambda step: {"n": float(drawn.append(step) or 0)}):
+        time.sleep(0.4 if step in (2, 4) else 0)
+    assert drawn == [2, 4, 5]
 
 
 def test_what_is_saved_is_the_average_of_what_was_trained(config: TrainConfig) -> None:
