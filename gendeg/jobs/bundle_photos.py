@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from gendeg.jobs.evaluate_photos import listed_photos
 from gendeg.primitives.errors import BadImage, BadOption
-from gendeg.primitives.files import Found, atomic_write, expand_lists, find_images, output_stems, write_jsonl
+from gendeg.primitives.files import Found, atomic_write, find_images, output_stems, write_jsonl
+from gendeg.primitives.folders import is_ours
 from gendeg.primitives.images import read_rgb
 from gendeg.primitives.records import Failure
 from gendeg.primitives.rng import for_sample
@@ -42,7 +44,8 @@ def split_photos(clean: Sequence[Path], photos: Photos, out: Path, share: float,
     below `out` is the bundle's own. Raises `BadOption` for fewer than two good ones, `MissingPath`, `NoImages`.
     """
     own = os.path.realpath(out)
-    found = find_images(expand_lists(clean), skip=lambda path: os.path.realpath(path).startswith(own + os.sep))
+    paths, _ = listed_photos(tuple(clean), ["train"])
+    found = find_images(paths, lambda path: os.path.realpath(path).startswith(own + os.sep), is_ours)
     stems = output_stems(found)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         faults = list(pool.map(_fault, found))
