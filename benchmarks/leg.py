@@ -133,6 +133,14 @@ def train(asked: argparse.Namespace) -> None:
         shutil.rmtree(work)
 
 
+def split(asked: argparse.Namespace) -> None:
+    """A model in half precision, as parts."""
+    asked.parts.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        write_folder(Path(place) / "half", load_pipeline(str(asked.model), dtype=torch.float16).save_pretrained)
+        print(write_parts(Path(place) / "half", asked.parts, {"stage": "done"}, most=FILES).files)
+
+
 def choose_batch(path: Path, clean: Path, device: str, together: int = EXAMPLES) -> dict[str, int]:
     """Crops in a batch and noise levels of each: as many levels as the GPU has time for while crops are simulated."""
     config: DiffusionConfig = read_recipe(path, Path()).config("diffusion", clean=(clean,), pairs=(), out=Path())
@@ -207,6 +215,10 @@ def main() -> None:
     start.add_argument("--from-nothing", action="store_true", help="train both from nothing")
     leg.add_argument("--keep", action="store_true", help="do not remove the run's own folder")
     leg.set_defaults(run=train)
+    cut = todo.add_parser("split", help="a model folder → parts, to start from")
+    cut.add_argument("model", type=Path)
+    cut.add_argument("parts", type=Path)
+    cut.set_defaults(run=split)
     join = todo.add_parser("join", help="parts → a model folder")
     join.add_argument("parts", type=Path)
     join.add_argument("model", type=Path)

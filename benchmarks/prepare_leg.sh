@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # The folder that a training leg takes to a lent GPU machine, and the command to run there.
 #   bash benchmarks/prepare_leg.sh                        data from ../shared/data/index.csv, start from the bundled model
-#   PARTS=runs/leg bash benchmarks/prepare_leg.sh         go on from what an earlier leg brought back
+#   PARTS=runs/leg bash benchmarks/prepare_leg.sh         go on from what an earlier leg brought back, or from a model
+#                                                         that `leg.py split` has cut; they take room from the data, so
+#                                                         where they can be installed as the bundled model, do that
 # INDEX names another table of photos and pairs (see pack_data.py), LEG another folder than .leg, MOST the megabytes of
 # data at most, ROOM the megabytes that may travel with the checkout in all, PACKAGES what is missing there.
 set -euo pipefail
@@ -9,7 +11,7 @@ cd "$(dirname "$0")/.."
 leg=${LEG:-.leg}
 index=${INDEX:-../shared/data/index.csv}
 most=${MOST:-34}
-room=${ROOM:-62}
+room=${ROOM:-65}
 python=${PYTHON:-.venv/bin/python}
 packages=${PACKAGES:-$(grep -E '^(diffusers|importlib_metadata)==' constraints.txt | tr '\n' ' ')}
 platforms=()

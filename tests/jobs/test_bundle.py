@@ -191,7 +191,7 @@ def test_a_wrong_recipe_is_refused_before_anything_runs(tmp_path: Path, text: st
 def test_without_two_readable_photos_nothing_counts_as_done(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no picture")
     Image.fromarray(photo(40, 44)).save(tmp_path / "b.png")
-    (tmp_path / "r.toml").write_text("[simulate]\nworkers = 1\n")
+    (tmp_path / "r.toml").write_text(RECIPE)
     with pytest.raises(BadOption, match="1 of these photos can be read"):
         make_bundle(BundleConfig((tmp_path / "a.png", tmp_path / "b.png"), tmp_path / "r.toml", tmp_path / "out"))
     assert not (tmp_path / "out" / "photos" / "done").exists()
