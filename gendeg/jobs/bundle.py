@@ -23,7 +23,7 @@ from gendeg.model.latents import Autoencoder
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadManifest, BadOption, NoPairs
 from gendeg.primitives.files import atomic_write, ensure_writable
-from gendeg.primitives.folders import claim
+from gendeg.primitives.folders import claim, says
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.report.card_merge import body_part
 from gendeg.training.pace import Pace
@@ -94,7 +94,7 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) 
 def _begin(config: BundleConfig) -> None:
     """What was asked for, kept: the folder is for that alone."""
     path, described = config.out / "config.json", describe(config)
-    claim(config.out, "bundle", ours=path.exists())
+    claim(config.out, "bundle", ours=says(path, "recipe") is not None)
     if path.exists():
         undecided = set() if Budget(config.out, config.minutes).decisions else {"minutes"}
         refuse_changes(config.out, described, FREE | undecided)

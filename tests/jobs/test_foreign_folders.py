@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gendeg.configs import (
+    BundleConfig,
     ConvertConfig,
     CurateConfig,
     EvaluateConfig,
@@ -19,7 +20,7 @@ from gendeg.configs import (
     SynthConfig,
     TrainConfig,
 )
-from gendeg.jobs.bundle import run_recipe
+from gendeg.jobs.bundle import make_bundle
 from gendeg.jobs.convert import convert
 from gendeg.jobs.curate import curate
 from gendeg.jobs.evaluate import evaluate
@@ -91,7 +92,14 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object]]] = {
         "out/thesis.tex",
         lambda root: convert(ConvertConfig(checkpoint=root / "a.ckpt", out=root / "out", overwrite=True)),
     ),
-    "bundle": ("out/pairs/manifest.jsonl", lambda root: run_recipe((root / "photos",), RECIPE, root / "out")),
+    "bundle": (
+        "out/photos/train.txt",
+        lambda root: make_bundle(BundleConfig(clean=(root / "photos",), recipe=RECIPE, out=root / "out")),
+    ),
+    "bundle, config": (
+        "out/config.json",
+        lambda root: make_bundle(BundleConfig(clean=(root / "photos",), recipe=RECIPE, out=root / "out")),
+    ),
     "study": ("study/index.html", lambda root: study(small_study(root, out=root / "study"))),
     "train": (
         "out/model/weights",

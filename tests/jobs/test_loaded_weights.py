@@ -164,7 +164,6 @@ READS_WEIGHTS = {
     "jobs/latent_cache.py", "jobs/restore_teachers.py", "metrics/features.py", "metrics/lpips.py", "model/base.py",
     "model/captioner.py", "model/ldm.py", "model/loading.py", "model/lora.py", "model/weights.py",
     "restore/loading.py", "primitives/memory.py",
-    "jobs/export.py",  # NAFNet's own `from_pretrained`
     "jobs/convert.py",  # a tokenizer
 }  # fmt: skip
 
