@@ -13,6 +13,7 @@ from tests.restorers import small_restorer
 from tests.tiny import photo
 
 
+@pytest.mark.slow
 def test_train_eval_and_apply_follow_each_other(tmp_path: Path) -> None:
     write_pairs(tmp_path / "pairs")
     trained = run(

@@ -44,12 +44,14 @@ def test_every_help_is_shown_in_every_character_set(world: str) -> None:
     assert done.stdout.isascii() or world == "latin-1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["2>&-", "<&- 2>&-", ">&- 2>&-", "2>/dev/full", "<&- >&- 2>&-"])
 def test_an_error_that_nobody_can_read_is_its_exit_code(shell: str) -> None:
     done = run(shell, "synth", "no/such/photo.jpg")
     assert (done.returncode, done.stdout) == (1, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shell", "environment"), [("2>&-", {}), ("<&- 2>&-", {}), ("2>/dev/full", {}), ("", WORLDS["C"])]
 )
@@ -66,6 +68,7 @@ def test_records_go_to_stdout_and_talk_nowhere_else(tmp_path: Path, shell: str, 
     assert all(path.read_bytes()[1:4] == b"PNG" for path in out.glob("*.png"))
 
 
+@pytest.mark.slow
 def test_a_name_of_no_character_set_is_shown_as_its_bytes(tmp_path: Path) -> None:
     for environment in ({}, WORLDS["C"]):
         done = run("", "synth", os.fsdecode(bytes(tmp_path) + b"/\xff\xfe.png"), **environment)

@@ -63,6 +63,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: Path) -> None:
     model = made / "out" / "model"
     pipeline = load_pipeline(str(model))
@@ -81,6 +82,7 @@ def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: 
     assert "| diffusion |" in (model / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_every_step_leaves_its_log_and_sheet(made: Path) -> None:
     for step in ("autoencoder", "diffusion"):
         with open(made / "out" / step / "log.csv") as stream:
@@ -89,6 +91,7 @@ def test_every_step_leaves_its_log_and_sheet(made: Path) -> None:
     assert len(list((made / "out" / "priors").glob("*/simulated.json"))) == 7
 
 
+@pytest.mark.slow
 def test_no_photo_that_is_held_out_is_learnt_from(made: Path) -> None:
     train, held = (set((made / "out" / "photos" / f"{name}.txt").read_text().split()) for name in ("train", "held_out"))
     assert len(train) == 2 and len(held) == 2 and not train & held
@@ -100,6 +103,7 @@ def test_no_photo_that_is_held_out_is_learnt_from(made: Path) -> None:
         assert learnt["clean"] == [str(made / "out" / "photos" / "train.txt")]
 
 
+@pytest.mark.slow
 def test_again_runs_nothing_twice(made: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in (made / "out").rglob("*") if p.is_file()}
     config = BundleConfig(
@@ -151,6 +155,7 @@ def autoencoder_config(made: Path, out: Path, **changes: object) -> AutoencoderC
     return AutoencoderConfig(**places, out=out, **settings)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_same_run_to_the_last_bit(made: Path, tmp_path: Path) -> None:
     whole = made / "out" / "autoencoder"
     broken = tmp_path / "run"

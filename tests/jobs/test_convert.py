@@ -61,6 +61,7 @@ def test_an_existing_folder_is_kept_unless_told(config):
     assert [path.name for path in config.out.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.slow
 def test_a_model_is_replaced_and_what_lies_beside_it_stays(config):
     convert(config)
     (config.out / "mine.txt").write_text("kept")
@@ -112,6 +113,7 @@ def test_every_number_of_the_published_implementation(tmp_path):
     assert [row for row in rows if not row.close] == []
 
 
+@pytest.mark.slow
 @needs_reference
 @torch.no_grad()
 def test_what_is_compared_is_what_users_run(tmp_path, monkeypatch):

@@ -107,6 +107,7 @@ def test_noise_levels_are_log_normal(config):
     assert float(uniform.float().mean()) == pytest.approx(len(alphas) / 2, rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_new_model_learns_from_photos_alone_and_knows_its_sizes(config, tmp_path):
     tiny_pipeline().save_pretrained(tmp_path / "vae")
     validation = config.pairs  # its pairs of split train are not needed: the sheet takes those of split validation
