@@ -16,6 +16,9 @@ from gendeg.jobs.build import build
 from gendeg.primitives.errors import NotEnoughRoom, OutputNotWritable
 from tests.builds import exit_code, finished_build, fork, small_build, tree
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+"""A signal's exception that strikes within the check of a call would come out as one of the check."""
+
 
 @pytest.mark.parametrize(("number", "grace"), [(signal.SIGTERM, 0.0), (signal.SIGINT, 0.0), (signal.SIGTERM, 60.0)])
 def test_a_signal_drops_or_finishes_the_shard(tmp_path, number, grace, monkeypatch):
