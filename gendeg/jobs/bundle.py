@@ -27,7 +27,7 @@ from gendeg.primitives.folders import claim, says
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.report.card_merge import body_part
 from gendeg.training.pace import Pace
-from gendeg.training.state import checkpoints_in, describe, read_log, refuse_changes
+from gendeg.training.state import TRAIN, checkpoints_in, describe, read_log, refuse_changes
 
 Shown = Callable[[GenDegPipeline | Autoencoder, int], None]
 """Gets what is being trained, with averaged weights, and the step, whenever a sheet has been drawn."""
@@ -181,6 +181,7 @@ class _Bundle:
         folder = self.out / stage
         if (folder / "done").exists():
             return
+        claim(folder, TRAIN)  # before a trial, or what it has measured, is put there
         resume = bool(checkpoints_in(folder))
         if (folder / "config.json").exists() and not resume:
             (folder / "config.json").unlink()  # stopped before its first checkpoint: begins again
