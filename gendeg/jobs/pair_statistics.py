@@ -1,20 +1,19 @@
 """What a run measures in its own examples before it trains: the size of each degradation's change, its directions."""
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.direction import has_direction
 from gendeg.jobs.diffusion_batches import View, Views
+from gendeg.jobs.stages import write_json
 from gendeg.model.change import LEAST_SIZE, fit_scale
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.files import read_json_object
 from gendeg.primitives.kinds import parse_mix
 from gendeg.training.examples import prefetch
 
@@ -33,13 +32,9 @@ def learn_statistics(pipeline: GenDegPipeline, views: Views, config: DiffusionCo
     """
     path = config.out / "statistics.json"
     if not path.exists():
-        _write(path, _measure(pipeline, views, config, wanted))
+        write_json(path, _measure(pipeline, views, config, wanted))
     told = read_json_object(path)
     pipeline.register_to_config(change_scale=told["change_scale"], directions=told["directions"])
-
-
-def _write(path: Path, told: dict[str, object]) -> None:
-    atomic_write(path, json.dumps(told, indent=1) + "\n")
 
 
 def _measure(
