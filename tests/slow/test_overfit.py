@@ -40,8 +40,9 @@ def test_eight_pairs_by_heart(tmp_path):
         clean, _ = placed.read()
         prompt = make_prompt(placed.pair.caption, parse_mix(placed.pair.degradation))
         made = pipeline(
-            to_tensor([clean]), [prompt], [placed.pair.mu], [placed.pair.sigma], [torch.Generator().manual_seed(number)]
-        )
+            to_tensor([clean]), [prompt], [placed.pair.mu], [placed.pair.sigma],
+            [torch.Generator().manual_seed(number)], degradations=[placed.pair.degradation],
+        )  # fmt: skip
         image = signed_to_u8(made[0].permute(1, 2, 0).numpy())
         errors.append(abs(measure_intensity(clean, image).mu - placed.pair.mu))
     print("errors of mu:", " ".join(f"{error:.4f}" for error in errors))
