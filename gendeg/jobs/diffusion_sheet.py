@@ -8,12 +8,12 @@ from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.pairs.manifest import Pair
+from gendeg.pairs.pair import Pair, held_out_pairs, measured
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import torch_generator
 from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import PlacedPair, held_out_pairs, to_tensor
+from gendeg.training.examples import to_tensor
 from gendeg.training.state import LossLog
 
 QUANTILES = (0.2, 0.5, 0.85)
@@ -21,7 +21,7 @@ QUANTILES = (0.2, 0.5, 0.85)
 
 def images_on_sheet(config: DiffusionConfig) -> int:
     """How many images the model makes for one."""
-    counts = Counter(placed.pair.degradation for placed in held_out_pairs(config.pairs))
+    counts = Counter(placed.degradation for placed in held_out_pairs(config.pairs))
     return len(QUANTILES) * sum(min(config.sheet_photos, count) for count in counts.values())
 
 
@@ -32,19 +32,19 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
     model itself, without `strength_gain` and spread.
     """
     pipeline.set_progress_bar_config(disable=True)
-    pairs = held_out_pairs(config.pairs)
+    pairs = measured(held_out_pairs(config.pairs))
     rows: list[list[Cell]] = []
     errors: dict[str, list[float]] = {}
-    for index, degradation in enumerate(sorted({placed.pair.degradation for placed in pairs})):
-        group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
-        asked = [group[int(q * (len(group) - 1))].pair for q in QUANTILES]
+    for index, degradation in enumerate(sorted({placed.degradation for placed in pairs})):
+        group = sorted((p for p in pairs if p.degradation == degradation), key=lambda p: p.mu)
+        asked = [group[int(q * (len(group) - 1))] for q in QUANTILES]
         for place in range(min(config.sheet_photos, len(group))):
             with pipeline.altered(strength_gain=1.0):
                 clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
-            measured = [measure_intensity(clean, image) for image in made]
-            found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]
-            errors.setdefault(degradation, []).extend(found)
-            cells = [Cell(image, _label(pair, m)) for image, pair, m in zip(made, asked, measured, strict=True)]
+            found = [measure_intensity(clean, image) for image in made]
+            off = [abs(m.mu - pair.mu) for m, pair in zip(found, asked, strict=True)]
+            errors.setdefault(degradation, []).extend(off)
+            cells = [Cell(image, _label(pair, m)) for image, pair, m in zip(made, asked, found, strict=True)]
             rows.append([Cell(clean, "clean"), *cells])
     result = {"mu_error": float(np.mean([error for some in errors.values() for error in some]))}
     result |= {name: float(np.mean(some)) for name, some in errors.items()}
@@ -58,13 +58,13 @@ def _label(pair: Pair, measured: Intensity) -> str:
 
 
 def _generate(
-    pipeline: GenDegPipeline, placed: PlacedPair, asked: list[Pair], config: DiffusionConfig
+    pipeline: GenDegPipeline, placed: Pair, asked: list[Pair], config: DiffusionConfig
 ) -> tuple[U8Image, list[U8Image]]:
     """A clean photo, and it under one degradation as strong as each of the pairs that are asked for."""
     clean = placed.read(config.short_side)[0]
     made = pipeline(
         to_tensor([clean]),
-        prompts=[PromptWriter(pipeline.reader)(placed.pair.caption, parse_mix(asked[0].degradation))] * len(asked),
+        prompts=[PromptWriter(pipeline.reader)(placed.caption, parse_mix(asked[0].degradation))] * len(asked),
         mu=[pair.mu for pair in asked],
         sigma=[pair.sigma for pair in asked],
         generators=[torch_generator(config.seed, i, "sheet") for i in range(len(asked))],

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import MODEL, SIMULATOR
 from gendeg.jobs.evaluate_measures import ALL, Row, Summary
 from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name_image, train_recogniser
-from gendeg.pairs.manifest import Pair, read_manifest
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.errors import NoPairs
 from gendeg.primitives.files import atomic_write, read_json_object
-from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.images import read_rgb
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar, track
@@ -82,7 +81,7 @@ def _confusion(rows: list[Row]) -> list[list[int]]:
 def _classifier(config: EvaluateConfig) -> tuple[Recogniser, dict[str, Any]]:
     """Kept in the evaluation's folder; trained anew when pairs or settings are others."""
     assert config.pairs is not None
-    every = [pair for pair in read_manifest(config.pairs) if pair.degradation in LABELS and pair.split != "test"]
+    every = [pair for pair in open_pairs([config.pairs]) if pair.degradation in LABELS and pair.split != "test"]
     train = _even([pair for pair in every if pair.split == "train"], MOST_PAIRS, config.seed)
     held_out = _even([pair for pair in every if pair.split == "validation"], HELD_OUT, config.seed)
     if not train:
@@ -119,21 +118,16 @@ def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
 
 def _fingerprint(pairs: Sequence[Pair], config: EvaluateConfig) -> str:
     told = [str(config.size), str(config.classifier_steps), str(config.seed), str(config.pairs)]
-    return hashlib.sha256("\n".join([*told, *(f"{pair.degraded} {pair.mu}" for pair in pairs)]).encode()).hexdigest()
+    told += [f"{pair.degraded.place} {pair.mu}" for pair in pairs]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _read(
     pairs: Sequence[Pair], config: EvaluateConfig, what: str
 ) -> tuple[list[tuple[U8Image, U8Image]], Int[np.ndarray, " n"]]:
     """Both halves at the evaluated size, and the classes."""
-    assert config.pairs is not None
-    folder: Path = config.pairs.parent
-
-    def one(pair: Pair) -> tuple[U8Image, U8Image]:
-        clean, degraded = (read_rgb(folder / name) for name in (pair.clean, pair.degraded))
-        return resize_short_side(clean, config.size), resize_short_side(degraded, config.size)
-
-    read = list(track(in_order(one, pairs, threads=2), what, total=len(pairs), wanted=config.progress))
+    images = in_order(lambda pair: pair.read(config.size), pairs, threads=2)
+    read = list(track(images, what, total=len(pairs), wanted=config.progress))
     return read, np.array([LABELS.index(pair.degradation) for pair in pairs], dtype=np.int64)
 
 

@@ -18,6 +18,7 @@ from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.evaluate_photos import listed_photos
 from gendeg.pairs.crops import random_view
+from gendeg.pairs.pair import Pair, measured, open_pairs
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.files import find_images
@@ -26,7 +27,7 @@ from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_unit, un
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
-from gendeg.training.examples import Deal, PlacedPair, crop_pair, has_pairs, load_pairs, parse_weights, shuffled
+from gendeg.training.examples import Deal, crop_pair, has_pairs, parse_weights, shuffled
 
 U8Image = UInt8[np.ndarray, "h w 3"]
 Crop = UInt8[np.ndarray, "_ _ 3"]
@@ -57,7 +58,7 @@ class Recipe:
     photos: tuple[Path, ...]
     mixes: tuple[Mix, ...]
     chances: tuple[float, ...]
-    pairs: tuple[PlacedPair, ...]
+    pairs: tuple[Pair, ...]
     deal: Deal
     simulated: float
     view: int
@@ -65,20 +66,20 @@ class Recipe:
     flips: bool
 
 
-def training_pairs(config: FreshConfig) -> list[PlacedPair]:
+def training_pairs(config: FreshConfig) -> list[Pair]:
     """What is trained on beside simulated pairs, if any; a manifest may then hold pairs for the sheets only.
 
     Raises `NoPairs` where there is nothing to simulate from either.
     """
     try:
-        return load_pairs(config.pairs, "train") if config.pairs or not config.clean else []
+        return measured(open_pairs(config.pairs, "train")) if config.pairs or not config.clean else []
     except NoPairs:
         if config.clean:
             return []
         raise
 
 
-def fresh_recipe(config: FreshConfig, pairs: Sequence[PlacedPair]) -> Recipe:
+def fresh_recipe(config: FreshConfig, pairs: Sequence[Pair]) -> Recipe:
     """Raises `NoImages`, `MissingPath`; `BadOption` for weights of nothing that is there."""
     photos = tuple(found.path for found in find_images(listed_photos(config.clean, ["train"])[0], ours=is_ours))
     mixes = tuple(parse_mixes(config.types))
@@ -145,7 +146,7 @@ def simulated_view(recipe: Recipe, number: int, size: int) -> Seen:
         placed = recipe.pairs[recipe.deal(number)]
         clean, degraded = _zoomed(*placed.read(), size, generator)
         clean, degraded = crop_pair(clean, degraded, size, generator, recipe.flips)
-        mix, caption = parse_mix(placed.pair.degradation), placed.pair.caption
+        mix, caption = parse_mix(placed.degradation), placed.caption
     clean, degraded = np.ascontiguousarray(clean), np.ascontiguousarray(degraded)
     measured = measure_intensity(clean, degraded)
     return Seen(clean, degraded, mix_name(mix), caption, measured, measure_direction(clean, degraded, mix))

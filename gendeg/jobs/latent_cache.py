@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from torch import Tensor
 
 from gendeg.intensity.measure import Intensity
 from gendeg.model.latents import Autoencoder, encode, factor
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import bar
-from gendeg.training.examples import PlacedPair, to_tensor
+from gendeg.training.examples import to_tensor
 
 PART = 256  # pairs in a file: what an interruption costs at most
 
@@ -80,7 +81,7 @@ def part_path(folder: Path, part: int) -> Path:
 
 @torch.no_grad()
 def make_cache(
-    vae: Autoencoder, pairs: Sequence[PlacedPair], folder: Path, making: Making = Making(), wanted: bool = True
+    vae: Autoencoder, pairs: Sequence[Pair], folder: Path, making: Making = Making(), wanted: bool = True
 ) -> LatentCache:
     """Encode every pair (cut to a multiple of the latent size) in half precision.
 
@@ -102,7 +103,7 @@ def make_cache(
 
 def _write_part(
     vae: Autoencoder,
-    pairs: Sequence[PlacedPair],
+    pairs: Sequence[Pair],
     here: range,
     path: Path,
     making: Making,
@@ -133,10 +134,10 @@ def _encode_pair(vae: Autoencoder, clean: U8Image, degraded: U8Image) -> dict[st
     return {"clean": both[0].contiguous(), "degraded": both[1].contiguous(), "difference": averages.half().cpu()}
 
 
-def _fingerprint(vae: Autoencoder, pairs: Sequence[PlacedPair], making: Making) -> str:
+def _fingerprint(vae: Autoencoder, pairs: Sequence[Pair], making: Making) -> str:
     digest = hashlib.sha256(repr(making).encode())
     for placed in pairs:
-        digest.update(json.dumps([str(placed.folder), asdict(placed.pair)]).encode())
+        digest.update(json.dumps([placed.clean.input.place, placed.as_row()]).encode())
     for parameter in vae.parameters():
         digest.update(np.float64(parameter.double().sum().item()).tobytes())
     return digest.hexdigest()[:16]

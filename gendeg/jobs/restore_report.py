@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.configs import RestoreEvalConfig
-from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_eval import ScoreRow, restore_and_score, summarise
 from gendeg.jobs.samples import choose_device
 from gendeg.metrics.lpips import load_lpips
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.errors import BadImage, OutputExists, SizesDiffer
 from gendeg.primitives.files import atomic_write, ensure_writable, write_jsonl
 from gendeg.primitives.progress import track
@@ -30,7 +30,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
     there = [path for path in (target, config.out / "scores.jsonl") if path.exists()]
     if there and not config.overwrite:
         raise OutputExists(there[0])
-    examples = _limited(load_examples(config.pairs, config.split, config.seed), config.limit)
+    examples = _limited(open_pairs(config.pairs, config.split, config.seed), config.limit)
     device = choose_device(config.device)
     lpips = load_lpips(Path(config.lpips), device) if config.lpips else None
     restorer = load_restorer(config.model).to(device)
@@ -72,20 +72,20 @@ def _cell(row: dict[str, Any], name: str, digits: int) -> str:
     return f"{before['value']:.{digits}f} → {after['value']:.{digits}f} [{low}, {high}]"
 
 
-def _limited(examples: list[Example], limit: int) -> list[Example]:
+def _limited(examples: list[Pair], limit: int) -> list[Pair]:
     """The first of each degradation and source: their order is random already."""
     seen: Counter[tuple[str, str]] = Counter()
     kept = []
     for example in examples:
-        place = example.pair.degradation, example.pair.source
+        place = example.degradation, example.source
         seen[place] += 1
         if not limit or seen[place] <= limit:
             kept.append(example)
     return kept
 
 
-def _failure(example: Example, error: BadImage | SizesDiffer) -> Failure:
+def _failure(example: Pair, error: BadImage | SizesDiffer) -> Failure:
     return Failure(
-        key="", failed=error.reason, message=str(error), degradation=example.pair.degradation, seed=0, attempt=0,
+        key="", failed=error.reason, message=str(error), degradation=example.degradation, seed=0, attempt=0,
         clean_path=example.photo,
     )  # fmt: skip

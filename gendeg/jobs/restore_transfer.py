@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.configs import RestoreTrainConfig, TaskConfig, TransferConfig
-from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
 from gendeg.jobs.restore_train import train_restorer
 from gendeg.jobs.stages import run_once, write_json
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
@@ -45,10 +45,10 @@ class Task:
 
     config: TransferConfig
     photos: RealPhotos
-    pairs: tuple[Example, ...]  # of the degradation, split train
-    test: tuple[Example, ...]  # pairs that the arms are measured on
+    pairs: tuple[Pair, ...]  # of the degradation, split train
+    test: tuple[Pair, ...]  # pairs that the arms are measured on
 
-    def pairs_of(self, arm: str, seed: int) -> list[Example]:
+    def pairs_of(self, arm: str, seed: int) -> list[Pair]:
         """All pairs, or the share of them that arms of this seed may see, at least one; another seed draws others."""
         if arm == ALL_PAIRS:
             return list(self.pairs)
@@ -86,7 +86,7 @@ def open_task(config: TransferConfig) -> Task:
     config = replace(config, type=mix_name(parse_mix(config.type)))
     _check(config)
     photos = find_real_photos(config)
-    pairs = _of_type(load_examples(config.pairs, "train", config.seed), config)
+    pairs = _of_type(open_pairs(config.pairs, "train", config.seed), config)
     task = Task(config, photos, tuple(pairs), tuple(_test_examples(config, pairs)))
     described = describe(config) | {"photos": photos.digest(), "train pairs": _digest(pairs)}
     if (config.out / "config.json").exists():
@@ -109,36 +109,36 @@ def _check(config: TransferConfig) -> None:
         raise BadOption("--size", f"must be a multiple of {factor} for this network, got {config.size}")
 
 
-def _of_type(examples: list[Example], config: TransferConfig) -> list[Example]:
-    found = [example for example in examples if example.pair.degradation == config.type]
+def _of_type(examples: list[Pair], config: TransferConfig) -> list[Pair]:
+    found = [example for example in examples if example.degradation == config.type]
     if not found:
         raise NoPairs(", ".join(map(str, config.pairs)), f"pairs of {config.type}")
     return found
 
 
-def _test_examples(config: TransferConfig, pairs: list[Example]) -> list[Example]:
+def _test_examples(config: TransferConfig, pairs: list[Pair]) -> list[Pair]:
     """The pairs of split test, or all where no pair has that split; none that is trained on."""
     if not config.test:
         return []
     splits = {split: _load_if_any(config.test, split) for split in ("test", "validation", "train")}
     found = _of_type(splits["test"] or [one for examples in splits.values() for one in examples], config)
-    learned = {(one.photo, one.pair.degraded) for one in pairs}
-    shared = sum((one.photo, one.pair.degraded) in learned for one in found)
+    learned = {(one.photo, one.degraded.place) for one in pairs}
+    shared = sum((one.photo, one.degraded.place) in learned for one in found)
     if shared:
         raise BadOption("--test", f"{shared} of its pairs are trained on; give pairs of their own, or of split test")
     return found
 
 
-def _load_if_any(places: tuple[Path, ...], split: str) -> list[Example]:
+def _load_if_any(places: tuple[Path, ...], split: str) -> list[Pair]:
     try:
-        return load_examples(places, split)
+        return open_pairs(places, split, seed=0)
     except NoPairs:
         return []
 
 
-def _digest(examples: list[Example]) -> str:
+def _digest(examples: list[Pair]) -> str:
     """SHA-256 over the pairs, in order."""
-    lines = [f"{one.photo} {one.pair.degraded} {one.pair.mu}" for one in examples]
+    lines = [f"{one.photo} {one.degraded.place} {one.mu}" for one in examples]
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 

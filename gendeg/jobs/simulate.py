@@ -14,7 +14,8 @@ from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.pairs.crops import random_view
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.pair import Pair, listed, write_manifest
+from gendeg.pairs.split import TRAIN, VALIDATION
 from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
@@ -29,7 +30,6 @@ from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 
 SIMULATE = "pairs simulate"  # the mark of the folders that it writes halves to
-TRAIN, VALIDATION = "train", "validation"
 SIMULATED, STRANGERS = SIMULATORS
 """The families of simulators, and what their pairs name as their source."""
 
@@ -134,7 +134,8 @@ def _simulate_variant(task: Task, photo, number: int, mix: Mix) -> Pair:  # type
     for place, image in zip(places, (clean, degraded), strict=True):
         (task.config.out / place).write_bytes(encode_image(image, "png"))
     mu, sigma = measure_intensity(clean, degraded)
-    return Pair(
+    return listed(
+        task.config.out,
         clean=places[0],
         degraded=places[1],
         degradation=mix_name(mix),

@@ -198,7 +198,7 @@ def _data(study: Study) -> list[dict[str, Any]]:
             continue
         counts: dict[str, int] = {}
         for one in examples_of(place, split):
-            key = f"{one.pair.degradation}/{one.pair.source}" if name == REAL else one.pair.degradation
+            key = f"{one.degradation}/{one.source}" if name == REAL else one.degradation
             counts[key] = counts.get(key, 0) + 1
         used = "test" if split == "test" or name in (WITHIN, STRANGE) else "train"
         rows.append({"set": name, "used": used, "counts": dict(sorted(counts.items())), "sha256": data_digest(place)})

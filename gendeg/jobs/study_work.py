@@ -24,7 +24,6 @@ from pathlib import Path
 import torch
 
 from gendeg.configs import RestoreTrainConfig, StudyConfig
-from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_eval import evaluate_restorer
 from gendeg.jobs.restore_train import train_restorer
 from gendeg.jobs.samples import choose_device
@@ -33,6 +32,7 @@ from gendeg.jobs.study_data import GENERATED, REAL, STRANGE, WITHIN, generated_p
 from gendeg.jobs.study_noise import with_noise
 from gendeg.jobs.study_plan import CHECKPOINTS, Part, Run
 from gendeg.jobs.study_recipe import StudyRecipe
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.errors import NoPairs, RunsFailed
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
 from gendeg.primitives.kinds import Degradation
@@ -157,7 +157,7 @@ def _make_run(study: Study, run: Run, folder: Path) -> None:
         "run": run.folder, "name": run.name, "seed": run.seed, "section": run.section, "steps": config.steps,
         "batch": config.batch_size * config.accumulate, "seen": config.steps * config.batch_size * config.accumulate,
         "pairs": len(examples), "origins": dict(sorted(Counter(_origin(one) for one in examples).items())),
-        "trained": sorted({f"{one.pair.degradation}/{one.pair.source}" for one in examples if one.origin != GENERATED}),
+        "trained": sorted({f"{one.degradation}/{one.source}" for one in examples if one.origin != GENERATED}),
         "tested": len(rows),
     }  # fmt: skip
     for checkpoint in checkpoints_in(config.out):
@@ -176,41 +176,41 @@ def training_config(study: Study, run: Run) -> RestoreTrainConfig:
     return replace(config, sheet_every=config.steps, checkpoint_every=max(1, -(-config.steps // CHECKPOINTS)))
 
 
-def training_examples(study: Study, run: Run) -> list[Example]:
+def training_examples(study: Study, run: Run) -> list[Pair]:
     """The examples of every part; smaller shares of one seed lie within larger ones."""
     found = [example for part in run.parts for example in _part(study, run, part)]
     return with_noise(found, run.noise, run.seed) if run.noise else found
 
 
-def _part(study: Study, run: Run, part: Part) -> list[Example]:
+def _part(study: Study, run: Run, part: Part) -> list[Pair]:
     place = generated_place(study.config, study.recipe.data) if part.place == GENERATED else study.data / part.place
     examples = examples_of(place, "train", run.seed)
     return examples[: max(1, round(part.share * len(examples)))] if part.share else []
 
 
-def test_examples(study: Study, run: Run) -> list[Example]:
+def test_examples(study: Study, run: Run) -> list[Pair]:
     """The same images for every run of a section, in the same order."""
     prior = study.recipe.content_prior
     most = (prior.test_photos or None) if prior is not None and run.section == "content_prior" else None
     if run.noise:
         inner = _tests(study, WITHIN)
-        inner = [one for one in inner if one.pair.degradation == inner[0].pair.degradation][:most]
+        inner = [one for one in inner if one.degradation == inner[0].pair.degradation][:most]
         return [one for noise in (run.noise, *run.unseen_noise) for one in with_noise(inner, noise, 0)]
     if run.section in ("arms", "scaling"):
         return [one for test in run.tests for one in _tests(study, test)]
-    rain = [[one for one in _tests(study, test) if one.pair.degradation == Degradation.RAIN] for test in run.tests]
+    rain = [[one for one in _tests(study, test) if one.degradation == Degradation.RAIN] for test in run.tests]
     return [one for examples in rain for one in examples[:most]]
 
 
-def _tests(study: Study, place: str) -> list[Example]:
+def _tests(study: Study, place: str) -> list[Pair]:
     """Simulated test sets are for testing whole; real pairs by their split."""
     return examples_of(study.data / place, "train" if place in (WITHIN, STRANGE) else "test", 0)
 
 
-def examples_of(place: Path, split: str, seed: int = 0) -> list[Example]:
+def examples_of(place: Path, split: str, seed: int = 0) -> list[Pair]:
     """None where real pairs are all of the other split."""
     try:
-        return load_examples([place], split, seed)
+        return open_pairs([place], split, seed)
     except NoPairs:
         if place.name != REAL:
             raise
@@ -222,6 +222,6 @@ def _within(study: Study, photo: str) -> str:
     return os.path.relpath(photo, study.data) if photo.startswith(str(study.data)) else photo
 
 
-def _origin(example: Example) -> str:
+def _origin(example: Pair) -> str:
     """existing (simulated or real) or generated."""
     return "generated" if example.origin == "generated" else "existing"

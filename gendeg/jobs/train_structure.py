@@ -15,9 +15,9 @@ from gendeg.model.latents import check_side
 from gendeg.model.loading import quiet
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.weights import load_structure
+from gendeg.pairs.pair import held_out_pairs, open_pairs
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import held_out_pairs, load_pairs
 from gendeg.training.losses import psnr, reconstruction_loss
 from gendeg.training.run import Run
 from gendeg.training.state import LossLog
@@ -28,7 +28,7 @@ HELD_OUT = 16
 def train_structure(config: StructureConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged network as `structure/` below `config.out`."""
     quiet()
-    pairs = load_pairs(config.pairs, "train")
+    pairs = open_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
     network = load_structure(Path(config.init)) if config.init else make_structure(sizes_of(config.sizes))
     decoder = make_decoder(config)

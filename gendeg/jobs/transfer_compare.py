@@ -10,11 +10,11 @@ from accelerate import PartialState
 from jaxtyping import Float
 
 from gendeg.configs import TransferConfig
-from gendeg.jobs.restore_data import Example
 from gendeg.jobs.restore_eval import evaluate_restorer
 from gendeg.jobs.stages import write_json
 from gendeg.jobs.transfer_photos import RealPhotos, read_view
 from gendeg.metrics.uncertainty import bootstrap_crossed
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.images import write_image
 from gendeg.primitives.rng import for_sample
@@ -29,7 +29,7 @@ MEASURES = ("psnr", "ssim", "e_r", "e_b")
 SHOWN = 6  # real photos on the sheet
 
 
-def compare_arms(trained: dict[str, list[Path]], examples: Sequence[Example], config: TransferConfig) -> dict[str, Any]:
+def compare_arms(trained: dict[str, list[Path]], examples: Sequence[Pair], config: TransferConfig) -> dict[str, Any]:
     """Arm → measure → mean and interval over seeds and pairs; `transferred - …`: of the differences, paired.
 
     `trained`: the restorers of every arm, one a seed. Nothing without examples.
@@ -54,7 +54,7 @@ def _table(rows: list[list[dict[str, Any]]], name: str) -> Float[np.ndarray, "se
     return np.array([[row[name] for row in one] for one in rows], np.float64)
 
 
-def _scores(folder: Path, examples: Sequence[Example], cpu: bool) -> list[dict[str, Any]]:
+def _scores(folder: Path, examples: Sequence[Pair], cpu: bool) -> list[dict[str, Any]]:
     """One row an example, in their order; kept beside the restorer, and measured again for other examples."""
     place, used = folder.parent / "scores.json", _digest(examples)
     if place.exists() and (kept := read_json_object(place))["examples"] == used:
@@ -71,8 +71,8 @@ def _loaded(folder: Path, cpu: bool) -> Restorer:
     return restorer
 
 
-def _digest(examples: Sequence[Example]) -> str:
-    return hashlib.sha256("\n".join(f"{one.photo} {one.pair.degraded}" for one in examples).encode()).hexdigest()
+def _digest(examples: Sequence[Pair]) -> str:
+    return hashlib.sha256("\n".join(f"{one.photo} {one.degraded.place}" for one in examples).encode()).hexdigest()
 
 
 def draw_real_photos(folders: dict[str, Path], photos: RealPhotos, config: TransferConfig) -> None:
