@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gendeg.metrics.alignment import GREY, psnr, ssim
+from gendeg.metrics.alignment import psnr, ssim
 from gendeg.metrics.removal import degradation_mask, removal_errors
 from gendeg.metrics.uncertainty import bootstrap_mean
 from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import SizesDiffer
-from gendeg.primitives.images import U8Image
+from gendeg.primitives.images import GREY, U8Image
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import track
 from gendeg.primitives.rng import for_sample
