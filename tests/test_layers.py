@@ -17,12 +17,12 @@ BELOW: dict[str, set[str]] = {
     "intensity": {"primitives"},
     "physics": {"primitives"},
     "report": {"primitives"},
-    "pairs": {"primitives", "intensity"},
+    "pairs": {"primitives", "intensity", "shards"},
     "shards": {"primitives", "intensity"},
     "model": {"primitives", "intensity"},
     "metrics": {"primitives", "intensity"},
     "restore": {"primitives", "intensity", "model"},
-    "training": {"primitives", "configs", "intensity", "prompts", "pairs"},
+    "training": {"primitives", "configs", "intensity", "prompts", "pairs", "shards"},
 }
 """Room → the rooms that it may import; rooms meet only in jobs."""
 BELOW["jobs"] = set(BELOW)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gendeg.pairs.tables import CLEAN, REAL, Row, is_table, read_table, said_split
+from gendeg.pairs.split import said_split
+from gendeg.pairs.tables import CLEAN, REAL, Row, is_table, read_table
 from gendeg.primitives.errors import BadManifest, BadOption, GendegError, MissingPath, NoPhotos
 from gendeg.primitives.files import Found, find_images, look_through
 from gendeg.primitives.folders import is_ours

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gendeg.configs import RestoreApplyConfig
-from gendeg.jobs.evaluate_photos import pictures_in
 from gendeg.jobs.samples import choose_device
+from gendeg.pairs.photos import Photo, open_photos
+from gendeg.pairs.tables import REAL
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists, TooLongForFormat
-from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, output_stems, write_jsonl
-from gendeg.primitives.images import LONGEST_SIDE, U8Image, read_rgb, resize_short_side, write_image
+from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, write_jsonl
+from gendeg.primitives.images import LONGEST_SIDE, U8Image, resize_short_side, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.report.sheet import Cell, draw_sheet
@@ -38,7 +39,7 @@ class Restored:
 
 @dataclass(frozen=True)
 class Task:
-    photo: Path
+    photo: Photo
     target: Path
 
 
@@ -65,9 +66,9 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
 
 def plan_restoration(config: RestoreApplyConfig) -> list[Task]:
     """Each photo and where its result goes. Raises `MissingPath`, `NoImages`, `OutputExists`."""
-    found = pictures_in(config.paths, lambda path: _is_own(path, config.out))
-    names = [f"{stem}{ENDING}.{config.format}" for stem in output_stems(found)]
-    tasks = [Task(one.path, config.out / name) for one, name in zip(found, names, strict=True)]
+    found = open_photos(config.paths, REAL, skip=lambda path: _is_own(path, config.out))
+    names = [f"{photo.stem}{ENDING}.{config.format}" for photo in found]
+    tasks = [Task(one, config.out / name) for one, name in zip(found, names, strict=True)]
     for path in (config.out / "restored.jsonl", config.out / "sheet.png", *(task.target for task in tasks)):
         if path.exists() and not config.overwrite:
             raise OutputExists(path)
@@ -76,18 +77,18 @@ def plan_restoration(config: RestoreApplyConfig) -> list[Task]:
 
 def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: list[list[Cell]]) -> Restored | Failure:
     try:
-        degraded = read_rgb(task.photo)
+        degraded = task.photo.image()
         height, width = degraded.shape[:2]
         longest = LONGEST_SIDE[config.format]
         if max(height, width) > longest:
             raise TooLongForFormat(width, height, config.format, longest)
     except (BadImage, TooLongForFormat) as error:
-        return Failure.of(error, task.photo)
+        return Failure.of(error, task.photo.name)
     restored = restore_photo(restorer, degraded, config.tile, config.overlap)
     write_image(restored, task.target, config.format)  # type: ignore[arg-type]
     if len(rows) < SHEET_ROWS:
-        rows.append([Cell(_thumbnail(degraded), task.photo.name), Cell(_thumbnail(restored), "restored")])
-    return Restored(str(task.photo), task.target.name, width, height, str(config.model))
+        rows.append([Cell(_thumbnail(degraded), task.photo.title), Cell(_thumbnail(restored), "restored")])
+    return Restored(task.photo.name, task.target.name, width, height, str(config.model))
 
 
 def _is_own(path: Path, out: Path) -> bool:

@@ -41,7 +41,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
         try:
             rows.append(restore_and_score(restorer, example, lpips, config.tile, config.overlap))
         except (BadImage, SizesDiffer) as error:
-            failures.append(Failure.of(error, example.photo, degradation=example.pair.degradation))
+            failures.append(Failure.of(error, example.photo, degradation=example.degradation))
     results = {
         "schema": SCHEMA, "model": str(config.model), "pairs": [str(place) for place in config.pairs],
         "split": config.split, "draws": config.draws, "seed": config.seed, "limit": config.limit,

@@ -12,17 +12,18 @@ import numpy as np
 
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.pair import Pair, listed, write_manifest
+from gendeg.pairs.photos import Photo as OnDisk
+from gendeg.pairs.photos import open_photos
 from gendeg.pairs.split import TRAIN, VALIDATION
 from gendeg.physics import Photo, degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import output_stems, write_jsonl
+from gendeg.primitives.files import write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
-from gendeg.primitives.images import U8Image, encode_image, read_rgb, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, encode_image, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
@@ -38,8 +39,7 @@ SIMULATED, STRANGERS = SIMULATORS
 class Task:
     """All variants of one photo."""
 
-    photo: Path
-    stem: str
+    photo: OnDisk
     split: str
     variants: tuple[tuple[int, Mix], ...]
     config: SimulateConfig
@@ -89,16 +89,16 @@ def simulate(config: SimulateConfig) -> Simulated:
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
     known = is_ours(config.out / "clean")
-    paths, said = listed_photos(config.clean, (TRAIN, VALIDATION))
-    found = pictures_in(paths, lambda path: known and _is_own(path, config.out))
+    splits = (TRAIN, VALIDATION)
+    found = open_photos(config.clean, split=splits, skip=lambda path: known and _is_own(path, config.out))
     mixes = parse_mixes(config.types)
     tasks = []
-    for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
+    for index, one in enumerate(found):
         numbers = range(index * config.per_image, (index + 1) * config.per_image)
         variants = tuple((number - numbers.start, mixes[number % len(mixes)]) for number in numbers)
-        held_out = for_sample(config.seed, stem, "split").uniform() < config.validation
-        split = said.get(os.path.abspath(one.path)) or (VALIDATION if held_out else TRAIN)
-        tasks.append(Task(one.path, stem, split, variants, config))
+        held_out = for_sample(config.seed, one.stem, "split").uniform() < config.validation
+        split = one.split or (VALIDATION if held_out else TRAIN)
+        tasks.append(Task(one, split, variants, config))
     return tasks
 
 
@@ -111,17 +111,17 @@ def _is_own(path: Path, out: Path) -> bool:
 def simulate_photo(task: Task) -> list[Pair] | Failure:
     """Every variant of one photo; a photo that cannot be read is a failure with its reason."""
     try:
-        photo = read_rgb(task.photo)
+        photo = task.photo.image()
     except BadImage as error:
-        return Failure.of(error, task.photo, key=task.stem, seed=task.config.seed)
+        return Failure.of(error, task.photo.name, key=task.photo.stem, seed=task.config.seed)
     return [_simulate_variant(task, photo, number, mix) for number, mix in task.variants]
 
 
 def _simulate_variant(task: Task, photo: U8Image, number: int, mix: Mix) -> Pair:
-    generator = for_sample(task.config.seed, f"{task.stem}/{number}", "simulate")
+    generator = for_sample(task.config.seed, f"{task.photo.stem}/{number}", "simulate")
     clean = random_view(photo, task.config.size, generator)
     degraded = unit_to_u8(_degrade(task.config, u8_to_unit(clean), mix, generator))
-    name = f"{task.stem}-v{number:02d}"
+    name = f"{task.photo.stem}-v{number:02d}"
     places = f"clean/{name}.png", f"degraded/{name}-{mix_name(mix)}.png"
     for place, image in zip(places, (clean, degraded), strict=True):
         (task.config.out / place).write_bytes(encode_image(image, "png"))

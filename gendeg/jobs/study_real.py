@@ -79,7 +79,7 @@ def _written(data: DataRecipe, one: Pair, out: Path, number: int) -> Pair:
             write_image(image, out / place, "png")
     mu, sigma = measure_intensity(clean, degraded)
     return listed(
-        out, *places, degradation=one.degradation, source=one.source, split=one.split,
+        out, places[0], places[1], degradation=one.degradation, source=one.source, split=one.split,
         caption=words().fallback_caption, mu=round(mu, 6), sigma=round(sigma, 6), width=clean.shape[1],
         height=clean.shape[0],
     )  # fmt: skip

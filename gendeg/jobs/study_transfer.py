@@ -24,7 +24,7 @@ def transfer_tasks(study: Study, photos: StudyPhotos) -> list[Task]:
     if not Path(table.real).exists():
         raise MissingPath(table.real)
     clean = study.data / "clean.txt"
-    atomic_write(clean, "".join(f"{path.absolute()}\n" for path in photos.train))
+    atomic_write(clean, "".join(f"{photo.as_file(study.data / 'photos').absolute()}\n" for photo in photos.train))
     return [(FOLDER, _Transfer(study, clean))]
 
 

@@ -194,7 +194,7 @@ def test_examples(study: Study, run: Run) -> list[Pair]:
     most = (prior.test_photos or None) if prior is not None and run.section == "content_prior" else None
     if run.noise:
         inner = _tests(study, WITHIN)
-        inner = [one for one in inner if one.degradation == inner[0].pair.degradation][:most]
+        inner = [one for one in inner if one.degradation == inner[0].degradation][:most]
         return [one for noise in (run.noise, *run.unseen_noise) for one in with_noise(inner, noise, 0)]
     if run.section in ("arms", "scaling"):
         return [one for test in run.tests for one in _tests(study, test)]

@@ -79,10 +79,10 @@ def draw_real_photos(folders: dict[str, Path], photos: RealPhotos, config: Trans
     """Real degraded photos that no stage has seen, as they are and as each arm restores them: `real.png`."""
     restorers = {arm: _loaded(folder, config.cpu) for arm, folder in folders.items()}
     rows = []
-    for path in photos.degraded.held_out[:SHOWN]:
-        image = read_view(path, config.short_side)
+    for photo in photos.degraded.held_out[:SHOWN]:
+        image = read_view(photo, config.short_side)
         restored = [Cell(restore_photo(network, image), arm) for arm, network in restorers.items()]
-        rows.append([Cell(image, path.name), *restored])
+        rows.append([Cell(image, photo.title), *restored])
     write_image(draw_sheet(rows, 320), config.out / "real.png", "png")
 
 

@@ -22,6 +22,7 @@ from gendeg.pairs.split import SPLITS, TRAIN, VALIDATION, said_split
 from gendeg.pairs.tables import PAIR, read_table
 from gendeg.primitives.errors import BadImage, BadManifest, GendegError, MissingPath, NoPairs
 from gendeg.primitives.files import read_numbered_jsonl, write_jsonl
+from gendeg.primitives.folders import SIDE
 from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.parallel import in_order
@@ -91,6 +92,11 @@ def open_pairs(places: Iterable[str | Path], split: str | None = None, seed: int
     if seed is None:
         return found
     return [found[i] for i in for_sample(seed, str(split), "examples").permutation(len(found))]
+
+
+def holds_pairs(folder: Path) -> bool:
+    """Whether it has a manifest, or is a dataset."""
+    return (folder / MANIFEST).is_file() or is_saved(folder) or (folder / SIDE).is_dir()
 
 
 def held_out_pairs(places: Iterable[str | Path], seed: int | None = None) -> list[Pair]:
@@ -290,8 +296,7 @@ def _recorded(
     missing = [name for name in ("degradation", "source") if not record.get(name)]
     if missing:
         raise BadManifest(place, line, f"a pair needs {' and '.join(missing)}")
-    return Pair(
-        half["clean"], half["degraded"], _degradation(place, line, record["degradation"]), record["source"], split,
-        record.get("caption") or "", *(record.get(name, 0) for name in ("mu", "sigma", "width", "height")),
-        record.get("origin", EXISTING), record.get("clean_sha256", photo), record.get("key", ""),
-    )  # fmt: skip
+    mu, sigma, width, height = (record.get(name, 0) for name in ("mu", "sigma", "width", "height"))
+    told = (_degradation(place, line, record["degradation"]), record["source"], split, record.get("caption") or "")
+    known = (record.get("origin", EXISTING), record.get("clean_sha256", photo), record.get("key", ""))
+    return Pair(half["clean"], half["degraded"], *told, mu, sigma, width, height, *known)

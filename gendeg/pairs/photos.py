@@ -21,7 +21,7 @@ from gendeg.pairs.split import said_split
 from gendeg.pairs.tables import CLEAN, REAL, Row, is_table, read_table
 from gendeg.primitives.errors import BadImage, BadManifest, BadOption, GendegError, MissingPath, NoImages, NoPhotos
 from gendeg.primitives.faults import ImageFault
-from gendeg.primitives.files import Found, find_images, json_line, output_stems
+from gendeg.primitives.files import Found, atomic_write, ensure_writable, find_images, json_line, output_stems
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.images import U8Image, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mix
@@ -98,6 +98,11 @@ class Photo:
         return f"{self.input.place}/{self.path}" if self.input.kind == Kind.TAR else str(self.file)
 
     @property
+    def title(self) -> str:
+        """The last part of its name."""
+        return f"{self.path} row {self.at}" if self.input.kind == Kind.DATASET else os.path.basename(self.path)
+
+    @property
     def is_file(self) -> bool:
         """Whether it is a file of its own."""
         return self.at < 0 and self.input.kind in (Kind.FOLDER, Kind.TABLE)
@@ -139,6 +144,16 @@ class Photo:
         except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
             raise BadImage(self.name, ImageFault.UNREADABLE, str(error)) from error
 
+    def as_file(self, folder: Path) -> Path:
+        """Its file; what is none of its own is written into a folder. Raises `BadImage`, `OutputNotWritable`."""
+        if self.is_file:
+            return self.file
+        unique = hashlib.sha256(self.address.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        path = ensure_writable(folder) / f"{self.stem}-{unique}{os.path.splitext(self.path)[1] or '.png'}"
+        if not path.exists():
+            atomic_write(path, self.bytes())
+        return path
+
     def length(self) -> int:
         """Of its bytes."""
         return self.size if self.size >= 0 else self.file.stat().st_size if self.is_file else len(self.bytes())
@@ -166,6 +181,7 @@ class Asked:
 
     `column`: which of several pictures of a row. `skip`: files of a folder that are not seen at all. `hidden`: as a
     dataset may say where they lie: below absolute places, of a table below the folder that its photos have in common.
+    `named`: rows have to name a degradation.
     """
 
     kind: str = CLEAN
@@ -173,6 +189,7 @@ class Asked:
     column: str = ""
     skip: Callable[[Path], bool] = lambda path: False
     hidden: bool = False
+    named: bool = False
 
     def refuse(self, row: Row, path: str) -> LeftOut | None:
         """What is said of a row that is not wanted."""
@@ -200,23 +217,27 @@ def open_photos(
     `NoImages`, `CannotRead`, `BadManifest`, and `BadOption` where `column` is needed.
     """
     splits = None if split is None else [said_split(one) for one in ([split] if isinstance(split, str) else split)]
-    opened = find_photos(list(places), Asked(kind, splits, column, skip))
+    return spread(_sorted(list(places), Asked(kind, splits, column, skip)), most)
+
+
+def _sorted(places: Sequence[str | Path], asked: Asked) -> list[Photo]:
+    opened = find_photos(places, asked)
     others = [one for one in opened.left_out if one.failed not in (OTHER_KIND, OTHER_SPLIT, DUPLICATE)]
     if others:
         print(f"gendeg: files that are no photos: {len(others)} ({say_reasons(_counted(others))})", file=sys.stderr)
-    return spread(sorted(opened.photos, key=lambda photo: os.fsencode(photo.name)), most)
+    return sorted(opened.photos, key=lambda photo: os.fsencode(photo.name))
 
 
-def open_real(place: str | Path, split: str, most: int = 0, type: str = "") -> dict[str, list[Photo]]:
+def open_real(place: str | Path, split: str, most: int = 0) -> dict[str, list[Photo]]:
     """Degradation → real degraded photos, at most `most` of each (0: all), spread evenly.
 
-    A folder has a folder for each degradation (or is all of `type`), a table or dataset a column `degradation`; of a
+    A folder has a folder for each degradation, a table or dataset a column `degradation`; of a
     place of pairs it is the degraded halves. Raises as `open_photos`, and `BadOption` where no degradation is named.
     """
     found: dict[str, list[Photo]] = {}
-    for photo in open_photos([place], REAL, split):
-        if name := photo.degradation or type:
-            found.setdefault(name, []).append(photo)
+    for photo in _sorted([place], Asked(REAL, [said_split(split)], named=True)):
+        if photo.degradation:
+            found.setdefault(photo.degradation, []).append(photo)
     if not found:
         raise BadOption(
             "--real", f"{place}: no folder (or row) named after a degradation, such as haze/ or motion_blur/"
@@ -386,7 +407,7 @@ def _list_table(asked: Asked, source: Input) -> Iterator[Listed]:
             continue
         listed = asked.half_of(row) or row.path
         place, said = path.parent / listed, row.fields.get("degradation", "") if asked.kind == REAL else ""
-        if asked.kind == REAL and not degradation_named(said):
+        if asked.named and not degradation_named(said):
             raise BadManifest(path, row.line, f"no degradation is called '{said}'")
         photo = Photo(source, listed, "", row.caption, -1, _size(place), row.split, degradation_named(said))
         if asked.hidden or os.path.isfile(place):

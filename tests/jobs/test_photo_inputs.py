@@ -64,7 +64,7 @@ def test_the_same_table_means_the_same_elsewhere(tmp_path, capsys):
     assert clean_photos(place, "validation", 0) == (photos / "p3.png", photos / "p4.png")
     assert real_photos(place, "train", 0) == {"haze": [photos / "p2.png", photos / "p3.png"]}
     tasks = plan_tasks(SimulateConfig(clean=(place,), out=tmp_path / "pairs", validation=0.0))
-    assert {task.photo.name: task.split for task in tasks} == {
+    assert {task.photo.title: task.split for task in tasks} == {
         "p0.png": "train", "p3.png": "train", "p4.png": "validation"
     }  # fmt: skip
     asked = plan_synthesis(SynthConfig(paths=(place,), out=tmp_path / "synth"))
