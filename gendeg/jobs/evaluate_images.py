@@ -97,7 +97,7 @@ class Studio:
                 try:
                     clean, sha256 = read_clean(photo.path, self.config.size)
                 except (BadImage, TooLongForFormat) as error:
-                    self.failures.append(_failure(photo, error, self.config.seed))
+                    self.failures.append(Failure.of(error, photo.path, key=photo.stem, seed=self.config.seed))
                 else:
                     yield from _Sitting(self, photo, clean, sha256).images()
                 progress.update(1)
@@ -248,13 +248,6 @@ def nearest_in_mu(at: Callable[[float], U8Image], clean: U8Image, mu: float) -> 
             best, off = image, abs(measured - mu)
         low, high = (middle, high) if measured < mu else (low, middle)
     return best
-
-
-def _failure(photo: Photo, error: BadImage | TooLongForFormat, seed: int) -> Failure:
-    return Failure(
-        key=photo.stem, failed=error.reason, message=str(error), degradation="", seed=seed, attempt=0,
-        clean_path=str(photo.path),
-    )  # fmt: skip
 
 
 def made_settings(config: EvaluateConfig, studio: Studio) -> Mapping[str, object]:

@@ -77,15 +77,7 @@ def _degrade_photo(
     try:
         clean, clean_sha256 = read_clean(plan.photo, config.size, config.format)
     except (BadImage, TooLongForFormat) as error:
-        yield Failure(
-            key="",
-            failed=error.reason,
-            message=str(error),
-            degradation="",
-            seed=config.seed,
-            attempt=0,
-            clean_path=str(plan.photo),
-        )
+        yield Failure.of(error, plan.photo, seed=config.seed)
         return
     encoded = generator.encode([clean])
     for first in range(0, len(plan.samples), config.batch_size):
