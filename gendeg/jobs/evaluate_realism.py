@@ -10,11 +10,11 @@ import numpy as np
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import MODEL, SIMULATOR, VARIED_AT
 from gendeg.jobs.evaluate_measures import Row, Summary
-from gendeg.jobs.evaluate_photos import real_photos
 from gendeg.metrics.distance import compare_with_real, feature_distance, laplacian_patches, patch_distance
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.features import load_features
 from gendeg.metrics.recognition import image_statistics, two_sample_auc
+from gendeg.pairs.photos import Photo, open_real
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.progress import track
@@ -30,7 +30,7 @@ DRAWS = 100  # at most: each sorts tens of thousands of projections
 def summarise_realism(summary: Summary, config: EvaluateConfig, failures: list[Failure]) -> dict[str, Any]:
     """The section `realism`: measure → degradation → distances. Real photos that cannot be read go to `failures`."""
     assert config.real is not None
-    real = real_photos(config.real, config.split, MOST_REAL)
+    real = open_real(config.real, config.split, MOST_REAL)
     measures: dict[str, tuple[Describe, Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], float]]] = {
         "sliced_wasserstein": (_patches, patch_distance),
         "two_sample": (image_statistics, two_sample_auc),
@@ -69,14 +69,14 @@ def _patches(image: U8Image) -> np.ndarray:
     return laplacian_patches(image, np.random.default_rng(int(image.sum())))
 
 
-def _read_real(paths: Sequence[Path], size: int, failures: list[Failure]) -> list[U8Image]:
+def _read_real(photos: Sequence[Photo], size: int, failures: list[Failure]) -> list[U8Image]:
     """At the evaluated size, which takes most of a JPEG's own traces away."""
     images = []
-    for path in paths:
+    for photo in photos:
         try:
-            images.append(resize_short_side(read_rgb(path), size))
+            images.append(resize_short_side(photo.image(), size))
         except BadImage as error:
-            failures.append(Failure.of(error, path))
+            failures.append(Failure.of(error, photo.name))
     return images
 
 

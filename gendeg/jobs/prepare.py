@@ -15,7 +15,7 @@ from gendeg.jobs.plan_photos import included, look_at_pairs, look_at_photos
 from gendeg.jobs.plan_splits import keep_apart
 from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.jobs.samples import Settings
+from gendeg.model.generate import Settings
 from gendeg.pairs.photos import HUB, Asked, Input, Kind, Opened, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
 from gendeg.pairs.split import made_splits, parse_split

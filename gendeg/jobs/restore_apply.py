@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gendeg.configs import RestoreApplyConfig
-from gendeg.jobs.samples import choose_device
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.pairs.tables import REAL
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists, TooLongForFormat
 from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, write_jsonl
 from gendeg.primitives.images import LONGEST_SIDE, U8Image, resize_short_side, write_image

@@ -245,6 +245,12 @@ def open_real(place: str | Path, split: str, most: int = 0) -> dict[str, list[Ph
     return {name: spread(photos, most) for name, photos in sorted(found.items())}
 
 
+def named_alone(photos: Sequence[Photo]) -> list[Photo]:
+    """The same, named uniquely among these by their own folders, wherever they were found."""
+    stems = output_stems([Found(Path(one.name), Path(one.name).parent) for one in photos])
+    return [replace(one, stem=stem) for one, stem in zip(photos, stems, strict=True)]
+
+
 def spread(found: list[Item], most: int) -> list[Item]:
     """`most` of them at even distances; 0: all."""
     if not most or len(found) <= most:

@@ -18,12 +18,11 @@ from gendeg.jobs.plan_photos import (
     choose_format,
     look_at_pairs,
     look_at_photos,
-    parse_split,
-    split_of,
 )
 from gendeg.pairs.pair import listed, write_manifest
 from gendeg.pairs.photos import Asked, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons, scan_photos
+from gendeg.pairs.split import parse_split, split_of
 from gendeg.primitives.errors import BadManifest, BadOption, CannotRead, MissingPath, NoImages
 from gendeg.shards.plan import PlannedSample, PlanReader
 from tests.builds import priors_folder, write_photos

@@ -10,12 +10,12 @@ from gendeg.configs import IngestConfig
 from gendeg.jobs import prepare
 from gendeg.jobs.build import build, plan
 from gendeg.jobs.ingest import ingest
-from gendeg.jobs.plan_photos import split_of
 from gendeg.jobs.plan_splits import Apart
 from gendeg.jobs.prepare import read_inputs
 from gendeg.jobs.status import failures
 from gendeg.jobs.verify import verify
 from gendeg.pairs.photos import Photo
+from gendeg.pairs.split import split_of
 from gendeg.primitives.files import read_jsonl, sha256_of, write_jsonl
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.shards.description import read_description
