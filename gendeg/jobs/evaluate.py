@@ -1,11 +1,9 @@
 """gendeg evaluate: how well a model does as asked, each number with its uncertainty → results.json."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from gendeg import __version__
@@ -29,11 +27,12 @@ from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.samples import choose_device, settings_of
 from gendeg.metrics.alignment import psnr
 from gendeg.model.weights import load_pipeline
-from gendeg.primitives.errors import DifferentRun, NoImages
-from gendeg.primitives.files import IMAGE_EXTENSIONS, atomic_write, read_json_object, write_jsonl
+from gendeg.primitives.errors import NoImages
+from gendeg.primitives.files import IMAGE_EXTENSIONS, write_json, write_jsonl
 from gendeg.primitives.folders import claim, says
 from gendeg.primitives.images import read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.once import CONFIG, same_run
 
 SCHEMA = "gendeg-evaluation-1"
 """Raise the number when a key of results.json changes its meaning; manifests/README.md describes them."""
@@ -46,13 +45,15 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     another model or other settings.
     """
     begun = time.monotonic()
-    claim(config.out, "evaluate", ours=says(config.out / "config.json", "model_sha256") is not None)
+    claim(config.out, "evaluate", ours=says(config.out / CONFIG, "model_sha256") is not None)
     photos = plan_photos(config, clean_photos(config.clean, config.split, config.photos))
     pipeline = load_pipeline(config.model, choose_device(config.device))
     studio = Studio(config, pipeline, settings_of(pipeline, config))
     write = PromptWriter(pipeline.reader)
     photos = [replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied)) for one in photos]
-    _check_same(config.out / "config.json", dict(made_settings(config, studio)))
+    settings = made_settings(config, studio)
+    same_run(config.out, settings)  # images are kept from run to run
+    write_json(config.out / CONFIG, settings)
     rows = [measure(made, clean, degraded, config) for made, clean, degraded in studio.images(photos)]
     if not rows:
         raise NoImages(config.clean, IMAGE_EXTENSIONS)
@@ -72,18 +73,8 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     results["failures"] = [failure.as_row() for failure in studio.failures]
     results["seconds"] = round(time.monotonic() - begun, 1)
     write_jsonl(config.out / SAMPLES, (row.as_row() for row in rows))
-    atomic_write(config.out / RESULTS, json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_json(config.out / RESULTS, results)
     return results
-
-
-def _check_same(path: Path, settings: dict[str, Any]) -> None:
-    """Images are kept from run to run; raises `DifferentRun` for those that were made otherwise."""
-    if path.exists():
-        before = read_json_object(path)
-        other = sorted(name for name in settings if before.get(name) != settings[name])
-        if other:
-            raise DifferentRun(path.parent, other)
-    atomic_write(path, json.dumps(settings, indent=1) + "\n")
 
 
 def _head(config: EvaluateConfig, studio: Studio, photos: int) -> dict[str, Any]:

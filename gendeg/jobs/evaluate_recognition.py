@@ -1,7 +1,6 @@
 """A small classifier trained on pairs names the degradation of every image of an evaluation."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from gendeg.jobs.evaluate_measures import ALL, Row, Summary
 from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name_image, train_recogniser
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import NoPairs
-from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.files import atomic_write, read_json_object, write_json
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.parallel import in_order
@@ -99,7 +98,7 @@ def _classifier(config: EvaluateConfig) -> tuple[Recogniser, dict[str, Any]]:
         named = np.array([name_image(network, *pair).argmax() for pair in pairs])
         known["held_out_accuracy"] = round(float((named == labels).mean()), 6)
     atomic_write(weights, save(network.state_dict()))
-    atomic_write(notes, json.dumps(known | {"fingerprint": used}, indent=1) + "\n")
+    write_json(notes, known | {"fingerprint": used})
     return network, known
 
 

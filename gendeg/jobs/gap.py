@@ -1,6 +1,5 @@
 """gendeg evaluate gap: how far synthetic degradations are from real ones → gap.json and gap.html."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from gendeg.jobs.gap_images import Images, real_images, synthetic_images
 from gendeg.jobs.gap_page import gap_page
 from gendeg.metrics.gap import STATISTICS, compare_gaps, distances, gap_statistics
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.files import atomic_write, ensure_writable, write_json
 from gendeg.primitives.images import resize_short_side
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import track
@@ -54,7 +53,7 @@ def gap(config: GapConfig) -> dict[str, Any]:
         raise BadOption("--real", f"{FEWEST_REAL} real photos of a degradation are needed at least; {notes[-1]}")
     page = gap_page(results, measured, {kind: {name: sets[name].get(kind, []) for name in sets} for kind in kinds})
     atomic_write(config.out / "gap.html", render_page(page))
-    atomic_write(config.out / "gap.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_json(config.out / "gap.json", results)
     return results
 
 

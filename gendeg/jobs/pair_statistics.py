@@ -9,12 +9,11 @@ import torch
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.direction import has_direction
 from gendeg.jobs.diffusion_batches import View, Views
-from gendeg.jobs.stages import write_json
 from gendeg.model.change import LEAST_SIZE, fit_scale
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.primitives.files import read_json_object
 from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.once import once
 from gendeg.training.examples import prefetch
 
 SIZED, DIRECTED = 32, 96
@@ -30,10 +29,7 @@ def learn_statistics(pipeline: GenDegPipeline, views: Views, config: DiffusionCo
 
     Measured once a run, and read from `statistics.json` when it goes on. Raises `ValueError` for a mix without change.
     """
-    path = config.out / "statistics.json"
-    if not path.exists():
-        write_json(path, _measure(pipeline, views, config, wanted))
-    told = read_json_object(path)
+    told = once(config.out / "statistics.json", lambda: _measure(pipeline, views, config, wanted))
     pipeline.register_to_config(change_scale=told["change_scale"], directions=told["directions"])
 
 

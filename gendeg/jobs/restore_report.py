@@ -1,6 +1,5 @@
 """gendeg restore eval: a restorer and pairs → results.json, scores.jsonl and a table."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from gendeg.jobs.restore_eval import ScoreRow, restore_and_score, summarise
 from gendeg.jobs.samples import choose_device
 from gendeg.metrics.lpips import load_lpips
 from gendeg.primitives.errors import BadImage, OutputExists, SizesDiffer
-from gendeg.primitives.files import atomic_write, ensure_writable, write_jsonl
+from gendeg.primitives.files import ensure_writable, write_json, write_jsonl
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.restore.loading import load_restorer
@@ -49,7 +48,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
         "failures": [failure.as_row() for failure in failures],
     }  # fmt: skip
     write_jsonl(config.out / "scores.jsonl", [row.as_row() for row in rows])
-    atomic_write(target, json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_json(target, results)
     return results
 
 

@@ -20,18 +20,20 @@ from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
 from gendeg.jobs.restore_train import train_restorer
-from gendeg.jobs.stages import run_once, write_json
+from gendeg.jobs.stages import run_once
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
+from gendeg.primitives.files import write_json
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
+from gendeg.primitives.once import CONFIG, describe, same_run
 from gendeg.primitives.ranks import world
 from gendeg.primitives.rng import for_sample
 from gendeg.restore.loading import RESULT, load_restorer, save_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.presets import make_restorer
-from gendeg.training.state import FREE_TO_CHANGE, describe, refuse_changes
+from gendeg.training.state import FREE_TO_CHANGE
 
 CLASSIFIER, SCATTERING = "classifier", "scattering"
 TRANSFER = "restore transfer"  # the mark of its folder
@@ -89,13 +91,12 @@ def open_task(config: TransferConfig) -> Task:
     pairs = _of_type(load_examples(config.pairs, "train", config.seed), config)
     task = Task(config, photos, tuple(pairs), tuple(_test_examples(config, pairs)))
     described = describe(config) | {"photos": photos.digest(), "train pairs": _digest(pairs)}
-    if (config.out / "config.json").exists():
-        refuse_changes(config.out, described, FREE)
+    if same_run(config.out, described, FREE):
         return task
     refuse_foreign(config.out, TRANSFER)
     if world().rank == 0:
         claim(config.out, TRANSFER)
-        write_json(config.out / "config.json", described)
+        write_json(config.out / CONFIG, described)
     return task
 
 

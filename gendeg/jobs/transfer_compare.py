@@ -12,10 +12,9 @@ from jaxtyping import Float
 from gendeg.configs import TransferConfig
 from gendeg.jobs.restore_data import Example
 from gendeg.jobs.restore_eval import evaluate_restorer
-from gendeg.jobs.stages import write_json
 from gendeg.jobs.transfer_photos import RealPhotos, read_view
 from gendeg.metrics.uncertainty import bootstrap_crossed
-from gendeg.primitives.files import read_json_object
+from gendeg.primitives.files import read_json_object, write_json
 from gendeg.primitives.images import write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Cell, draw_sheet
