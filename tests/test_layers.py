@@ -16,7 +16,7 @@ BELOW: dict[str, set[str]] = {
     "prompts": {"primitives"},
     "intensity": {"primitives"},
     "physics": {"primitives"},
-    "report": {"primitives"},
+    "report": {"primitives", "metrics"},
     "pairs": {"primitives", "intensity"},
     "shards": {"primitives", "intensity"},
     "model": {"primitives", "intensity"},

@@ -20,6 +20,7 @@ from gendeg.primitives.images import resize_short_side
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import track
 from gendeg.primitives.rng import for_sample
+from gendeg.report.cells import interval
 from gendeg.report.html import render_page
 
 SCHEMA = "gendeg-gap-1"
@@ -178,12 +179,8 @@ def tabulate(results: Mapping[str, Any]) -> str:
         for name, both in found.items():
             row = both["wasserstein"]
             cells = [row["sets"].get(one) for one in names] + [row["real"]]
-            line = "".join(f"{_say(one):>{width}}" for one in cells)
+            line = "".join(f"{interval(one, 4):>{width}}" for one in cells)
             lines.append(f"{kind:<13}{name:<16}{line}   {row['closer'] if row['gains'] else ''}".rstrip())
         cells = [f"{results['times'][kind][one]:.1f} times" if one in results["times"][kind] else "–" for one in names]
         lines.append(f"{kind:<13}{'all':<16}" + "".join(f"{cell:>{width}}" for cell in [*cells, "1"]))
     return "\n".join(lines)
-
-
-def _say(one: Mapping[str, float] | None) -> str:
-    return f"{one['value']:.4f} [{one['low']:.4f}, {one['high']:.4f}]" if one else "–"

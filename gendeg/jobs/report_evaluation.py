@@ -14,7 +14,6 @@ from gendeg.jobs.report_measures import (
     calibration_section,
     change_section,
     diversity_section,
-    estimate,
     realism_section,
     recognition_section,
     structure_section,
@@ -24,6 +23,7 @@ from gendeg.jobs.report_samples import LARGEST, OF_A_KIND, VISIBLE, Sample, best
 from gendeg.primitives.errors import BadManifest
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.progress import track
+from gendeg.report.cells import interval
 from gendeg.report.html import Block, Cell, Facts, Page, Section, Sheet, Table, plain
 
 SCHEMA = "gendeg-evaluation-1"
@@ -99,7 +99,7 @@ def _tiles(results: Numbers, samples: Sequence[Sample]) -> list[tuple[str, str]]
 def _headline(results: Numbers) -> Section | None:
     rows = [
         [Cell(row["title"]), row.get("degradation", ""),
-         estimate(row, 4) + (f" {row['unit']}" if row.get("unit") else ""),
+         interval(row, 4) + (f" {row['unit']}" if row.get("unit") else ""),
          ("≤ " if row.get("better") == "lower" else "≥ ") + f"{row['wanted']:g}",
          Cell("met" if row["met"] else "missed", good=row["met"])]
         for row in results.get("headline", [])

@@ -8,6 +8,7 @@ import numpy as np
 
 from gendeg.jobs.report_plots import plot_arms, plot_by_intensity
 from gendeg.jobs.report_samples import Sample
+from gendeg.report.cells import column, interval
 from gendeg.report.html import Block, Cell, Facts, Figure, Figures, Section, Table, percent
 
 Numbers = Mapping[str, Any]
@@ -81,27 +82,6 @@ DISTANCES = {
 }
 
 
-def estimate(one: Numbers | None, digits: int = 3, scale: float = 1.0) -> str:
-    """`"0.012 [0.010, 0.015]"`; a dash for what was not measured."""
-    if not one:
-        return "–"
-    value, low, high = (f"{scale * one[name]:.{digits}f}".replace("-", "−") for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-def column(estimates: Sequence[Numbers | None], digits: int = 3, scale: float = 1.0) -> list[Cell]:
-    """Numbers with their intervals drawn on one scale, which begins at 0 or below."""
-    there = [one for one in estimates if one]
-    low = min([0.0, *(one["low"] for one in there)])
-    span = max([1e-12, *(one["high"] - low for one in there)])
-    return [
-        Cell(text, interval=((one["low"] - low) / span, (one["value"] - low) / span, (one["high"] - low) / span))
-        if one
-        else Cell(text)
-        for one, text in ((one, estimate(one, digits, scale)) for one in estimates)
-    ]
-
-
 def _kinds(parts: Mapping[str, Any]) -> list[str]:
     """Degradations in the file's order; the pooled row last."""
     return [kind for kind in parts if kind != "all"] + (["all"] if "all" in parts else [])
@@ -166,7 +146,7 @@ def structure_section(results: Numbers) -> Section | None:
         blocks.append(Figures(figures, legend, f"{label}, by intensity"))
     autoencoder = results.get("autoencoder", {})
     through = {"clean photos": autoencoder.get("psnr_clean"), **autoencoder.get("psnr_degraded", {})}
-    rows = [(f"{what} through the autoencoder, PSNR in dB", estimate(one, 1)) for what, one in through.items() if one]
+    rows = [(f"{what} through the autoencoder, PSNR in dB", interval(one, 1)) for what, one in through.items() if one]
     text = (
         "Is the degraded image still this photo? The simulator never moves anything and is the reference; the round "
         "trip through the autoencoder is what no sampling could improve on."

@@ -14,6 +14,7 @@ from gendeg.primitives.errors import BadImage, OutputExists, SizesDiffer
 from gendeg.primitives.files import ensure_writable, write_json, write_jsonl
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
+from gendeg.report.cells import interval, number
 from gendeg.restore.loading import load_restorer
 
 SCHEMA = "gendeg-restoration-1"
@@ -66,9 +67,7 @@ def tabulate_scores(summary: Sequence[dict[str, Any]]) -> str:
 def _cell(row: dict[str, Any], name: str, digits: int) -> str:
     if name not in row:
         return "-"
-    before, after = row[f"{name}_input"], row[name]
-    low, high = (f"{after[bound]:.{digits}f}" for bound in ("low", "high"))
-    return f"{before['value']:.{digits}f} → {after['value']:.{digits}f} [{low}, {high}]"
+    return f"{number(row[f'{name}_input']['value'], digits)} → {interval(row[name], digits)}"
 
 
 def _limited(examples: list[Example], limit: int) -> list[Example]:
