@@ -144,7 +144,8 @@ def open_plan(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos, run
     if path.exists():
         earlier = read_json_object(path)
         if earlier.get("fingerprint") != plan["fingerprint"]:
-            raise DifferentRun(config.out, changed(_told(earlier), _told(plan)) or ["version of gendeg"])
+            before, now = _told(earlier), _told(plan)
+            raise DifferentRun(config.out, changed(before, dict.fromkeys(before) | now) or ["version of gendeg"])
         return plan
     write_json(path, plan)
     return plan

@@ -21,10 +21,9 @@ def describe(config: Any) -> dict[str, Any]:
 
 
 def changed(before: Mapping[str, Any], now: Mapping[str, Any], free: AbstractSet[str] = frozenset()) -> list[str]:
-    """Names of what is not the same, but for the free ones. What one side does not know was as if off there."""
-    both = {name: (before.get(name), now.get(name)) for name in sorted((before.keys() | now.keys()) - free)}
-    known = before.keys() & now.keys()
-    return [name for name, (one, other) in both.items() if one != other and (name in known or one or other)]
+    """Names of what is asked now and was not before, but for the free ones. What was not known then was as if off."""
+    asked = {name: now[name] for name in sorted(now) if name not in free}
+    return [name for name, value in asked.items() if before.get(name) != value and (name in before or value)]
 
 
 def same_run(folder: Path, described: Mapping[str, Any], free: AbstractSet[str] = frozenset()) -> bool:

@@ -48,7 +48,7 @@ class Description:
 
     def differing(self, other: "Description") -> list[str]:
         """Names of what decides the bytes and is not the same."""
-        names = changed(self.settings, other.settings)
+        names = changed(self.settings, dict.fromkeys(self.settings) | other.settings)
         if (self.model, self.model_sha256) != (other.model, other.model_sha256):
             names.insert(0, "model")
         return names + (["inputs"] if self.inputs != other.inputs else [])
