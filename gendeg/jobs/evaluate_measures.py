@@ -19,10 +19,9 @@ from gendeg.jobs.evaluation_files import (
     Structure,
     StructurePoint,
 )
-from gendeg.metrics.alignment import detail_kept, edge_shift, psnr, ssim_without_low_frequencies
+from gendeg.metrics.alignment import detail_kept, edge_shift, find_shift, psnr, ssim_without_low_frequencies
 from gendeg.metrics.calibration import spearman
 from gendeg.metrics.uncertainty import Estimate, bootstrap, bootstrap_mean, bootstrap_ratio
-from gendeg.pairs.align import find_shift
 from gendeg.pairs.judge import judge
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import Degradation

@@ -14,7 +14,7 @@ from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.once import once
-from gendeg.training.examples import prefetch
+from gendeg.primitives.parallel import in_order
 
 SIZED, DIRECTED = 32, 96
 """Examples of each mix whose change is encoded, and whose directions are kept."""
@@ -51,7 +51,8 @@ def _collect(views: Views, config: DiffusionConfig, missing: set[str]) -> dict[s
     seen: dict[str, list[View]] = defaultdict(list)
     wanted = {name: DIRECTED if has_direction(parse_mix(name)) else SIZED for name in missing}
     firsts = range(FIRST, FIRST + MOST, config.batch_size)
-    for group in prefetch(lambda first: views(list(range(first, first + config.batch_size))), firsts, config.workers):
+    threads, ahead = config.workers, config.workers + 1
+    for group in in_order(lambda first: views(list(range(first, first + config.batch_size))), firsts, threads, ahead):
         for view in group:
             if view.degradation in missing and math.hypot(*view.intensity) >= LEAST_SIZE:
                 seen[view.degradation].append(view)

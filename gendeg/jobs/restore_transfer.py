@@ -11,11 +11,11 @@ a share see the same pairs. Every stage is done once; an interrupted one goes on
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gendeg.configs import RestoreTrainConfig, TaskConfig, TransferConfig
+from gendeg.configs import RestoreTrainConfig, TaskConfig, TrainConfig, TransferConfig
 from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
@@ -179,13 +179,7 @@ def distill(task: Task, seed: int) -> Restorer:
 
 def fine_tune(task: Task, arm: str, seed: int) -> Path:
     """Train one arm of one seed on its pairs, if that is not done; returns the folder of its restorer."""
-    config = task.config
-    stage = RestoreTrainConfig(
-        config.pairs, _arm(task, arm, seed), steps=config.steps, batch_size=config.batch_size, size=config.size,
-        learning_rate=config.learning_rate, model=config.model, preset=config.preset, seed=seed,
-        precision=config.precision, workers=config.workers, checkpoint_every=config.checkpoint_every,
-        sheet_every=config.sheet_every, cpu=config.cpu, tracker=config.tracker,
-    )  # fmt: skip
+    stage = RestoreTrainConfig(**_shared(task, RestoreTrainConfig) | {"out": _arm(task, arm, seed), "seed": seed})
     examples = task.pairs_of(arm, seed)
 
     def work(stage: RestoreTrainConfig) -> dict[str, Any]:
@@ -206,11 +200,11 @@ def _arm(task: Task, name: str, seed: int) -> Path:
 
 
 def _stage(task: Task, out: Path, seed: int, steps: int) -> TaskConfig:
-    config = task.config
-    return TaskConfig(
-        (), out, steps=steps, batch_size=config.batch_size, size=config.size, learning_rate=config.learning_rate,
-        seed=seed, precision=config.precision, workers=config.workers, checkpoint_every=config.checkpoint_every,
-        sheet_every=config.sheet_every, cpu=config.cpu, tracker=config.tracker, type=config.type,
-        photos=task.photos.digest(), short_side=config.short_side, scatter=config.scatter, model=config.model,
-        preset=config.preset,
-    )  # fmt: skip
+    own = {"pairs": (), "out": out, "seed": seed, "steps": steps, "photos": task.photos.digest()}
+    return TaskConfig(**_shared(task, TaskConfig) | own)
+
+
+def _shared(task: Task, stage: type[TrainConfig]) -> dict[str, Any]:
+    """The settings that the whole has in common with a stage (what is held out are photos here, and crops there)."""
+    names = {one.name for one in fields(stage)} & {one.name for one in fields(task.config)} - {"held_out"}
+    return {name: getattr(task.config, name) for name in names}

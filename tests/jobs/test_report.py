@@ -245,7 +245,7 @@ def test_what_is_neither_is_refused_in_one_line(tmp_path):
     "name, text, says",
     [
         ("results.json", '{"schema": "gendeg-evaluation-9"}', "another version"),
-        ("results.json", '{"schema": "gendeg-evaluation-1"}', "'model'"),
+        ("results.json", '{"schema": "gendeg-evaluation-1"}', "not as gendeg evaluate writes it"),
         ("samples.jsonl", '{"arm": "model"}', "line 1"),
         ("results.json", "{", "not JSON"),
     ],
