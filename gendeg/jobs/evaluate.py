@@ -10,7 +10,7 @@ from gendeg import __version__
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_change import summarise_change
 from gendeg.jobs.evaluate_headline import headline
-from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_photos
+from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_evaluation
 from gendeg.jobs.evaluate_measures import (
     ALIGNED,
     SURE,
@@ -24,9 +24,10 @@ from gendeg.jobs.evaluate_realism import summarise_diversity, summarise_realism
 from gendeg.jobs.evaluate_recognition import recognise, summarise_recognition
 from gendeg.jobs.evaluation_files import SCHEMA, AutoencoderLimit, Results, write_evaluation
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.jobs.samples import choose_device, settings_of
 from gendeg.metrics.alignment import psnr
+from gendeg.model.generate import Generator, settings_of
 from gendeg.model.weights import load_pipeline
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoImages
 from gendeg.primitives.files import IMAGE_EXTENSIONS, write_json
 from gendeg.primitives.folders import claim, says
@@ -43,14 +44,18 @@ def evaluate(config: EvaluateConfig) -> Results:
     """
     begun = time.monotonic()
     claim(config.out, "evaluate", ours=says(config.out / CONFIG, "model_sha256") is not None)
-    photos = plan_photos(config, clean_photos(config.clean, config.split, config.photos))
+    photos = plan_evaluation(config, clean_photos(config.clean, config.split, config.photos))
     pipeline = load_pipeline(config.model, choose_device(config.device))
-    studio = Studio(config, pipeline, settings_of(pipeline, config))
+    settings = settings_of(pipeline, config.steps, config.guidance_text, config.guidance_image)
+    studio = Studio(config, Generator(pipeline, settings))
     write = PromptWriter(pipeline.reader)
-    photos = [replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied)) for one in photos]
-    settings = made_settings(config, studio)
-    same_run(config.out, settings)  # images are kept from run to run
-    write_json(config.out / CONFIG, settings)
+    photos = [
+        replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied), changed=write.rewrite(one.changed))
+        for one in photos
+    ]
+    made_with = made_settings(config, studio)
+    same_run(config.out, made_with)  # images are kept from run to run
+    write_json(config.out / CONFIG, made_with)
     rows = [measure(made, clean, degraded, config) for made, clean, degraded in studio.images(photos)]
     if not rows:
         raise NoImages(config.clean, IMAGE_EXTENSIONS)
@@ -75,7 +80,7 @@ def evaluate(config: EvaluateConfig) -> Results:
 
 
 def _head(config: EvaluateConfig, studio: Studio, photos: int) -> Results:
-    own, settings = studio.pipeline.config, studio.settings
+    own, settings = studio.generator.pipeline.config, studio.generator.settings
     return Results(
         schema=SCHEMA,
         gendeg=__version__,
