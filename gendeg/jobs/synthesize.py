@@ -105,7 +105,7 @@ def _degrade_photo(
             settings,
         )
         for sample, image in zip(samples, images, strict=True):
-            stored = write_image(image, sample.path, config.format)  # type: ignore[arg-type]
+            stored = write_image(image, sample.path, config.format)
             image = image if config.format != "jpg" else read_rgb(stored)
             corrected = corrects(pipeline, sample.request.mix, settings)
             record = record_of(
