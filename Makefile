@@ -65,7 +65,7 @@ format: setup ## let ruff arrange the code
 	$(BIN)/ruff format .
 
 bench: setup ## time every script in benchmarks/ on this machine
-	@for script in $(filter-out benchmarks/leg.py benchmarks/pack_data.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/leg.py benchmarks/pack_data.py benchmarks/same_as.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos [PAIRS=real.jsonl] [MINUTES=720]
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from gendeg.configs import EvaluateConfig, SynthConfig
 from gendeg.intensity.measure import measure_intensity
@@ -26,13 +25,12 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import model_sha256
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat
-from gendeg.primitives.images import read_rgb, signed_to_u8, u8_to_unit, unit_to_u8, write_image
+from gendeg.primitives.images import U8Image, read_rgb, signed_to_u8, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import mix_name
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
 from gendeg.primitives.rng import for_sample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 MODEL, UNCORRECTED, UNCALIBRATED, SIMULATOR, ROUNDTRIP = (
     "model",
     "uncorrected",
@@ -111,7 +109,7 @@ class Studio:
                 try:
                     clean, sha256 = read_clean(photo.path, _as_synth(self.config, (), (), 1))
                 except (BadImage, TooLongForFormat) as error:
-                    self.failures.append(_failure(photo, error, self.config.seed))
+                    self.failures.append(Failure.of(error, photo.path, key=photo.stem, seed=self.config.seed))
                 else:
                     yield from _Sitting(self, photo, clean, sha256).images()
                 progress.update(1)
@@ -268,13 +266,6 @@ def nearest_in_mu(at: Callable[[float], U8Image], clean: U8Image, mu: float) -> 
             best, off = image, abs(measured - mu)
         low, high = (middle, high) if measured < mu else (low, middle)
     return best
-
-
-def _failure(photo: Photo, error: BadImage | TooLongForFormat, seed: int) -> Failure:
-    return Failure(
-        key=photo.stem, failed=error.reason, message=str(error), degradation="", seed=seed, attempt=0,
-        clean_path=str(photo.path),
-    )  # fmt: skip
 
 
 def made_settings(config: EvaluateConfig, studio: Studio) -> Mapping[str, object]:

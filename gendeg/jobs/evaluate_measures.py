@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import GRID, MODEL, ROUNDTRIP, SIMULATOR, UNCALIBRATED, UNCORRECTED, Made
@@ -16,10 +15,10 @@ from gendeg.metrics.calibration import spearman
 from gendeg.metrics.uncertainty import Estimate, bootstrap, bootstrap_mean, bootstrap_ratio
 from gendeg.pairs.align import find_shift
 from gendeg.pairs.judge import judge
+from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.rng import for_sample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 ALL = "all"
 JUDGED = (MODEL, UNCORRECTED, UNCALIBRATED)
 CALIBRATED_ARMS = (MODEL, UNCALIBRATED, UNCORRECTED, SIMULATOR)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
 
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import MODEL, SIMULATOR, VARIED_AT
@@ -17,12 +16,11 @@ from gendeg.metrics.diversity import diversity
 from gendeg.metrics.features import load_features
 from gendeg.metrics.recognition import image_statistics, two_sample_auc
 from gendeg.primitives.errors import BadImage
-from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.primitives.rng import for_sample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Describe = Callable[[U8Image], np.ndarray]
 MOST_REAL = 60  # photos of one degradation
 FEWEST_REAL, FEWEST_PHOTOS = 4, 2
@@ -78,17 +76,7 @@ def _read_real(paths: Sequence[Path], size: int, failures: list[Failure]) -> lis
         try:
             images.append(resize_short_side(read_rgb(path), size))
         except BadImage as error:
-            failures.append(
-                Failure(
-                    key="",
-                    failed=error.reason,
-                    message=str(error),
-                    degradation="",
-                    seed=0,
-                    attempt=0,
-                    clean_path=str(path),
-                )
-            )
+            failures.append(Failure.of(error, path))
     return images
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 from safetensors.torch import load_file, save
 
 from gendeg.configs import EvaluateConfig
@@ -17,13 +17,12 @@ from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import NoPairs
 from gendeg.primitives.files import atomic_write, read_json_object
-from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar, track
 from gendeg.primitives.rng import for_sample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 LABELS = [str(kind) for kind in Degradation]
 MOST_PAIRS, HELD_OUT = 2400, 360  # of all, spread evenly over the degradations
 STRONG = 0.5  # the intensity from which a degradation must be plain to see

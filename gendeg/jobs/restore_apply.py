@@ -82,10 +82,7 @@ def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: l
         if max(height, width) > longest:
             raise TooLongForFormat(width, height, config.format, longest)
     except (BadImage, TooLongForFormat) as error:
-        return Failure(
-            key="", failed=error.reason, message=str(error), degradation="", seed=0, attempt=0,
-            clean_path=str(task.photo),
-        )  # fmt: skip
+        return Failure.of(error, task.photo)
     restored = restore_photo(restorer, degraded, config.tile, config.overlap)
     write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:

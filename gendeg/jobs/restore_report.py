@@ -41,7 +41,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
         try:
             rows.append(restore_and_score(restorer, example, lpips, config.tile, config.overlap))
         except (BadImage, SizesDiffer) as error:
-            failures.append(_failure(example, error))
+            failures.append(Failure.of(error, example.photo, degradation=example.pair.degradation))
     results = {
         "schema": SCHEMA, "model": str(config.model), "pairs": [str(place) for place in config.pairs],
         "split": config.split, "draws": config.draws, "seed": config.seed, "limit": config.limit,
@@ -82,10 +82,3 @@ def _limited(examples: list[Example], limit: int) -> list[Example]:
         if not limit or seen[place] <= limit:
             kept.append(example)
     return kept
-
-
-def _failure(example: Example, error: BadImage | SizesDiffer) -> Failure:
-    return Failure(
-        key="", failed=error.reason, message=str(error), degradation=example.pair.degradation, seed=0, attempt=0,
-        clean_path=example.photo,
-    )  # fmt: skip

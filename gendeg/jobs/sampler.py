@@ -5,9 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from gendeg.intensity.direction import Direction
 from gendeg.jobs.samples import Settings, corrects, to_signed_tensor
@@ -17,12 +15,11 @@ from gendeg.model.latents import CleanLatent
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.strength import Target
 from gendeg.model.tiles import pad_to_multiple
-from gendeg.primitives.images import signed_to_u8
+from gendeg.primitives.images import U8Image, signed_to_u8
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.rng import torch_generator
 from gendeg.shards.plan import PlannedSample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 KEPT = 256 << 20
 """Bytes of latents, decoded photos and encoded prompts that are remembered: at 512 pixels 64 KB to 3.5 MB a photo."""
 

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from gendeg.configs import BuildConfig, CalibrateConfig, EvaluateConfig, SynthConfig
 from gendeg.jobs.requests import Request
@@ -14,11 +12,10 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
 from gendeg.model.strength import Target
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.images import signed_to_u8, u8_to_signed
+from gendeg.primitives.images import U8Image, signed_to_u8, u8_to_signed
 from gendeg.primitives.kinds import Mix, mix_name
 from gendeg.primitives.rng import torch_generator
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Samples = SynthConfig | BuildConfig | EvaluateConfig | CalibrateConfig
 """Configs of jobs that sample: `steps` and guidance, None for the model's own."""
 STRONGEST = 100.0

@@ -84,15 +84,7 @@ def _degrade_photo(
     try:
         clean, clean_sha256 = read_clean(plan.photo, config)
     except (BadImage, TooLongForFormat) as error:
-        yield Failure(
-            key="",
-            failed=error.reason,
-            message=str(error),
-            degradation="",
-            seed=config.seed,
-            attempt=0,
-            clean_path=str(plan.photo),
-        )
+        yield Failure.of(error, plan.photo, seed=config.seed)
         return
     latent = pipeline.encode_clean(to_signed_tensor(clean))
     for first in range(0, len(plan.samples), config.batch_size):

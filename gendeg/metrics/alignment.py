@@ -1,14 +1,14 @@
 """Is the degraded image still this photo? PSNR, detail that is left, and SSIM without the low-frequency change."""
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from scipy.ndimage import gaussian_filter
 
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import GREY, U8Image
+
 Grey = Float[np.ndarray, "h w"]
 
 LARGEST_PSNR = 99.0  # dB of equal images: JSON has no infinity
-GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 FINE = 1.5  # pixels: detail is what a Gaussian of this width takes away
 WINDOW = 3.5  # pixels: width of the Gaussian window in which detail is compared
 VISIBLE = 2.0 / 255  # standard deviation of detail below which a window has none

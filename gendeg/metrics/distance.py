@@ -5,12 +5,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from gendeg.metrics.pyramid import laplacian_pyramid
 from gendeg.metrics.uncertainty import Estimate, estimate_from_draws, rows_by_cluster
+from gendeg.primitives.images import U8Image
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Points = Float[np.ndarray, "n d"]
 Others = Float[np.ndarray, "m d"]
 PATCH = 7  # pixels

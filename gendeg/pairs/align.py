@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image
+
+from gendeg.primitives.images import U8Image
 
 SIDE = 512  # longer side at which it is looked for
 SURE = 0.05  # peak of the correlation below which nothing is said
@@ -22,7 +24,7 @@ class Shift(NamedTuple):
         return float(np.hypot(self.down, self.right))
 
 
-def find_shift(first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w 3"]) -> Shift:
+def find_shift(first: U8Image, second: U8Image) -> Shift:
     """Whole pixels of the compared size, which is at most `SIDE` (Kuglin and Hines, 1975).
 
     Edges are compared, not brightness: haze and darkness change the one and not the other. Raises `ValueError` when
@@ -42,7 +44,7 @@ def find_shift(first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h w
     return Shift(down / scale, right / scale, float(correlation.max()))
 
 
-def _edges(image: UInt8[np.ndarray, "h w 3"], scale: float) -> Float[np.ndarray, "y x"]:
+def _edges(image: U8Image, scale: float) -> Float[np.ndarray, "y x"]:
     """Strength of the grey image's gradient, fading out towards the borders, which do not continue."""
     height, width = image.shape[:2]
     small = max(4, round(width * scale)), max(4, round(height * scale))

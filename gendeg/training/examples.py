@@ -13,14 +13,13 @@ from jaxtyping import UInt8
 
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_signed
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_signed
 from gendeg.primitives.rng import for_sample
 
 if TYPE_CHECKING:
     import torch  # processes that simulate need none of it, and start in a third of the time without
 
 Item = TypeVar("Item")
-U8Image = UInt8[np.ndarray, "h w 3"]
 Crop = UInt8[np.ndarray, "size size 3"]
 
 
