@@ -14,7 +14,7 @@ BELOW: dict[str, set[str]] = {
     "primitives": set(),
     "configs": {"primitives"},
     "prompts": {"primitives"},
-    "intensity": {"primitives"},
+    "intensity": {"primitives", "prompts"},
     "physics": {"primitives"},
     "report": {"primitives"},
     "pairs": {"primitives", "intensity"},

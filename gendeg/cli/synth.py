@@ -49,22 +49,17 @@ def _run(config: SynthConfig, as_json: bool) -> int:
 
 def _dry_run(config: SynthConfig, as_json: bool) -> int:
     from gendeg.jobs.synth_plan import plan_synthesis
-    from gendeg.primitives.kinds import mix_name
 
     plan = plan_synthesis(config)
     for sample in plan.samples:
         asked = {
             "path": str(sample.path),
-            "degradation": mix_name(sample.request.mix),
-            "intensity": sample.request.intensity,
-            "mu_requested": sample.request.mu,
-            "sigma_requested": sample.request.sigma,
+            "degradation": sample.ask.name,
+            "intensity": sample.ask.intensity,
+            "mu_requested": sample.ask.mu,
+            "sigma_requested": sample.ask.sigma,
             "seed": sample.seed,
         }
-        print(
-            json.dumps(asked)
-            if as_json
-            else f"{sample.path}  mu {sample.request.mu:.3f} sigma {sample.request.sigma:.3f}"
-        )
+        print(json.dumps(asked) if as_json else f"{sample.path}  mu {sample.ask.mu:.3f} sigma {sample.ask.sigma:.3f}")
     print(f"{len(plan.samples)} images from {len(plan.photos)} photos; nothing was made", file=sys.stderr)
     return 0

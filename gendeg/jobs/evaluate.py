@@ -12,7 +12,7 @@ from gendeg import __version__
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_change import summarise_change
 from gendeg.jobs.evaluate_headline import headline
-from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_photos
+from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_evaluation
 from gendeg.jobs.evaluate_measures import (
     ALIGNED,
     SURE,
@@ -26,9 +26,10 @@ from gendeg.jobs.evaluate_realism import summarise_diversity, summarise_realism
 from gendeg.jobs.evaluate_recognition import recognise, summarise_recognition
 from gendeg.jobs.evaluation_files import RESULTS, SAMPLES
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.jobs.samples import choose_device, settings_of
 from gendeg.metrics.alignment import psnr
+from gendeg.model.generate import Generator, settings_of
 from gendeg.model.weights import load_pipeline
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import DifferentRun, NoImages
 from gendeg.primitives.files import IMAGE_EXTENSIONS, atomic_write, read_json_object, write_jsonl
 from gendeg.primitives.folders import claim, says
@@ -47,11 +48,15 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     """
     begun = time.monotonic()
     claim(config.out, "evaluate", ours=says(config.out / "config.json", "model_sha256") is not None)
-    photos = plan_photos(config, clean_photos(config.clean, config.split, config.photos))
+    photos = plan_evaluation(config, clean_photos(config.clean, config.split, config.photos))
     pipeline = load_pipeline(config.model, choose_device(config.device))
-    studio = Studio(config, pipeline, settings_of(pipeline, config))
+    settings = settings_of(pipeline, config.steps, config.guidance_text, config.guidance_image)
+    studio = Studio(config, Generator(pipeline, settings))
     write = PromptWriter(pipeline.reader)
-    photos = [replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied)) for one in photos]
+    photos = [
+        replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied), changed=write.rewrite(one.changed))
+        for one in photos
+    ]
     _check_same(config.out / "config.json", dict(made_settings(config, studio)))
     rows = [measure(made, clean, degraded, config) for made, clean, degraded in studio.images(photos)]
     if not rows:
@@ -87,7 +92,7 @@ def _check_same(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _head(config: EvaluateConfig, studio: Studio, photos: int) -> dict[str, Any]:
-    own, settings = studio.pipeline.config, studio.settings
+    own, settings = studio.generator.pipeline.config, studio.generator.settings
     return {
         "schema": SCHEMA,
         "gendeg": __version__,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gendeg.configs import RestoreApplyConfig
 from gendeg.jobs.evaluate_photos import pictures_in
-from gendeg.jobs.samples import choose_device
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists, TooLongForFormat
 from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, output_stems, write_jsonl
 from gendeg.primitives.images import LONGEST_SIDE, U8Image, read_rgb, resize_short_side, write_image

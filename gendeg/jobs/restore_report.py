@@ -9,8 +9,8 @@ from typing import Any
 from gendeg.configs import RestoreEvalConfig
 from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_eval import ScoreRow, restore_and_score, summarise
-from gendeg.jobs.samples import choose_device
 from gendeg.metrics.lpips import load_lpips
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, SizesDiffer
 from gendeg.primitives.files import atomic_write, ensure_writable, write_jsonl
 from gendeg.primitives.progress import track

@@ -9,10 +9,12 @@ from itertools import groupby, islice
 import torch
 
 from gendeg.jobs.halves import CleanHalf, Made, Rules, failure, finish_existing, finish_generated, read_clean
-from gendeg.jobs.sampler import Sampler
+from gendeg.model.generate import Generator
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, NOT_FINITE, STRUCTURE_LOST
 from gendeg.pairs.photos import Input
+from gendeg.primitives.images import U8Image
 from gendeg.primitives.records import Failure, Record
+from gendeg.primitives.rng import torch_generator
 from gendeg.shards.index import Entry, Mark, write_index, write_mark
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import EXISTING, PlannedSample, PlannedShard
@@ -71,11 +73,11 @@ class ShardMaker:
     """
 
     def __init__(
-        self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], sampler: Sampler, attempts: int,
-        workers: int, told: Callable[[int], None], check: Callable[[float], None],
+        self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], generator: Generator,
+        attempts: int, workers: int, told: Callable[[int], None], check: Callable[[float], None],
     ):  # fmt: skip
         self.layout, self.fingerprint, self.rules, self.inputs = layout, fingerprint, rules, inputs
-        self.sampler, self.attempts, self.told, self.check = sampler, attempts, told, check
+        self.generator, self.attempts, self.told, self.check = generator, attempts, told, check
         self.pool = ThreadPoolExecutor(max(1, workers), "encode")
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
@@ -189,11 +191,12 @@ class ShardMaker:
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
         """Through the model, in its thread; the images go to the threads."""
-        images = self.sampler.run(group.samples, [half.image for half in group.halves], attempt)
+        images = make_images(self.generator, group.samples, [half.image for half in group.halves], attempt)
         self.told(len(images))
+        corrected = [self.generator.corrects(row.ask.mix) for row in group.samples]
         return [
-            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, self.sampler.corrects(row))
-            for row, half, image in zip(group.samples, group.halves, images, strict=True)
+            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, correct)
+            for row, half, image, correct in zip(group.samples, group.halves, images, corrected, strict=True)
         ]
 
     def _settle(self, batch: Batch) -> Batch:
@@ -211,3 +214,14 @@ class ShardMaker:
                 group.halves = [group.halves[i] for i in again]
         batch.made |= {key: future.result() for key, future in batch.existing.items()}
         return batch
+
+
+def make_images(
+    generator: Generator, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
+) -> list[U8Image | None]:
+    """One batch of photos of one size, through the model: a sample depends on its row, the attempt and the batch only.
+
+    None where the model gave no finite numbers.
+    """
+    noise = [torch_generator(sample.seed, f"{sample.key}/{attempt}", "sample") for sample in samples]
+    return generator.degrade(generator.encode(photos), [sample.ask for sample in samples], noise)

@@ -5,10 +5,10 @@ from typing import Any
 
 from gendeg.configs import TransferConfig
 from gendeg.jobs.restore_transfer import transfer
-from gendeg.jobs.samples import choose_device
 from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, StudyPhotos
 from gendeg.jobs.study_work import Study, Task
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import MissingPath
 from gendeg.primitives.files import atomic_write, read_json_object
 
