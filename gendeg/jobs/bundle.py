@@ -14,7 +14,7 @@ from gendeg.jobs.calibrate import calibrate
 from gendeg.jobs.diffusion_sheet import images_on_sheet
 from gendeg.jobs.export import export_model, install_model
 from gendeg.jobs.fit_steps import Fitted, fit, least_seconds, timed
-from gendeg.jobs.recipe import Recipe, check_recipe, read_recipe
+from gendeg.jobs.recipe import Recipe, read_recipe
 from gendeg.jobs.simulate import simulate
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.jobs.train_diffusion import train_diffusion
@@ -75,7 +75,6 @@ def make_bundle(
 def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) -> Recipe:
     """The recipe, with what was given beside it. Raises `MissingPath`, `BadManifest`, `BadOption`."""
     recipe = read_recipe(config.recipe, config.out).with_settings(changed)
-    check_recipe(recipe)
     if "structure" in recipe.tables:
         reason = "[structure] is no step of a bundle any more: its model puts detail back by regression"
         raise BadManifest(config.recipe, 0, reason)
