@@ -10,7 +10,7 @@ from pathlib import Path
 from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.plan_splits import LEAK
-from gendeg.pairs.align import SURE, find_shift
+from gendeg.metrics.alignment import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
 from gendeg.pairs.pair import Pair, listed, write_manifest
 from gendeg.pairs.split import HELD_OUT, parse_split, split_of

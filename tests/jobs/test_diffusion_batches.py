@@ -98,7 +98,7 @@ def test_cached_latents_are_the_mirrored_ones_where_a_crop_is_mirrored(config):
         matches = [torch.equal(view.clean, cache.read(0, mirrored).clean) for mirrored in (False, True)]
         assert sum(matches) == 1
         seen.add(matches.index(True))
-        assert view.intensity.mu == pytest.approx(pairs[0].pair.mu, rel=0.01)
+        assert view.intensity.mu == pytest.approx(pairs[0].mu, rel=0.01)
     assert seen == {0, 1}
     whole = make_cache(pipeline.vae, pairs, config.out, Making(), wanted=False)
     plain = windows(lambda number: 0, pairs, whole, 16, replace(config, flips=False))(list(range(6)))
