@@ -1,4 +1,4 @@
-"""Where clean photographs come from: folders, tars, tables of paths, rows of images, datasets; one opener for all."""
+"""A photo, wherever it lies, and the one opener of all places: folders, tars, tables, manifests, datasets."""
 
 import hashlib
 import os
@@ -231,8 +231,8 @@ def _sorted(places: Sequence[str | Path], asked: Asked) -> list[Photo]:
 def open_real(place: str | Path, split: str, most: int = 0) -> dict[str, list[Photo]]:
     """Degradation → real degraded photos, at most `most` of each (0: all), spread evenly.
 
-    A folder has a folder for each degradation, a table or dataset a column `degradation`; of a
-    place of pairs it is the degraded halves. Raises as `open_photos`, and `BadOption` where no degradation is named.
+    A folder has a folder for each degradation, a table or dataset a column `degradation`; of a manifest or a dataset
+    of pairs it is the degraded halves. Raises as `open_photos`, and `BadOption` where no degradation is named.
     """
     found: dict[str, list[Photo]] = {}
     for photo in _sorted([place], Asked(REAL, [said_split(split)], named=True)):

@@ -11,7 +11,7 @@ from gendeg.configs import CaptionConfig, PlanConfig
 from gendeg.jobs.caption_pairs import caption_manifests, caption_photos
 from gendeg.jobs.plan_photos import look_at_photos
 from gendeg.pairs.pair import listed, open_pairs, read_manifest, write_manifest
-from gendeg.pairs.photos import find_photos
+from gendeg.pairs.photos import Asked, find_photos
 from gendeg.primitives.errors import BadImage, BadModel, BadOption, OutputExists
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import write_image
@@ -162,8 +162,8 @@ def test_a_folder_becomes_a_table_that_a_build_reads(tmp_path, model):
     assert made.counts == {"captioned": 4, "not_an_image": 1} and made.written == (table,)
     rows = {row["path"]: row["caption"] for row in read_jsonl(table)}
     assert set(rows) == {f"../photos/{name}.png" for name in ("bad", "black", "copy", "white", "sub/large")}
-    inputs, photos = find_photos([table])
-    looked = look_at_photos(PlanConfig((str(table),), tmp_path / "out", progress=False), inputs, photos)
+    opened = find_photos([table], Asked(hidden=True))
+    looked = look_at_photos(PlanConfig((str(table),), tmp_path / "out", progress=False), opened)
     said = dict(zip(looked.table["clean_path"].to_pylist(), looked.table["caption"].to_pylist(), strict=True))
     assert said[b"black.png"] == rows["../photos/black.png"] != FALLBACK
     assert {failure.failed for failure in looked.left_out} == {"not_an_image", "duplicate"}

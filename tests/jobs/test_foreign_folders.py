@@ -70,7 +70,7 @@ def packed_pairs(root: Path) -> Path:
 
 def ingestion(root: Path, **changes: object) -> IngestConfig:
     halves = {"type": "low_light", "degraded": "dark.png", "clean": "clean.png"}
-    return IngestConfig(root / "out", root=str(packed_pairs(root)), progress=False, **(halves | changes))  # type: ignore[arg-type]
+    return IngestConfig(out=root / "out", root=str(packed_pairs(root)), progress=False, **(halves | changes))  # type: ignore[arg-type]
 
 
 RECIPE = data_root("manifests") / "recipes/bundled.toml"
@@ -202,11 +202,11 @@ def test_copies_of_ingested_pairs_are_written_again(tmp_path):
 def test_a_photo_called_sheet_is_degraded(tmp_path):
     write_image(photo(20, 20), tmp_path / "sheet.png", "png")
     plan = plan_synthesis(SynthConfig(paths=(tmp_path,), out=tmp_path, types="haze", overwrite=True))
-    assert [one.photo.name for one in plan.photos] == ["sheet.png"]
+    assert [one.photo.title for one in plan.photos] == ["sheet.png"]
     put(tmp_path / "records.jsonl", "")  # a run's own by now
     write_image(photo(20, 20), tmp_path / "a.png", "png")
     plan = plan_synthesis(SynthConfig(paths=(tmp_path,), out=tmp_path, types="haze", overwrite=True))
-    assert [one.photo.name for one in plan.photos] == ["a.png"]
+    assert [one.photo.title for one in plan.photos] == ["a.png"]
 
 
 def test_only_a_runs_own_checkpoints_are_dropped(tmp_path):
