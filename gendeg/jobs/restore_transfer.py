@@ -11,9 +11,9 @@ a share see the same pairs. Every stage is done once; an interrupted one goes on
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gendeg.configs import RestoreTrainConfig, TaskConfig, TransferConfig
 from gendeg.jobs.restore_data import Example, load_examples
@@ -37,6 +37,9 @@ CLASSIFIER, SCATTERING = "classifier", "scattering"
 TRANSFER = "restore transfer"  # the mark of its folder
 FREE = FREE_TO_CHANGE | {"compare", "test", "seeds", "draws", "progress"}
 """What the same command may say anew: more seeds, arms or test pairs. They change no number that was made before."""
+
+
+Stage = TypeVar("Stage", TaskConfig, RestoreTrainConfig)
 
 
 @dataclass(frozen=True)
@@ -154,14 +157,14 @@ def train_teachers(task: Task) -> dict[str, Any]:
     told = {}
     for name, train in work.items():
         seed = int(for_sample(task.config.seed, name, "teacher").integers(2**31))  # not a student's first weights
-        stage = _stage(task, _teacher(task, name), seed, task.config.teacher_steps)
+        stage = _alone(task, _teacher(task, name), seed, task.config.teacher_steps)
         told[name] = run_once(stage, lambda config, train=train: train(config, task.photos))  # type: ignore[misc]
     return told
 
 
 def distill_once(task: Task, seed: int) -> dict[str, Any]:
     """The student of this seed, from the two teachers; returns its loss at the end."""
-    stage = _stage(task, _arm(task, "student", seed), seed, task.config.distill_steps)
+    stage = _alone(task, _arm(task, "student", seed), seed, task.config.distill_steps)
 
     def work(config: TaskConfig) -> dict[str, Any]:
         teachers = [load_restorer(_teacher(task, name)) for name in (CLASSIFIER, SCATTERING)]
@@ -178,13 +181,7 @@ def distill(task: Task, seed: int) -> Restorer:
 
 def fine_tune(task: Task, arm: str, seed: int) -> Path:
     """Train one arm of one seed on its pairs, if that is not done; returns the folder of its restorer."""
-    config = task.config
-    stage = RestoreTrainConfig(
-        config.pairs, _arm(task, arm, seed), steps=config.steps, batch_size=config.batch_size, size=config.size,
-        learning_rate=config.learning_rate, model=config.model, preset=config.preset, seed=seed,
-        precision=config.precision, workers=config.workers, checkpoint_every=config.checkpoint_every,
-        sheet_every=config.sheet_every, cpu=config.cpu, tracker=config.tracker,
-    )  # fmt: skip
+    stage = _stage(task, RestoreTrainConfig, _arm(task, arm, seed), seed, held_out=RestoreTrainConfig.held_out)
     examples = task.pairs_of(arm, seed)
 
     def work(stage: RestoreTrainConfig) -> dict[str, Any]:
@@ -204,12 +201,12 @@ def _arm(task: Task, name: str, seed: int) -> Path:
     return task.config.out / f"seed-{seed}" / name
 
 
-def _stage(task: Task, out: Path, seed: int, steps: int) -> TaskConfig:
-    config = task.config
-    return TaskConfig(
-        (), out, steps=steps, batch_size=config.batch_size, size=config.size, learning_rate=config.learning_rate,
-        seed=seed, precision=config.precision, workers=config.workers, checkpoint_every=config.checkpoint_every,
-        sheet_every=config.sheet_every, cpu=config.cpu, tracker=config.tracker, type=config.type,
-        photos=task.photos.digest(), short_side=config.short_side, scatter=config.scatter, model=config.model,
-        preset=config.preset,
-    )  # fmt: skip
+def _alone(task: Task, out: Path, seed: int, steps: int) -> TaskConfig:
+    """A stage without pairs."""
+    return _stage(task, TaskConfig, out, seed, steps=steps, pairs=(), photos=task.photos.digest())
+
+
+def _stage(task: Task, kind: type[Stage], out: Path, seed: int, **more: Any) -> Stage:
+    """A stage's config: what it has in common with the transfer's, and `more`."""
+    shared = {one.name: getattr(task.config, one.name) for one in fields(kind) if hasattr(task.config, one.name)}
+    return kind(**shared | {"out": out, "seed": seed} | more)

@@ -1,5 +1,6 @@
 """Task transfer within a study: gendeg restore transfer --compare on the study's own pairs, and real photos."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,8 @@ class _Transfer:
         trained = [place for place in (study.data / EXISTING, study.data / REAL) if place.exists()]
         told = transfer(
             TransferConfig(
-                pairs=tuple(trained), real=Path(table.real), clean=self.clean, type=table.type, out=out,
-                share=table.share, steps=table.steps, teacher_steps=table.teacher_steps,
-                distill_steps=table.distill_steps, seeds=table.seeds, compare=True, test=(study.data / STRANGE,),
+                **asdict(table) | {"real": Path(table.real)}, pairs=tuple(trained), clean=self.clean, out=out,
+                compare=True, test=(study.data / STRANGE,),
                 batch_size=study.recipe.train.get("batch_size", 8), size=study.recipe.train.get("size", 64),
                 seed=study.recipe.results.seed, draws=study.recipe.results.draws, workers=1,
                 cpu=choose_device(study.config.device) == "cpu", progress=False,
