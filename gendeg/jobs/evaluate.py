@@ -54,8 +54,7 @@ def evaluate(config: EvaluateConfig) -> dict[str, Any]:
     studio = Studio(config, Generator(pipeline, settings))
     write = PromptWriter(pipeline.reader)
     photos = [
-        replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied), changed=write.rewrite(one.changed))
-        for one in photos
+        replace(one, planned={name: write.rewrite(samples) for name, samples in one.planned.items()}) for one in photos
     ]
     _check_same(config.out / "config.json", dict(made_settings(config, studio)))
     rows = [measure(made, clean, degraded, config) for made, clean, degraded in studio.images(photos)]
