@@ -84,7 +84,7 @@ def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: l
     except (BadImage, TooLongForFormat) as error:
         return Failure.of(error, task.photo)
     restored = restore_photo(restorer, degraded, config.tile, config.overlap)
-    write_image(restored, task.target, config.format)  # type: ignore[arg-type]
+    write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:
         rows.append([Cell(_thumbnail(degraded), task.photo.name), Cell(_thumbnail(restored), "restored")])
     return Restored(str(task.photo), task.target.name, width, height, str(config.model))

@@ -85,7 +85,7 @@ def _degrade_photo(
         noise = [noise_of(sample.seed, clean_sha256, sample.ask) for sample in samples]
         images = generator.degrade(encoded, [sample.ask for sample in samples], noise)
         for sample, image in zip(samples, finite(images), strict=True):
-            stored = write_image(image, sample.path, config.format)  # type: ignore[arg-type]
+            stored = write_image(image, sample.path, config.format)
             image = image if config.format != "jpg" else read_rgb(stored)
             settings = generator.used(sample.ask)
             record = record_of(sample, clean, image, settings, config.model, digest, str(plan.photo), clean_sha256)
