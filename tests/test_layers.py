@@ -16,7 +16,7 @@ BELOW: dict[str, set[str]] = {
     "prompts": {"primitives"},
     "intensity": {"primitives", "prompts"},
     "physics": {"primitives"},
-    "report": {"primitives"},
+    "report": {"primitives", "metrics"},
     "pairs": {"primitives", "intensity"},
     "shards": {"primitives", "intensity"},
     "model": {"primitives", "intensity"},

@@ -42,11 +42,11 @@ def evaluate(
     from gendeg.jobs.evaluate_headline import tabulate_headline
 
     results = run(config)
-    print(tabulate_headline(results["headline"]))
-    for failure in results["failures"]:
-        print(f"gendeg: {failure['message']}", file=sys.stderr)
+    print(tabulate_headline(results.headline))
+    for failure in results.failures:
+        print(f"gendeg: {failure.message}", file=sys.stderr)
     _write_page(config.out)
-    return SOME_FAILED if results["failures"] else 0
+    return SOME_FAILED if results.failures else 0
 
 
 def _write_page(out: Path) -> None:

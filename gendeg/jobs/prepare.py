@@ -1,6 +1,5 @@
 """The first step of a build: plan it, or find the plan that stands already and see that it is the same build."""
 
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,11 +29,11 @@ from gendeg.primitives.errors import (
     OtherPhotos,
 )
 from gendeg.primitives.files import (
-    atomic_write,
     ensure_writable,
     read_json_object,
     sha256_bytes,
     sha256_of,
+    write_json,
     write_jsonl,
 )
 from gendeg.primitives.kinds import mix_name, parse_mixes
@@ -183,7 +182,7 @@ def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) 
         "priors": str(Path(config.priors).absolute()) if config.priors else "",
         "model": str(Path(config.model).absolute()) if Path(config.model).is_dir() else config.model,
     }
-    atomic_write(layout.inputs, json.dumps(row, indent=1) + "\n")
+    write_json(layout.inputs, row)
 
 
 def read_inputs(layout: Layout) -> list[Input]:

@@ -13,33 +13,32 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from gendeg.configs import RestoreTrainConfig, TaskConfig, TransferConfig
+from gendeg.configs import RestoreTrainConfig, TaskConfig, TrainConfig, TransferConfig
 from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
 from gendeg.jobs.restore_train import train_restorer
-from gendeg.jobs.stages import run_once, write_json
+from gendeg.jobs.stages import run_once
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
+from gendeg.primitives.files import write_json
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
+from gendeg.primitives.once import CONFIG, describe, same_run
 from gendeg.primitives.ranks import world
 from gendeg.primitives.rng import for_sample
 from gendeg.restore.loading import RESULT, load_restorer, save_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.presets import make_restorer
-from gendeg.training.state import FREE_TO_CHANGE, describe, refuse_changes
+from gendeg.training.state import FREE_TO_CHANGE
 
 CLASSIFIER, SCATTERING = "classifier", "scattering"
 TRANSFER = "restore transfer"  # the mark of its folder
 FREE = FREE_TO_CHANGE | {"compare", "test", "seeds", "draws", "progress"}
 """What the same command may say anew: more seeds, arms or test pairs. They change no number that was made before."""
-
-
-Stage = TypeVar("Stage", TaskConfig, RestoreTrainConfig)
 
 
 @dataclass(frozen=True)
@@ -92,13 +91,12 @@ def open_task(config: TransferConfig) -> Task:
     pairs = _of_type(load_examples(config.pairs, "train", config.seed), config)
     task = Task(config, photos, tuple(pairs), tuple(_test_examples(config, pairs)))
     described = describe(config) | {"photos": photos.digest(), "train pairs": _digest(pairs)}
-    if (config.out / "config.json").exists():
-        refuse_changes(config.out, described, FREE)
+    if same_run(config.out, described, FREE):
         return task
     refuse_foreign(config.out, TRANSFER)
     if world().rank == 0:
         claim(config.out, TRANSFER)
-        write_json(config.out / "config.json", described)
+        write_json(config.out / CONFIG, described)
     return task
 
 
@@ -157,14 +155,14 @@ def train_teachers(task: Task) -> dict[str, Any]:
     told = {}
     for name, train in work.items():
         seed = int(for_sample(task.config.seed, name, "teacher").integers(2**31))  # not a student's first weights
-        stage = _alone(task, _teacher(task, name), seed, task.config.teacher_steps)
+        stage = _stage(task, _teacher(task, name), seed, task.config.teacher_steps)
         told[name] = run_once(stage, lambda config, train=train: train(config, task.photos))  # type: ignore[misc]
     return told
 
 
 def distill_once(task: Task, seed: int) -> dict[str, Any]:
     """The student of this seed, from the two teachers; returns its loss at the end."""
-    stage = _alone(task, _arm(task, "student", seed), seed, task.config.distill_steps)
+    stage = _stage(task, _arm(task, "student", seed), seed, task.config.distill_steps)
 
     def work(config: TaskConfig) -> dict[str, Any]:
         teachers = [load_restorer(_teacher(task, name)) for name in (CLASSIFIER, SCATTERING)]
@@ -181,7 +179,7 @@ def distill(task: Task, seed: int) -> Restorer:
 
 def fine_tune(task: Task, arm: str, seed: int) -> Path:
     """Train one arm of one seed on its pairs, if that is not done; returns the folder of its restorer."""
-    stage = _stage(task, RestoreTrainConfig, _arm(task, arm, seed), seed, held_out=RestoreTrainConfig.held_out)
+    stage = RestoreTrainConfig(**_shared(task, RestoreTrainConfig) | {"out": _arm(task, arm, seed), "seed": seed})
     examples = task.pairs_of(arm, seed)
 
     def work(stage: RestoreTrainConfig) -> dict[str, Any]:
@@ -201,12 +199,12 @@ def _arm(task: Task, name: str, seed: int) -> Path:
     return task.config.out / f"seed-{seed}" / name
 
 
-def _alone(task: Task, out: Path, seed: int, steps: int) -> TaskConfig:
-    """A stage without pairs."""
-    return _stage(task, TaskConfig, out, seed, steps=steps, pairs=(), photos=task.photos.digest())
+def _stage(task: Task, out: Path, seed: int, steps: int) -> TaskConfig:
+    own = {"pairs": (), "out": out, "seed": seed, "steps": steps, "photos": task.photos.digest()}
+    return TaskConfig(**_shared(task, TaskConfig) | own)
 
 
-def _stage(task: Task, kind: type[Stage], out: Path, seed: int, **more: Any) -> Stage:
-    """A stage's config: what it has in common with the transfer's, and `more`."""
-    shared = {one.name: getattr(task.config, one.name) for one in fields(kind) if hasattr(task.config, one.name)}
-    return kind(**shared | {"out": out, "seed": seed} | more)
+def _shared(task: Task, stage: type[TrainConfig]) -> dict[str, Any]:
+    """The settings that the whole has in common with a stage (what is held out are photos here, and crops there)."""
+    names = {one.name for one in fields(stage)} & {one.name for one in fields(task.config)} - {"held_out"}
+    return {name: getattr(task.config, name) for name in names}

@@ -1,10 +1,11 @@
 """One shard, from its planned rows to the tar, its index and its done mark: the unit of work of a build."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import groupby, islice
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import groupby
 
 import torch
 
@@ -13,6 +14,7 @@ from gendeg.model.generate import Generator
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, NOT_FINITE, STRUCTURE_LOST
 from gendeg.pairs.photos import Input
 from gendeg.primitives.images import U8Image
+from gendeg.primitives.parallel import in_order
 from gendeg.primitives.records import Failure, Record
 from gendeg.primitives.rng import torch_generator
 from gendeg.shards.index import Entry, Mark, write_index, write_mark
@@ -122,7 +124,7 @@ class ShardMaker:
 
     def _settled(self, work: Work, flying: deque[Batch]) -> Iterator[Batch]:
         batches = [list(rows) for _, rows in groupby(work.rows, key=lambda row: row.batch)]
-        for done, batch in enumerate(self._read(work, batches)):
+        for done, batch in enumerate(in_order(partial(self._prepare, work), batches, self.readers, AHEAD)):
             self.check(1 - done / len(batches))
             for group in batch.groups:
                 group.run = self.model.submit(self._launch, group, group.start)
@@ -131,18 +133,6 @@ class ShardMaker:
                 yield self._settle(flying.popleft())
         while flying:
             yield self._settle(flying.popleft())
-
-    def _read(self, work: Work, batches: Iterable[list[PlannedSample]]) -> Iterator[Batch]:
-        rest = iter(batches)
-        waiting = deque(self.readers.submit(self._prepare, work, rows) for rows in islice(rest, AHEAD))
-        try:
-            while waiting:
-                batch = waiting.popleft().result()
-                waiting.extend(self.readers.submit(self._prepare, work, rows) for rows in islice(rest, 1))
-                yield batch
-        finally:
-            for future in waiting:
-                future.cancel()
 
     def _prepare(self, work: Work, rows: list[PlannedSample]) -> Batch:
         """Reads the photos of a batch, once each, and says who goes through the model with whom."""
@@ -193,10 +183,10 @@ class ShardMaker:
         """Through the model, in its thread; the images go to the threads."""
         images = make_images(self.generator, group.samples, [half.image for half in group.halves], attempt)
         self.told(len(images))
-        corrected = [self.generator.corrects(row.ask.mix) for row in group.samples]
+        settings = [asdict(self.generator.used(row.ask)) for row in group.samples]
         return [
-            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, correct)
-            for row, half, image, correct in zip(group.samples, group.halves, images, corrected, strict=True)
+            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, used)
+            for row, half, image, used in zip(group.samples, group.halves, images, settings, strict=True)
         ]
 
     def _settle(self, batch: Batch) -> Batch:
