@@ -13,9 +13,9 @@ from torch import Tensor
 from gendeg.configs import RestoreTrainConfig
 from gendeg.model.loading import quiet
 from gendeg.model.weights import BUNDLED, bundled_folder, load_autoencoder
-from gendeg.pairs.pair import Pair, held_out_pairs, open_pairs
+from gendeg.pairs.pair import Halves, Pair, held_out_pairs, open_pairs
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.images import U8Image, signed_to_u8, write_image
+from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.restore.content_prior import prior_of
@@ -80,7 +80,7 @@ def in_turn(pairs: Sequence[Pair], count: int) -> list[Pair]:
     return [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])[:count]]
 
 
-def _crops(numbers: Sequence[int], images: Sequence[tuple[U8Image, U8Image]], config: RestoreTrainConfig) -> Batch:
+def _crops(numbers: Sequence[int], images: Sequence[Halves], config: RestoreTrainConfig) -> Batch:
     """(clean, degraded): one signed crop of each pair, where the stream's number says."""
     crops = [
         crop_pair(*both, config.size, for_sample(config.seed, number, "crop"), config.flips)

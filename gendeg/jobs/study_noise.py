@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-from gendeg.pairs.pair import SIMULATED, Pair
+from gendeg.pairs.pair import SIMULATED, Halves, Pair
 from gendeg.physics.noise import NOISES
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.rng import for_sample
 
 NOISE = "noise"
@@ -20,7 +20,7 @@ class NoisyPair(Pair):
     amount: float = 0.0
     seed: int = 0
 
-    def read(self, short_side: int = 0) -> tuple[U8Image, U8Image]:
+    def read(self, short_side: int = 0) -> Halves:
         clean = self.clean.image()
         generator = for_sample(self.seed, self.degraded.path, NOISE)
         noisy = unit_to_u8(NOISES[self.noise](u8_to_unit(clean), self.amount, generator))

@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import UInt8
+
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.packed import samples_in
 from gendeg.pairs.photos import HUB, Input, Kind, Photo
@@ -32,6 +35,10 @@ MANIFEST = "manifest.jsonl"
 SIMULATED, EXISTING, GENERATED = "simulated", "existing", "generated"
 VIEW = re.compile(r"-v\d+\.png$")
 """How `gendeg pairs simulate` ends the names of the views of one photo."""
+
+
+Halves = tuple[U8Image, UInt8[np.ndarray, "other_h other_w 3"]]
+"""Clean, degraded: of one size, unless somebody made a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Pair:
         """Unique among all places, and the same in every run."""
         return f"{self.clean.address} {self.degraded.address}"
 
-    def read(self, short_side: int = 0) -> tuple[U8Image, U8Image]:
+    def read(self, short_side: int = 0) -> Halves:
         """(clean, degraded), brought to that short side in pixels, if any. Raises `BadImage`."""
         both = self.clean.image(), self.degraded.image()
         return (resize_short_side(both[0], short_side), resize_short_side(both[1], short_side)) if short_side else both

@@ -235,7 +235,13 @@ def open_real(place: str | Path, split: str, most: int = 0) -> dict[str, list[Ph
     of pairs it is the degraded halves. Raises as `open_photos`, and `BadOption` where no degradation is named.
     """
     found: dict[str, list[Photo]] = {}
-    for photo in _sorted([place], Asked(REAL, [said_split(split)], named=True)):
+    try:
+        photos = _sorted([place], Asked(REAL, [said_split(split)], named=True))
+    except NoImages:
+        if not os.path.isdir(place):
+            raise
+        photos = []
+    for photo in photos:
         if photo.degradation:
             found.setdefault(photo.degradation, []).append(photo)
     if not found:

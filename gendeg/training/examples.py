@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from gendeg.pairs.pair import Pair
+from gendeg.pairs.pair import Halves, Pair
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image, resize_short_side, u8_to_signed
 from gendeg.primitives.rng import for_sample
@@ -82,9 +82,9 @@ class Memory:
 
     def __init__(self, pairs: Sequence[Pair], room: int):
         self.pairs, self.room = pairs, room
-        self._kept: dict[int, tuple[U8Image, U8Image]] = {}
+        self._kept: dict[int, Halves] = {}
 
-    def read(self, index: int) -> tuple[U8Image, U8Image]:
+    def read(self, index: int) -> Halves:
         """(clean, degraded) of a pair. Raises `BadImage`."""
         both = self._kept.get(index)
         if both is None:

@@ -216,8 +216,7 @@ def test_cells_are_covered_evenly_by_any_beginning_of_the_order(tmp_path: Path) 
 def test_weights_make_degradations_even(tmp_path: Path) -> None:
     made = curate(config(crossed(tmp_path)))
     assert even_weights(made.kept) == ""
-    haze = [replace(one, placed=replace(one.placed, pair=replace(one.placed.pair, degradation="haze")))
-            for one in made.kept[:12]]  # fmt: skip
+    haze = [replace(one, pair=replace(one.pair, degradation="haze")) for one in made.kept[:12]]
     assert even_weights([*made.kept, *haze]) == "haze=4,rain=1"
 
 
