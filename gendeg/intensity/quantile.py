@@ -33,12 +33,6 @@ def median_sigma(joint: Joint, mu: float, exact: bool = False) -> float:
     return _quantile(sigma_given(joint, mu, exact), 0.5, SIGMA_BINS)
 
 
-def draw_statistics(joint: Joint, generator: np.random.Generator, exact: bool = False) -> Intensity:
-    """mu from p(mu), then sigma from p(sigma | mu)."""
-    mu = _quantile(joint.sum(axis=1), generator.uniform(), MU_BINS)
-    return Intensity(mu, _quantile(sigma_given(joint, mu, exact), generator.uniform(), SIGMA_BINS))
-
-
 def sigma_given(joint: Joint, mu: float, exact: bool = False) -> Float[np.ndarray, " sigma"]:
     """p(sigma | mu), unnormalised. Counted priors are few pairs, so their rows are smoothed over mu: a Gaussian window,
     widened until enough of the prior lies in it. `exact` (imported priors): the row of mu's bin as it stands, so that
