@@ -1,6 +1,5 @@
 """A small classifier trained on pairs names the degradation of every image of an evaluation."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name
 from gendeg.metrics.uncertainty import Estimate
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import NoPairs
-from gendeg.primitives.files import atomic_write, read_json_object, write_json
+from gendeg.primitives.files import atomic_write, read_json_object, sha256_lines, write_json
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.parallel import in_order
@@ -124,7 +123,7 @@ def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
 
 def _fingerprint(pairs: Sequence[Pair], config: EvaluateConfig) -> str:
     told = [str(config.size), str(config.classifier_steps), str(config.seed), str(config.pairs)]
-    return hashlib.sha256("\n".join([*told, *(f"{pair.degraded} {pair.mu}" for pair in pairs)]).encode()).hexdigest()
+    return sha256_lines([*told, *(f"{pair.degraded} {pair.mu}" for pair in pairs)])
 
 
 def _read(

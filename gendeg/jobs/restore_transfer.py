@@ -9,7 +9,6 @@ Arms of one seed start with the same weights (but for what was distilled), make 
 a share see the same pairs. Every stage is done once; an interrupted one goes on (jobs/stages.py).
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from gendeg.jobs.stages import run_once
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.files import write_json
+from gendeg.primitives.files import sha256_lines, write_json
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.once import CONFIG, describe, same_run
@@ -139,8 +138,7 @@ def _load_if_any(places: tuple[Path, ...], split: str) -> list[Example]:
 
 def _digest(examples: list[Example]) -> str:
     """SHA-256 over the pairs, in order."""
-    lines = [f"{one.photo} {one.pair.degraded} {one.pair.mu}" for one in examples]
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256_lines(f"{one.photo} {one.pair.degraded} {one.pair.mu}" for one in examples)
 
 
 # --- stages ---

@@ -1,11 +1,7 @@
 """Clean photos → simulated pairs on disk, with their manifest: the existing synthetic data of the paper."""
 
 import os
-import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +19,7 @@ from gendeg.primitives.files import output_stems, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import U8Image, encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
+from gendeg.primitives.parallel import in_processes
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.primitives.rng import for_sample
@@ -74,7 +71,8 @@ def simulate(config: SimulateConfig) -> Simulated:
         claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
     failures: list[Failure] = []
-    for made in track(_run(tasks, config.workers), "simulating", total=len(tasks), wanted=config.progress):
+    results = in_processes(simulate_photo, tasks, min(config.workers or os.cpu_count() or 1, len(tasks)))
+    for made in track(results, "simulating", total=len(tasks), wanted=config.progress):
         failures += [made] if isinstance(made, Failure) else []
         pairs += [] if isinstance(made, Failure) else made
     listed.unlink(missing_ok=True)  # an earlier run's
@@ -161,15 +159,3 @@ def _check(config: SimulateConfig) -> None:
         raise BadOption("family", f"'{config.family}' is neither {SIMULATED} nor {STRANGERS}")
     if config.family == STRANGERS and any(len(mix) > 1 for mix in parse_mixes(config.types)):
         raise BadOption("family", "strangers makes no mixes of two degradations")
-
-
-def _run(tasks: list[Task], workers: int) -> Iterator[list[Pair] | Failure]:
-    """Results in the order of the tasks, from this process or from a pool."""
-    workers = min(workers or os.cpu_count() or 1, len(tasks))
-    if workers <= 1:
-        yield from map(simulate_photo, tasks)
-        return
-    # An executor says so when a worker is killed; a Pool would wait for ever. Ctrl-C is the parent's to handle.
-    quiet = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(workers, get_context("spawn"), *quiet) as pool:
-        yield from pool.map(simulate_photo, tasks)

@@ -23,7 +23,7 @@ from gendeg.jobs.study_real import real_digest
 from gendeg.jobs.study_recipe import StudyRecipe
 from gendeg.model.weights import BUNDLED, bundled_folder
 from gendeg.primitives.errors import DifferentRun
-from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_of, write_json
+from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_lines, sha256_of, write_json
 from gendeg.primitives.once import changed
 
 SCHEMA = "gendeg-study-1"
@@ -172,4 +172,4 @@ def _model_digest(name: str) -> str:
     if not folder.is_dir():
         return name
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".json"))
-    return sha256_bytes("\n".join(f"{path.relative_to(folder)} {sha256_of(path)}" for path in files).encode())
+    return sha256_lines(f"{path.relative_to(folder)} {sha256_of(path)}" for path in files)
