@@ -7,7 +7,7 @@ import numpy as np
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import CHANGE, CHANGED_AT, GRID, MODEL, SIMULATOR
 from gendeg.jobs.evaluate_measures import Summary
-from gendeg.jobs.evaluation_files import Change, ChangePoint, Sample
+from gendeg.jobs.evaluation_files import Change, ChangePoint, Scored
 from gendeg.metrics.change import BLUR_WINDOW, NAMES, change_statistics
 from gendeg.metrics.energy import compare_changes
 from gendeg.metrics.uncertainty import Estimate
@@ -17,7 +17,7 @@ from gendeg.primitives.rng import for_sample
 
 SHOWN = ("kurtosis", "skewness", "fine_share", "coherence_local", "coherence_global", "length", "width")
 FEWEST = 2  # photos
-Versions = dict[str, dict[float, list[Sample]]]
+Versions = dict[str, dict[float, list[Scored]]]
 """Photo → intensity → its images, by seed."""
 
 
@@ -49,7 +49,7 @@ def summarise_change(summary: Summary, config: EvaluateConfig) -> dict[str, Chan
 
 def _versions(summary: Summary, arm: str, degradation: str, wanted: int) -> Versions:
     """Photos that have all versions, and are large enough to measure."""
-    found: dict[str, dict[float, dict[int, Sample]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[str, dict[float, dict[int, Scored]]] = defaultdict(lambda: defaultdict(dict))
     for row in summary.rows:
         record, large = row.record, min(row.record.width, row.record.height) >= BLUR_WINDOW
         mine = row.arm == arm and row.purpose in (GRID, CHANGE) and record.degradation == degradation
@@ -66,7 +66,7 @@ def _statistics(rows: Versions, photos: list[str], degradation: str, config: Eva
     """[intensities, photos, versions, statistics]."""
     blur = Degradation.MOTION_BLUR in parse_mix(degradation)
 
-    def of(row: Sample) -> np.ndarray:
+    def of(row: Scored) -> np.ndarray:
         clean, degraded = (read_rgb(config.out / file) for file in (row.clean, row.degraded))
         return change_statistics(clean, degraded, blur)
 
@@ -74,7 +74,7 @@ def _statistics(rows: Versions, photos: list[str], degradation: str, config: Eva
 
 
 def _medians(
-    summary: Summary, name: str, photos: list[dict[float, list[Sample]]], changes: np.ndarray
+    summary: Summary, name: str, photos: list[dict[float, list[Scored]]], changes: np.ndarray
 ) -> dict[str, Estimate]:
     """Of `SHOWN`, over intensities, photos and seeds; kurtosis and skewness of the fine layer, lengths in pixels."""
     rows = [row for q in CHANGED_AT for photo in photos for row in photo[q]]

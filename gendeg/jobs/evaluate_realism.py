@@ -10,7 +10,7 @@ from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import MODEL, SIMULATOR, VARIED_AT
 from gendeg.jobs.evaluate_measures import Summary
 from gendeg.jobs.evaluate_photos import real_photos
-from gendeg.jobs.evaluation_files import Diversity, Realism, Sample
+from gendeg.jobs.evaluation_files import Diversity, Realism, Scored
 from gendeg.metrics.distance import compare_with_real, feature_distance, laplacian_patches, patch_distance
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.features import load_features
@@ -82,7 +82,7 @@ def _read_real(paths: Sequence[Path], size: int, failures: list[Failure]) -> lis
     return images
 
 
-def _same_requests(summary: Summary, degradation: str) -> list[tuple[Sample, Sample]]:
+def _same_requests(summary: Summary, degradation: str) -> list[tuple[Scored, Scored]]:
     """(the model's, the simulator's) of every request of the grid."""
     simulated = {row.place: row for row in summary.grid(SIMULATOR, degradation)}
     return [(row, simulated[row.place]) for row in summary.grid(MODEL, degradation) if row.place in simulated]
@@ -106,9 +106,9 @@ def summarise_diversity(summary: Summary, config: EvaluateConfig) -> dict[str, D
     return found
 
 
-def _versions(summary: Summary, arm: str, degradation: str) -> dict[str, list[Sample]]:
+def _versions(summary: Summary, arm: str, degradation: str) -> dict[str, list[Scored]]:
     """Photo → its images with different seeds, where there are at least two."""
-    by_seed: dict[str, dict[int, Sample]] = defaultdict(dict)
+    by_seed: dict[str, dict[int, Scored]] = defaultdict(dict)
     for row in summary.rows:
         record = row.record
         if row.arm == arm and record.degradation == degradation and record.intensity == VARIED_AT:
@@ -116,5 +116,5 @@ def _versions(summary: Summary, arm: str, degradation: str) -> dict[str, list[Sa
     return {photo: list(rows.values()) for photo, rows in by_seed.items() if len(rows) > 1}
 
 
-def _difference(rows: Sequence[Sample], out: Path) -> float:
+def _difference(rows: Sequence[Scored], out: Path) -> float:
     return diversity([read_rgb(out / row.degraded) for row in rows])

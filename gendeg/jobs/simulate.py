@@ -11,13 +11,13 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.physics import Photo, degrade
+from gendeg.physics import degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import output_stems, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
-from gendeg.primitives.images import U8Image, encode_image, read_rgb, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, UnitImage, encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.parallel import in_processes
 from gendeg.primitives.progress import track
@@ -138,7 +138,7 @@ def _simulate_variant(task: Task, photo: U8Image, number: int, mix: Mix) -> Pair
     )
 
 
-def _degrade(config: SimulateConfig, clean: Photo, mix: Mix, generator: np.random.Generator) -> Photo:
+def _degrade(config: SimulateConfig, clean: UnitImage, mix: Mix, generator: np.random.Generator) -> UnitImage:
     """By the family's simulators, at a strength and with parameters from the configured part of their ranges."""
     low, high = config.strengths
     strength = low + (high - low) * float(generator.uniform())

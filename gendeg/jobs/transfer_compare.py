@@ -17,7 +17,7 @@ from gendeg.primitives.files import read_json_object, sha256_lines, write_json
 from gendeg.primitives.images import write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.cells import interval
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.loading import load_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.whole import restore_photo
@@ -80,8 +80,8 @@ def draw_real_photos(folders: dict[str, Path], photos: RealPhotos, config: Trans
     rows = []
     for path in photos.degraded.held_out[:SHOWN]:
         image = read_view(path, config.short_side)
-        restored = [Cell(restore_photo(network, image), arm) for arm, network in restorers.items()]
-        rows.append([Cell(image, path.name), *restored])
+        restored = [Tile(restore_photo(network, image), arm) for arm, network in restorers.items()]
+        rows.append([Tile(image, path.name), *restored])
     write_image(draw_sheet(rows, 320), config.out / "real.png", "png")
 
 
