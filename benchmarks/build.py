@@ -26,13 +26,12 @@ from gendeg.jobs.workshop import Workshop, load_model  # noqa: E402
 from gendeg.model.generate import Generator, Settings  # noqa: E402
 from gendeg.pairs.crops import random_view  # noqa: E402
 from gendeg.primitives.images import read_rgb, write_image  # noqa: E402
-from gendeg.primitives.kinds import Mix  # noqa: E402
 from gendeg.primitives.rng import for_sample  # noqa: E402
 from gendeg.shards.description import Description  # noqa: E402
 from gendeg.shards.layout import Layout  # noqa: E402
 from gendeg.shards.plan import PlanReader  # noqa: E402
 
-BATCH_SECONDS = 0.05
+BATCH_SECONDS, STAND_IN = 0.05, Settings(1, 1.0, 1.0, False)
 
 
 class Timed(Generator):
@@ -54,8 +53,8 @@ class Timed(Generator):
         self.seconds += time.perf_counter() - start
         return images
 
-    def corrects(self, mix: Mix) -> bool:
-        return False
+    def used(self, ask: Ask) -> Settings:
+        return STAND_IN
 
 
 def photos_folder(folder: Path, count: int, size: int) -> Path:
@@ -73,7 +72,7 @@ def photos_folder(folder: Path, count: int, size: int) -> Path:
 def prepared(config: BuildConfig) -> tuple[Description, Generator | None]:
     Layout(config.out).side.mkdir(parents=True)
     if not config.model:
-        return prepare(config, ModelFacts("stand-in", Settings(1, 1.0, 1.0, False), "fp32")), None
+        return prepare(config, ModelFacts("stand-in", STAND_IN, "fp32")), None
     model = load_model(config)
     description = prepare(config, model.facts)
     return description, model.generator()

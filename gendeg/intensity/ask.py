@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,14 @@ class Ask:
     def name(self) -> str:
         """The mix as records, files and a model's configuration name it."""
         return mix_name(self.mix)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What a record says of it."""
+        return {
+            "degradation": self.name, "caption": self.caption, "prompt": self.prompt, "intensity": self.intensity,
+            "mu_requested": self.mu, "sigma_requested": self.sigma, "source": self.source,
+        }  # fmt: skip
 
 
 @cache

@@ -74,8 +74,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     pipeline = load_pipeline(config.model, choose_device(config.device))
     settings = settings_of(pipeline, config.steps, config.guidance_text, config.guidance_image)
     photos = [read_clean(path, config.size) for path in paths]  # a handful that was chosen: all should be good
-    with pipeline.altered(calibration={}):
-        rounds = _rounds(Generator(pipeline, settings), photos, config)
+    rounds = _rounds(Generator(pipeline, settings), photos, config)
     chosen = {name: _best(points) for name, points in rounds.items()}
     response = {name: curves_of(points) for name, points in chosen.items()}
     pipeline.register_to_config(calibration={**pipeline.config.calibration, **checked_response(response)})

@@ -9,7 +9,7 @@ from gendeg.configs import DiffusionConfig
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.model.generate import Generator, finite, settings_of
+from gendeg.model.generate import Generator, finite, settings_of, stored
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.pairs.manifest import Pair
 from gendeg.primitives.images import U8Image, write_image
@@ -42,8 +42,7 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
         group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
         asked = [group[int(q * (len(group) - 1))].pair for q in QUANTILES]
         for place in range(min(config.sheet_photos, len(group))):
-            with pipeline.altered(strength_gain=1.0):
-                clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
+            clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
             measured = [measure_intensity(clean, image) for image in made]
             found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]
             errors.setdefault(degradation, []).extend(found)
@@ -70,4 +69,6 @@ def _generate(
     asks = [Ask(mix, caption, prompt, math.nan, pair.mu, pair.sigma, pair.source) for pair in asked]
     generator = Generator(pipeline, settings_of(pipeline, min(pipeline.config.steps, config.sample_steps)))
     noise = [torch_generator(config.seed, i, "sheet") for i in range(len(asked))]
-    return clean, finite(generator.degrade(generator.encode([clean]), asks, noise))
+    encoded = generator.encode([clean])
+    settled = generator.settle(encoded, asks)
+    return clean, finite(stored(generator.decode(encoded, settled, generator.latents(encoded, settled, noise))))

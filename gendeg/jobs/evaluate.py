@@ -49,8 +49,7 @@ def evaluate(config: EvaluateConfig) -> Results:
     studio = Studio(config, Generator(pipeline, settings))
     write = PromptWriter(pipeline.reader)
     photos = [
-        replace(one, grid=write.rewrite(one.grid), varied=write.rewrite(one.varied), changed=write.rewrite(one.changed))
-        for one in photos
+        replace(one, planned={name: write.rewrite(samples) for name, samples in one.planned.items()}) for one in photos
     ]
     made_with = made_settings(config, studio)
     same_run(config.out, made_with)  # images are kept from run to run

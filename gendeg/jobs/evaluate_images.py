@@ -39,13 +39,11 @@ HALVINGS = 9  # of the strength interval, when a simulator is brought to a mu
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo of the plan with everything that is made of it."""
+    """One photo of the plan with everything that is made of it: purpose → samples."""
 
     path: Path
     stem: str
-    grid: tuple[Sample, ...]
-    varied: tuple[Sample, ...]
-    changed: tuple[Sample, ...]
+    planned: Mapping[str, tuple[Sample, ...]]
     compared: bool
 
 
@@ -59,22 +57,19 @@ def plan_evaluation(config: EvaluateConfig, paths: Sequence[Path]) -> list[Photo
         asks = ask_intensities(config.types, intensities)
         return plan_photos(paths, asks, range(config.seed, config.seed + variants), config.out)
 
-    grid = planned(config.intensities, 1)
-    varied: tuple[PhotoPlan, ...] = ()
-    changed: tuple[PhotoPlan, ...] = ()
+    grid, more = planned(config.intensities, 1), {}
     if config.variants > 1:
-        varied = planned((VARIED_AT,), config.variants)
-    if config.variants > 1 and config.size >= BLUR_WINDOW and min(config.compare, len(grid)) > 1:
-        changed = planned(CHANGED_AT, config.variants)
+        more[DIVERSITY] = planned((VARIED_AT,), config.variants)
+        if config.size >= BLUR_WINDOW and min(config.compare, len(grid)) > 1:
+            more[CHANGE] = planned(CHANGED_AT, config.variants)
     photos = []
     for number, one in enumerate(grid):
         compared = number * config.compare % len(grid) < config.compare  # spread evenly
-        extra = varied[number].samples if varied and compared else ()
-        there = {sample.path for sample in one.samples}
-        seeds = changed[number].samples if changed and compared else ()
-        more = tuple(sample for sample in seeds if sample.path not in there)
-        stem = one.samples[0].path.name.split(".")[0]
-        photos.append(Photo(one.photo, stem, one.samples, extra, more, compared))
+        samples = {GRID: one.samples} | {name: plans[number].samples for name, plans in more.items() if compared}
+        if CHANGE in samples:
+            there = {sample.path for sample in one.samples}
+            samples[CHANGE] = tuple(sample for sample in samples[CHANGE] if sample.path not in there)
+        photos.append(Photo(one.photo, one.samples[0].path.name.split(".")[0], samples, compared))
     return photos
 
 
@@ -116,16 +111,14 @@ class _Sitting:
 
     def images(self) -> Iterator[tuple[Made, U8Image, U8Image]]:
         self._keep_clean()
-        studio = self.studio
-        yield from self._generated(MODEL, self.photo.grid, GRID)
-        if studio.calibrated and self.photo.compared:
-            with studio.generator.pipeline.altered(calibration={}):
-                yield from self._generated(UNCALIBRATED, self.photo.grid, GRID)
-        yield from self._generated(MODEL, self.photo.varied, DIVERSITY)
-        yield from self._generated(MODEL, self.photo.changed, CHANGE)
-        yield from self._reference(self.photo.grid, GRID)
-        yield from self._reference(self.photo.varied, DIVERSITY)
-        yield from self._reference(self.photo.changed, CHANGE)
+        studio, planned = self.studio, self.photo.planned
+        for purpose, samples in planned.items():
+            yield from self._generated(MODEL, samples, purpose)
+            if purpose == GRID and studio.calibrated and self.photo.compared:
+                with studio.generator.pipeline.altered(calibration={}):
+                    yield from self._generated(UNCALIBRATED, samples, purpose)
+        for purpose, samples in planned.items():
+            yield from self._reference(samples, purpose)
         self._once(studio.clean_roundtrip(self.photo), lambda: self._roundtrip(self.clean))
 
     def _keep_clean(self) -> None:

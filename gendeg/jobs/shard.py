@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import groupby
 
@@ -183,10 +183,10 @@ class ShardMaker:
         """Through the model, in its thread; the images go to the threads."""
         images = make_images(self.generator, group.samples, [half.image for half in group.halves], attempt)
         self.told(len(images))
-        corrected = [self.generator.corrects(row.ask.mix) for row in group.samples]
+        settings = [asdict(self.generator.used(row.ask)) for row in group.samples]
         return [
-            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, correct)
-            for row, half, image, correct in zip(group.samples, group.halves, images, corrected, strict=True)
+            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, used)
+            for row, half, image, used in zip(group.samples, group.halves, images, settings, strict=True)
         ]
 
     def _settle(self, batch: Batch) -> Batch:

@@ -119,22 +119,16 @@ def record_of(
     clean_sha256: str,
 ) -> Record:
     """The record of one sample; mu and sigma are measured on the image as stored."""
-    ask, mu_sigma = sample.ask, measure_intensity(clean, image)
+    measured = measure_intensity(clean, image)
     return Record(
         key=sample.key,
-        degradation=ask.name,
-        caption=ask.caption,
-        prompt=ask.prompt,
-        intensity=ask.intensity,
-        mu_requested=ask.mu,
-        sigma_requested=ask.sigma,
-        mu=mu_sigma.mu,
-        sigma=mu_sigma.sigma,
-        source=ask.source,
+        mu=measured.mu,
+        sigma=measured.sigma,
         seed=sample.seed,
         attempt=0,
         model=model,
         model_sha256=digest,
+        **sample.ask.recorded,
         **asdict(settings),
         origin="generated",
         clean_path=clean_path,

@@ -1,6 +1,7 @@
 """Photos and what is asked of them → degraded images: the one driver of a pipeline, whoever samples."""
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.intensity.ask import Ask
+from gendeg.intensity.direction import Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
-from gendeg.model.direction import settle_direction
 from gendeg.model.guidance import branches
 from gendeg.model.latents import CleanLatent
 from gendeg.model.limits import limit_of, within
@@ -225,6 +226,17 @@ class Generator:
         if self._null is None:
             self._null = self.pipeline.encode_prompt([""], [float("nan")], [float("nan")])
         return self._null
+
+
+def settle_direction(measured: Sequence[Sequence[float]], asked: Direction, generator: torch.Generator) -> Direction:
+    """The asked one where it is known, or nothing is `measured`; else one of those.
+
+    `measured` are (cos 2θ, sin 2θ) · coherence of training pairs of this mix: the prior, as a sample of it. The
+    sample's own generator chooses, and is drawn from only where there is something to choose.
+    """
+    if not measured or not math.isnan(asked.cos):
+        return asked
+    return Direction(*measured[int(torch.randint(len(measured), (), generator=generator, device=generator.device))])
 
 
 class Recent:

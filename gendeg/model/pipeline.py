@@ -48,7 +48,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With a `darkening` low light asks for no more than that share of a photo's brightness, and what the `strength_gain`
     leaves too bright is exposed shorter. Published: 0.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
-    Call it with signed images; `encode_clean` and `encode_prompt` may be called before, to share their results.
+    Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
     model_cpu_offload_seq = "text_encoder->conditioner->unet->vae->structure"

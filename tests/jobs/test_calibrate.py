@@ -9,8 +9,18 @@ import pytest
 
 from gendeg.configs import CalibrateConfig
 from gendeg.intensity.ask import ask_statistics
-from gendeg.intensity.measure import Intensity
-from gendeg.jobs.calibrate import FURTHEST, Answer, Point, calibrate, corrected, curves_of, tabulate_response
+from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.jobs.calibrate import (
+    FURTHEST,
+    Answer,
+    Point,
+    calibrate,
+    corrected,
+    curves_of,
+    measure_response,
+    tabulate_response,
+)
+from gendeg.model.generate import Generator, finite, noise_of, settings_of
 from gendeg.model.response import checked_response, told_statistics
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel, OutputExists
@@ -64,6 +74,18 @@ def test_the_map_is_monotone_and_gives_the_points_back():
     curves = checked_response({"rain": curves_of(points)})
     assert told_statistics(curves, "rain", 0.1, 0.1) == pytest.approx((0.05, 0.2))
     assert curves["rain"]["mu"] == [[0.1, 0.05], [0.2, 0.25], [0.3, 0.25]]  # 0.3 before 0.2: both become their mean
+
+
+@pytest.mark.parametrize("change_scale", [{}, {"rain": 4.0}])
+def test_what_is_measured_is_what_a_model_makes_that_is_told_by_such_a_map(change_scale):
+    pipeline = tiny_pipeline(structure=False)
+    pipeline.register_to_config(change_scale=change_scale, strength_gain=1.1)
+    generator, scene, asked = Generator(pipeline, settings_of(pipeline)), photo(32, 40), ask(0.1, 0.1)
+    config = CalibrateConfig(Path("clean"), Path("out"))
+    (answer,) = measure_response(generator, [(scene, "a")], [asked], [Intensity(0.2, 0.05)], config)
+    pipeline.register_to_config(calibration={"rain": {"mu": [[0.1, 0.2]], "sigma": [[0.1, 0.5]]}})
+    (image,) = finite(generator.degrade(generator.encode([scene]), [asked], [noise_of(0, "a", asked)]))
+    assert answer.final == pytest.approx(measure_intensity(scene, image))
 
 
 @pytest.fixture(scope="module")

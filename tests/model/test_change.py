@@ -9,8 +9,7 @@ from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.model.bundled import make_change_scheduler
 from gendeg.model.change import LEAST_SIZE, change_sizes, fit_scale
-from gendeg.model.direction import settle_direction
-from gendeg.model.generate import Generator, settings_of
+from gendeg.model.generate import Generator, settings_of, settle_direction
 from gendeg.model.latents import keep_detail
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import Degradation
