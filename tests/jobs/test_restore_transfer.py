@@ -185,6 +185,7 @@ def test_other_photos_and_pairs_need_another_folder(given: dict[str, Any]) -> No
         ({"model": "unet"}, BadOption, "--model"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_refused_before_a_folder_is_made(
     given: dict[str, Any], changed: dict[str, Any], error: type[Exception], says: str
 ) -> None:
