@@ -161,8 +161,8 @@ def _describe(looks: Mapping[Place, str | BadImage], config: CaptionConfig) -> D
     photos = {look: place for place, look in looks.items() if isinstance(look, str)}
     if not photos:
         return Described()
-    from gendeg.jobs.samples import choose_device
     from gendeg.model.captioner import Captioner, locate_captioner
+    from gendeg.primitives.device import choose_device
 
     try:
         located = locate_captioner(config.model)

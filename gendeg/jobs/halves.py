@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gendeg.intensity.measure import Intensity, measure_intensity
@@ -17,6 +17,11 @@ from gendeg.shards.plan import EXISTING, PlannedSample
 from gendeg.shards.writer import StoredSample
 
 CHANGED, SIZE_MISMATCH = "changed", "size_mismatch"
+NO_MODEL = {
+    "model": "", "model_sha256": "", "steps": 0, "guidance_text": 0.0, "guidance_image": 0.0,
+    "structure_correction": False,
+}  # fmt: skip
+"""What a record says of a pair that existed already."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,6 @@ class Rules:
 
     model: str
     model_sha256: str
-    steps: int
-    guidance_text: float
-    guidance_image: float
     size: int
     square: bool
     format: str
@@ -48,7 +50,7 @@ Made = tuple[StoredSample, Record] | Failure
 
 def rules_of(description: Description) -> Rules:
     """From the settings in `.gendeg/config.json`."""
-    names = ("steps", "guidance_text", "guidance_image", "size", "square", "format", "tolerance", "structure")
+    names = ("size", "square", "format", "tolerance", "structure")
     return Rules(description.model, description.model_sha256, **{name: description.settings[name] for name in names})
 
 
@@ -72,20 +74,20 @@ def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> 
 
 
 def finish_generated(
-    rules: Rules, sample: PlannedSample, clean: CleanHalf, image: U8Image | None, attempt: int, corrected: bool
+    rules: Rules,
+    sample: PlannedSample,
+    clean: CleanHalf,
+    image: U8Image | None,
+    attempt: int,
+    settings: dict[str, Any],
 ) -> Made:
-    """Judges and encodes one image of the model."""
+    """Judges and encodes one image of the model, made with these settings."""
     if image is None:
         return failure(sample, attempt, NOT_FINITE, "the model gave numbers that are not finite")
     verdict = judge(clean.image, image, sample.mu, rules.tolerance, rules.structure)
     if verdict.reason:
         return failure(sample, attempt, verdict.reason, verdict.message)
-    told: dict[str, Any] = {
-        "intensity": sample.intensity, "mu_requested": sample.mu, "sigma_requested": sample.sigma,
-        "model": rules.model, "model_sha256": rules.model_sha256, "steps": rules.steps,
-        "guidance_text": rules.guidance_text, "guidance_image": rules.guidance_image,
-        "structure_correction": corrected,
-    }  # fmt: skip
+    told = sample.ask.recorded | {"model": rules.model, "model_sha256": rules.model_sha256} | settings
     return _stored(rules, sample, clean, encode_image(image, "png"), verdict.measured, attempt, told)
 
 
@@ -102,10 +104,7 @@ def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample
         return failure(sample, 0, SIZE_MISMATCH, f"{path}: not as large as its clean image")
     untouched = header.plain == "png" and view.shape == image.shape
     measured = measure_intensity(clean.image, view)
-    told: dict[str, Any] = {
-        "intensity": 0.0, "mu_requested": measured.mu, "sigma_requested": measured.sigma, "model": "",
-        "model_sha256": "", "steps": 0, "guidance_text": 0.0, "guidance_image": 0.0, "structure_correction": False,
-    }  # fmt: skip
+    told = replace(sample.ask, intensity=0.0, mu=measured.mu, sigma=measured.sigma).recorded | NO_MODEL
     return _stored(rules, sample, clean, data if untouched else encode_image(view, "png"), measured, 0, told)
 
 
@@ -123,8 +122,7 @@ def _stored(
 ) -> tuple[StoredSample, Record]:  # fmt: skip
     height, width = clean.image.shape[:2]
     record = Record(
-        key=sample.key, degradation=sample.degradation, caption=sample.caption, prompt=sample.prompt, mu=measured.mu,
-        sigma=measured.sigma, source=sample.source, seed=sample.seed, attempt=attempt, origin=_origin(sample),
+        key=sample.key, mu=measured.mu, sigma=measured.sigma, seed=sample.seed, attempt=attempt, origin=_origin(sample),
         clean_path=public_name(_path(sample.clean_path)), clean_sha256=sample.clean_sha256, width=width, height=height,
         **told,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.plan_photos import parse_split, split_of
 from gendeg.jobs.plan_splits import LEAK
-from gendeg.pairs.align import SURE, find_shift
+from gendeg.metrics.alignment import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
 from gendeg.pairs.manifest import HELD_OUT, Pair, write_manifest
 from gendeg.primitives.errors import BadImage, NoPairs, OutputExists

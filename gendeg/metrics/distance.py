@@ -1,8 +1,7 @@
 """How far two sets of images are apart: sliced Wasserstein on Laplacian patches, KID on a network's features."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -123,10 +122,6 @@ class Comparison:
         if self.gain.low > 0:
             return "model"
         return "simulator" if self.gain.high < 0 else "undecided"
-
-    def as_row(self) -> dict[str, Any]:
-        names = [field.name for field in fields(self)]
-        return {name: getattr(self, name).as_row() for name in names} | {"closer": self.closer}
 
 
 def compare_with_real(
