@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gendeg.primitives.options import argument, option
 
@@ -25,7 +26,7 @@ class SimulateConfig:
     progress: bool | None = None  # False: none on stderr
     strengths: tuple[float, float] = (0.0, 1.0)  # uniform between these
     width: float = 1.0  # share of every other parameter's range, about its middle, that is drawn from
-    family: str = "simulated"  # or strangers: the second family, by other equations; the pairs' source
+    family: Literal["simulated", "strangers"] = "simulated"  # the pairs' source; strangers: other equations
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,9 @@ def look_at_photos(config: PlanConfig, inputs: Sequence[Input], photos: Sequence
 
 
 def choose_format(config: PlanConfig, good: Iterable[Scanned]) -> str:
-    """One format for the whole dataset: readers make a column of each. Raises `BadOption`."""
-    if config.format in ("png", "jpg"):
-        return config.format
+    """One format for the whole dataset: readers make a column of each."""
     if config.format != "auto":
-        raise BadOption("--format", f"must be auto, png or jpg, not '{config.format}'")
+        return config.format
     untouched = not config.size and not config.square and not config.include
     return "jpg" if untouched and {one.plain for one in good} == {"jpg"} else "png"
 

@@ -65,8 +65,6 @@ def check_config(config: BuildConfig) -> None:
     for option, value in {"--samples": config.samples, "--size": config.size}.items():
         if value < 0:
             raise BadOption(option, f"must not be negative, got {value}")
-    if config.engine not in ("local", "ray"):
-        raise BadOption("--engine", f"must be local or ray, not '{config.engine}'")
     if config.engine == "ray" and find_spec("ray") is None:
         raise MissingExtra("ray", "ray")
     parse_mixes(config.types)

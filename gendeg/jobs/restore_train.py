@@ -66,8 +66,6 @@ def make_network(config: RestoreTrainConfig) -> Restorer:
     network = make_restorer(config.model, config.preset)
     if not config.content_prior:
         return network
-    if config.content_prior != "autoencoder":
-        raise BadOption("--content-prior", f"must be autoencoder, not '{config.content_prior}'")
     folder = bundled_folder() if config.autoencoder == BUNDLED else Path(config.autoencoder)
     return prior_of(network, load_autoencoder(folder), config.detail_path)
 

@@ -155,7 +155,5 @@ def _check(config: SimulateConfig) -> None:
         raise BadOption("strengths", f"must rise within [0, 1], got {low:g} to {high:g}")
     if not 0.0 <= config.width <= 1.0:
         raise BadOption("width", f"must lie in [0, 1], got {config.width:g}")
-    if config.family not in (SIMULATED, STRANGERS):
-        raise BadOption("family", f"'{config.family}' is neither {SIMULATED} nor {STRANGERS}")
     if config.family == STRANGERS and any(len(mix) > 1 for mix in parse_mixes(config.types)):
         raise BadOption("family", "strangers makes no mixes of two degradations")

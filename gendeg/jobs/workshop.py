@@ -19,7 +19,6 @@ from gendeg.model.generate import Generator, choose_sampler, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.device import choose_device, local_device
-from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import append_jsonl
 from gendeg.shards.description import Description
 from gendeg.shards.index import Mark
@@ -46,8 +45,6 @@ def load_model(config: BuildConfig) -> Model:
     precision = config.precision
     if precision == "auto":
         precision = "fp16" if device.startswith("cuda") else "fp32"
-    if precision not in PRECISIONS:
-        raise BadOption("--precision", f"must be auto, {', '.join(PRECISIONS)}, not '{precision}'")
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
     choose_sampler(pipeline, config.sampler)
     write = PromptWriter(pipeline.reader)

@@ -45,7 +45,6 @@ class Run:
         compile_on_cpu: bool = True,
     ):
         self.config, self.module = config, module
-        learning_rate_factor(0, config.warmup, config.steps, config.schedule)  # refused before a folder is made
         optimizer = make_optimizer(config, groups or [{"params": list(module.parameters())}])
         self.accelerator = start(config)
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

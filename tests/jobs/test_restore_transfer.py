@@ -182,7 +182,6 @@ def test_other_photos_and_pairs_need_another_folder(given: dict[str, Any]) -> No
         ({"size": 20}, BadOption, "--size: must be a multiple of 8"),
         ({"test": ()}, BadOption, "--test: is needed with --compare"),
         ({"real": Path("/nowhere")}, MissingPath, "/nowhere"),
-        ({"model": "unet"}, BadOption, "--model"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")

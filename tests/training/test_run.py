@@ -81,8 +81,6 @@ def test_what_is_saved_is_the_average_of_what_was_trained(config: TrainConfig) -
     [
         ({"tracker": "nosuch"}, "--tracker: 'nosuch' is not installed here; usable are none, .*tensorboard"),
         pytest.param({"optimizer": "adamw8bit"}, "--optimizer: adamw8bit needs bitsandbytes", marks=WITHOUT_EXTRA),
-        ({"optimizer": "sgd"}, "must be adamw or adamw8bit"),
-        ({"schedule": "linear"}, "must be cosine or constant"),
     ],
 )
 def test_what_is_not_there_is_refused_before_a_folder_is_made(config: TrainConfig, changed: dict, says: str) -> None:
