@@ -8,7 +8,6 @@ from typing import Any
 
 from gendeg import __version__
 from gendeg.configs import EvaluateConfig
-from gendeg.jobs.evaluate_change import summarise_change
 from gendeg.jobs.evaluate_headline import headline
 from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_evaluation
 from gendeg.jobs.evaluate_measures import (
@@ -20,7 +19,7 @@ from gendeg.jobs.evaluate_measures import (
     summarise_structure,
 )
 from gendeg.jobs.evaluate_photos import clean_photos
-from gendeg.jobs.evaluate_realism import summarise_diversity, summarise_realism
+from gendeg.jobs.evaluate_realism import summarise_change, summarise_diversity, summarise_realism
 from gendeg.jobs.evaluate_recognition import recognise, summarise_recognition
 from gendeg.jobs.evaluation_files import SCHEMA, AutoencoderLimit, Results, write_evaluation
 from gendeg.jobs.synth_plan import with_prompts

@@ -30,12 +30,12 @@ from gendeg.primitives.images import (
 )
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 
 SHEET_ROWS, SHEET_COLUMNS = 48, 13  # what a sheet shows at most; every image is in its own file anyway
 SHEET_WIDTH = 320
 
-Rows = dict[tuple[Path, str], list[Cell]]
+Rows = dict[tuple[Path, str], list[Tile]]
 """The sheet: a row for each photo and degradation."""
 
 
@@ -158,10 +158,10 @@ def _add_to_sheet(rows: Rows, record: Record, clean: np.ndarray, image: np.ndarr
     """The clean photo first in its row, then what was made of it; thumbnails only, so that memory stays small."""
     place = photo, record.degradation
     if place not in rows and len(rows) < SHEET_ROWS:
-        rows[place] = [Cell(_thumbnail(clean), f"{photo.name}, clean")]
+        rows[place] = [Tile(_thumbnail(clean), f"{photo.name}, clean")]
     if place in rows and len(rows[place]) < SHEET_COLUMNS:
         label = f"{record.degradation} {record.intensity:.2f}: mu asked {record.mu_requested:.3f}, made {record.mu:.3f}"
-        rows[place].append(Cell(_thumbnail(image), label))
+        rows[place].append(Tile(_thumbnail(image), label))
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:
