@@ -1,4 +1,4 @@
-"""The bundled model's sizes: the same classes as SD 1.5 has, small enough for a CPU (DESIGN.md, section 4)."""
+"""The bundled model's sizes: the same classes as SD 1.5 has, small enough for a CPU."""
 
 import json
 from collections.abc import Iterable

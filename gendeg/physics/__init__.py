@@ -1,4 +1,4 @@
-"""The simulators' table and how two of them share one photo; they bootstrap training pairs (DESIGN.md, section 5)."""
+"""The simulators' table and how two of them share one photo; they bootstrap training pairs."""
 
 from collections.abc import Callable
 
