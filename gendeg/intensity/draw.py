@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from gendeg.intensity.ask import Joint, intensity_to_statistics, sigma_given
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
 from gendeg.intensity.priors import Prior, are_exact, mixture
-from gendeg.intensity.quantile import Joint, intensity_to_statistics, sigma_given
 
 EVEN_EVERY = 20
 """Every 20th draw takes mu evenly over the range of its source, so that rare strengths are seen too.

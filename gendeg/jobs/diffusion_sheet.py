@@ -8,9 +8,9 @@ import numpy as np
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.generate import Generator, finite, settings_of, stored
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
 from gendeg.pairs.manifest import Pair
 from gendeg.primitives.images import U8Image, write_image
 from gendeg.primitives.kinds import parse_mix

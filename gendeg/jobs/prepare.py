@@ -13,8 +13,8 @@ from gendeg.jobs.plan import write_plan
 from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, made_splits, parse_split
 from gendeg.jobs.plan_splits import keep_apart
 from gendeg.jobs.plan_statistics import statistics_of
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.generate import Settings
+from gendeg.model.text import PromptWriter
 from gendeg.pairs.photos import HUB, Input, Kind, Opened, listing_digest, open_photos
 from gendeg.pairs.scan import count_reasons
 from gendeg.pairs.tables import CLEAN

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gendeg.intensity.ask import intensity_to_statistics, median_sigma
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.quantile import intensity_to_statistics, median_sigma
 
 
 def uniform(first: int = 0, last: int = 127, sigma: int = 40) -> np.ndarray:
