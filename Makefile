@@ -14,7 +14,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo test test-portable test-slow test-extras check format bench bundled study clean
+.PHONY: help setup extras demo picture test test-portable test-slow test-extras check format bench bundled study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ demo: setup ## degrade the sample photos: haze, then a sheet of all six at three
 	$(BIN)/gendeg synth --type haze --intensity 0.6 --out out/demo/haze --overwrite
 	$(BIN)/gendeg synth --type all --intensity 0.3,0.6,0.9 --size 224 --out out/demo/all --overwrite
 	@echo "Open out/demo/all/sheet.png (and out/demo/haze/sheet.png)"
+
+picture: setup ## draw the README's picture again: six degradations, and one at five strengths
+	$(BIN)/python docs/picture.py
 
 test: setup ## the tests, without those marked slow
 	$(PYTEST) -n $(JOBS) -m "not slow"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from gendeg.intensity.ask import intensity_to_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.priors import (
     Prior,
@@ -14,7 +15,6 @@ from gendeg.intensity.priors import (
     refuse_other_priors,
     save_prior,
 )
-from gendeg.intensity.quantile import intensity_to_statistics
 from gendeg.pairs.pair import by_degradation_and_source, measured, open_pairs
 from gendeg.primitives.errors import BadOption, NoPrior
 from gendeg.primitives.files import write_new

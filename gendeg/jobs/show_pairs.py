@@ -11,7 +11,7 @@ from gendeg.pairs.photos import Photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import write_new
 from gendeg.primitives.images import U8Image, encode_image
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
@@ -54,8 +54,8 @@ def draw_pairs(pairs: Sequence[Pair]) -> U8Image:
         ordered = sorted(group, key=lambda pair: (pair.mu, pair.degraded.place))
         row = []
         for pair in (ordered[int(q * (len(ordered) - 1))] for q in SHOWN):
-            row.append(Cell(_readable(pair.clean), f"{source}, clean"))
+            row.append(Tile(_readable(pair.clean), f"{source}, clean"))
             label = f"{degradation} mu {pair.mu:.3f} sigma {pair.sigma:.3f}"
-            row.append(Cell(_readable(pair.degraded), label))
+            row.append(Tile(_readable(pair.degraded), label))
         rows.append(row)
     return draw_sheet(rows)

@@ -20,7 +20,7 @@ from gendeg.jobs.study_recipe import ComplexityRecipe, DataRecipe, StudyRecipe
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.photos import Asked, Photo, find_photos, open_photos
 from gendeg.primitives.errors import NoPairs, NotEnoughPhotos
-from gendeg.primitives.files import atomic_write, sha256_bytes, sha256_of
+from gendeg.primitives.files import atomic_write, sha256_lines, sha256_of
 from gendeg.primitives.images import write_image
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.once import DONE, once
@@ -47,8 +47,9 @@ class StudyPhotos:
         """SHA-256 over names and sizes: other when photos came, went, or changed."""
         groups = (self.existing, self.generated, self.test)
         between = f" {Path('/').stat().st_size}"
-        lines = [line for group in groups for line in (*(f"{one.title} {one.length()}" for one in group), between)]
-        return sha256_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+        return sha256_lines(
+            line for group in groups for line in (*(f"{one.title} {one.length()}" for one in group), between)
+        )
 
 
 def find_study_photos(data: DataRecipe) -> StudyPhotos:

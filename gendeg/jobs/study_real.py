@@ -10,7 +10,7 @@ from gendeg.jobs.study_recipe import DataRecipe
 from gendeg.pairs.pair import GENERATED, Pair, listed, open_pairs, write_manifest
 from gendeg.pairs.split import TEST, TRAIN
 from gendeg.primitives.errors import BadImage, NoPairs
-from gendeg.primitives.files import sha256_bytes, write_jsonl
+from gendeg.primitives.files import sha256_lines, write_jsonl
 from gendeg.primitives.images import resize_short_side, write_image
 from gendeg.prompts import words
 
@@ -37,7 +37,7 @@ def real_digest(data: DataRecipe) -> str:
         for one in find_real(data)
         if (stands := _stands(one))
     ]
-    return sha256_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return sha256_lines(lines)
 
 
 def _stands(one: Pair) -> str:
