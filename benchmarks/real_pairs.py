@@ -21,7 +21,7 @@ from gendeg.model.weights import load_pipeline
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.prompts import make_prompt
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.training.examples import PlacedPair, load_pairs, to_tensor
 
 EDGES = np.concatenate([np.arange(-64.5, 65), [256.0]])
@@ -55,7 +55,7 @@ def main() -> None:
     pairs = load_pairs(options.pairs, options.split)
     images = [placed.read(options.short_side) for placed in pairs]
     rows = [
-        [Cell(clean, "clean"), Cell(degraded, f"{p.pair.degradation}, real")]
+        [Tile(clean, "clean"), Tile(degraded, f"{p.pair.degradation}, real")]
         for p, (clean, degraded) in zip(pairs, images, strict=True)
     ]
     for model in options.models:
@@ -69,7 +69,7 @@ def main() -> None:
             (made,) = pipeline(to_tensor([clean]), [prompt], [asked.mu], [asked.sigma], [generator])
             image = signed_to_u8(made.permute(1, 2, 0).numpy())
             found.setdefault(placed.pair.degradation, []).append(compare(placed, clean, degraded, image))
-            row.append(Cell(image, Path(model).parent.name or model))
+            row.append(Tile(image, Path(model).parent.name or model))
         print(model)
         print(f"  {'degradation':<12}{'pairs':>6}{'mu error':>10}{'sigma error':>13}{'PSNR':>8}{'coarseness':>12}")
         for degradation, values in sorted(found.items()):

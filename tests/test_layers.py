@@ -19,7 +19,7 @@ BELOW: dict[str, set[str]] = {
     "report": {"primitives", "metrics"},
     "pairs": {"primitives", "intensity"},
     "shards": {"primitives", "intensity"},
-    "model": {"primitives", "intensity"},
+    "model": {"primitives", "prompts", "intensity"},
     "metrics": {"primitives", "intensity"},
     "restore": {"primitives", "intensity", "model"},
     "training": {"primitives", "configs", "intensity", "prompts", "pairs"},

@@ -25,7 +25,7 @@ Preset = Annotated[
 
 
 @command(*CONFIGS.values())
-def train(network: Network, given: dict[str, Any], preset: Preset = None) -> None:
+def train(network: Network, *, preset: Preset = None, given: dict[str, Any]) -> None:
     """Train one of the three networks. What is not given keeps the preset's or that network's default.
 
     Every setting, also of a preset's file, is explained in gendeg/configs/.

@@ -1,6 +1,7 @@
 """Knobs of the restorers, and of the studies made with them."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,9 @@ from gendeg.primitives.options import argument, option
 Network = Literal["nafnet", "swin", "promptir"]
 Sizes = Literal["tiny", "paper"]
 DATA = "A pair manifest, or a folder that gendeg build made; may be given several times."
+RESTORER = partial(argument, help="The --out of gendeg restore train, or its model/.")
+TILE = partial(option, 512, "Larger photos are restored in windows of this side, in pixels.", min=16)
+OVERLAP = partial(option, 64, "Pixels that neighbouring windows share.", min=0)
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ class RestoreTrainConfig(TrainConfig):
 class RestoreApplyConfig:
     """gendeg restore apply"""
 
-    model: Path = argument(help="The --out of gendeg restore train, or its model/.")
+    model: Path = RESTORER()
     paths: tuple[Path, ...] = argument(help="Photos, or folders of them.")
     out: Path = option(help="Folder for the restored photos, restored.jsonl and sheet.png.")
-    tile: int = option(512, "Larger photos are restored in windows of this side, in pixels.", min=16)
-    overlap: int = option(64, "Pixels that neighbouring windows share.", min=0)
+    tile: int = TILE()
+    overlap: int = OVERLAP()
     format: Literal["png", "jpg", "webp"] = option("png", "Of the restored photos.")
     device: str = DEVICE()
     overwrite: bool = option(False, "Replace outputs that exist.")
@@ -59,7 +63,7 @@ class RestoreApplyConfig:
 class RestoreEvalConfig:
     """gendeg restore eval"""
 
-    model: Path = argument(help="The --out of gendeg restore train, or its model/.")
+    model: Path = RESTORER()
     pairs: tuple[Path, ...] = option(help=DATA)
     out: Path = option(help="Folder for results.json and scores.jsonl.")
     split: Literal["train", "validation", "test"] = option("test", "Which pairs.")
@@ -67,8 +71,8 @@ class RestoreEvalConfig:
     draws: int = option(500, "Of the bootstrap over photos.", min=1)
     limit: int = option(0, "Pairs of each degradation and source, at random; 0: all.", min=0)
     seed: int = option(0, "Of the intervals, and of what --limit picks.", min=0)
-    tile: int = option(512, "Larger photos are restored in windows of this side, in pixels.", min=16)
-    overlap: int = option(64, "Pixels that neighbouring windows share.", min=0)
+    tile: int = TILE()
+    overlap: int = OVERLAP()
     device: str = DEVICE()
     overwrite: bool = option(False, "Replace results that exist.")
     progress: bool | None = None  # no option

@@ -78,7 +78,7 @@ class DiffusionConfig(FreshConfig):
     gradient_checkpointing: bool = option(False, "Less memory, a third more time.")
     cache_latents: bool = option(False, "Encode all pairs once, to disk; else every crop anew.")
     short_side: int = option(0, "Bring pairs to this short side before; 0: as they are.", min=0)  # aspect kept
-    sheet_photos: int = option(2, "Photos of each degradation on them.", min=1)  # and behind the calibration error
+    sheet_photos: int = option(2, "Photos of each degradation on a sheet.", min=1)  # and behind the calibration error
     push_to_hub: str = option("", "Upload the model as user/name when it is done.")
     # no options:
     published: bool = False  # train exactly as GenDeg's authors do: jobs/published_training.py has their numbers

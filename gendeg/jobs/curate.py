@@ -20,7 +20,7 @@ from gendeg.jobs.curate_table import describe, tabulate
 from gendeg.metrics.complexity import MEASURES, mean_ranks
 from gendeg.pairs.manifest import SPLITS, write_manifest
 from gendeg.primitives.errors import BadOption, NoPairs, OutputExists
-from gendeg.primitives.files import ensure_writable, sha256_bytes, write_json, write_jsonl
+from gendeg.primitives.files import ensure_writable, sha256_lines, write_json, write_jsonl
 from gendeg.primitives.folders import says
 from gendeg.primitives.quantities import say_bytes
 
@@ -102,7 +102,7 @@ def _check(config: CurateConfig) -> None:
 
 def _measure(config: CurateConfig, places: Sequence[Placed]) -> list[Measured | str]:
     """The autoencoder is trained only when a pair is new, and is part of what makes a measurement another one."""
-    names = sha256_bytes("\n".join(sorted(one.name for one in places)).encode())
+    names = sha256_lines(sorted(one.name for one in places))
     settings = {"steps": config.autoencoder_steps, "seed": config.seed,
                 "pairs": names if config.autoencoder_steps else ""}  # fmt: skip
     cache = Cache(config.measures or config.out.with_suffix(".measures.jsonl"), settings)

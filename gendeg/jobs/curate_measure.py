@@ -2,10 +2,7 @@
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from gendeg.metrics.layer_shape import layer_shape
 from gendeg.primitives.errors import BadImage, BadOption, CannotRead
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
 from gendeg.primitives.images import U8Image
+from gendeg.primitives.parallel import in_processes
 from gendeg.primitives.progress import track
 
 SCHEMA = "gendeg-complexity-1"
@@ -109,7 +107,8 @@ def measure_all(
 ) -> list[Measured | str]:
     """In the places' order: the numbers, or the reason why there are none."""
     waiting = [placed for placed in places if cache.get(placed) is None]
-    bar = track(_results(waiting, workers), "measuring", len(waiting), progress)
+    workers = min(workers or os.cpu_count() or 1, len(waiting) // AT_ONCE)
+    bar = track(in_processes(measure_pair, waiting, workers), "measuring", len(waiting), progress)
     batch: list[tuple[Placed, tuple[Measured, Windows] | str]] = []
     for one in zip(waiting, bar, strict=True):
         batch.append(one)
@@ -135,15 +134,3 @@ def _with_errors(
         numbers = what[0]
         found.append((placed, Measured(numbers.background + background, numbers.layer + layer, numbers.shape)))
     return found
-
-
-def _results(places: Sequence[Placed], workers: int) -> Iterator[tuple[Measured, Windows] | str]:
-    """In order, from this process or from a pool."""
-    workers = min(workers or os.cpu_count() or 1, len(places) // AT_ONCE)
-    if workers <= 1:
-        yield from map(measure_pair, places)
-        return
-    quiet = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(workers, get_context("spawn"), *quiet) as pool:
-        for start in range(0, len(places), AT_ONCE * workers):  # a map over all of them would hold all windows
-            yield from pool.map(measure_pair, places[start : start + AT_ONCE * workers], chunksize=8)

@@ -12,10 +12,10 @@ from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.fresh_pairs import FreshPairs
 from gendeg.jobs.latent_cache import LatentCache
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.change import change_sizes
 from gendeg.model.latents import encode, factor, sample_posterior
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.conditions import Dropout, make_condition

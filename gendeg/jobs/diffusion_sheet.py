@@ -8,14 +8,14 @@ import numpy as np
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.generate import Generator, finite, settings_of, stored
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
 from gendeg.pairs.manifest import Pair
 from gendeg.primitives.images import U8Image, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import torch_generator
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.training.examples import PlacedPair, held_out_pairs
 from gendeg.training.state import LossLog
 
@@ -36,7 +36,7 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
     """
     pipeline.set_progress_bar_config(disable=True)
     pairs = held_out_pairs(config.pairs)
-    rows: list[list[Cell]] = []
+    rows: list[list[Tile]] = []
     errors: dict[str, list[float]] = {}
     for index, degradation in enumerate(sorted({placed.pair.degradation for placed in pairs})):
         group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
@@ -46,8 +46,8 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
             measured = [measure_intensity(clean, image) for image in made]
             found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]
             errors.setdefault(degradation, []).extend(found)
-            cells = [Cell(image, _label(pair, m)) for image, pair, m in zip(made, asked, measured, strict=True)]
-            rows.append([Cell(clean, "clean"), *cells])
+            cells = [Tile(image, _label(pair, m)) for image, pair, m in zip(made, asked, measured, strict=True)]
+            rows.append([Tile(clean, "clean"), *cells])
     result = {"mu_error": float(np.mean([error for some in errors.values() for error in some]))}
     result |= {name: float(np.mean(some)) for name, some in errors.items()}
     LossLog(config.out / "calibration.csv", step - 1, main=True).add(step=step, **result)

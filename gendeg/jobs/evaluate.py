@@ -8,7 +8,6 @@ from typing import Any
 
 from gendeg import __version__
 from gendeg.configs import EvaluateConfig
-from gendeg.jobs.evaluate_change import summarise_change
 from gendeg.jobs.evaluate_headline import headline
 from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_evaluation
 from gendeg.jobs.evaluate_measures import (
@@ -20,12 +19,13 @@ from gendeg.jobs.evaluate_measures import (
     summarise_structure,
 )
 from gendeg.jobs.evaluate_photos import clean_photos
-from gendeg.jobs.evaluate_realism import summarise_diversity, summarise_realism
+from gendeg.jobs.evaluate_realism import summarise_change, summarise_diversity, summarise_realism
 from gendeg.jobs.evaluate_recognition import recognise, summarise_recognition
 from gendeg.jobs.evaluation_files import SCHEMA, AutoencoderLimit, Results, write_evaluation
-from gendeg.jobs.prompt_writer import PromptWriter
+from gendeg.jobs.synth_plan import with_prompts
 from gendeg.metrics.alignment import psnr
 from gendeg.model.generate import Generator, settings_of
+from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoImages
@@ -50,7 +50,8 @@ def evaluate(config: EvaluateConfig) -> Results:
     studio = Studio(config, Generator(pipeline, settings))
     write = PromptWriter(pipeline.reader)
     photos = [
-        replace(one, planned={name: write.rewrite(samples) for name, samples in one.planned.items()}) for one in photos
+        replace(one, planned={name: with_prompts(samples, write.rewrite) for name, samples in one.planned.items()})
+        for one in photos
     ]
     made_with = made_settings(config, studio)
     same_run(config.out, made_with)  # images are kept from run to run

@@ -1,6 +1,5 @@
 """A small classifier trained on pairs names the degradation of every image of an evaluation."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,12 @@ from safetensors.torch import load_file, save
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import MODEL, SIMULATOR
 from gendeg.jobs.evaluate_measures import Summary
-from gendeg.jobs.evaluation_files import ALL, Naming, Recognition, Sample
+from gendeg.jobs.evaluation_files import ALL, Naming, Recognition, Scored
 from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name_image, train_recogniser
 from gendeg.metrics.uncertainty import Estimate
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import NoPairs
-from gendeg.primitives.files import atomic_write, read_json_object, write_json
+from gendeg.primitives.files import atomic_write, read_json_object, sha256_lines, write_json
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.parallel import in_order
@@ -31,11 +30,11 @@ STRONG = 0.5  # the intensity from which a degradation must be plain to see
 NAMED = (MODEL, SIMULATOR)
 
 
-def recognise(rows: Sequence[Sample], config: EvaluateConfig) -> tuple[list[Sample], dict[str, Any]]:
+def recognise(rows: Sequence[Scored], config: EvaluateConfig) -> tuple[list[Scored], dict[str, Any]]:
     """Train (or load again) the classifier: the rows with a name each, and what is known of the classifier itself."""
     network, known = _classifier(config)
 
-    def named(row: Sample) -> Sample:
+    def named(row: Scored) -> Scored:
         if row.arm not in NAMED:
             return row
         clean, degraded = (read_rgb(config.out / name) for name in (row.clean, row.degraded))
@@ -63,7 +62,7 @@ def summarise_recognition(summary: Summary, known: dict[str, Any]) -> Recognitio
     return Recognition(known, LABELS, naming(MODEL), naming(SIMULATOR))
 
 
-def _accuracy(summary: Summary, name: str, rows: list[Sample]) -> dict[str, Estimate]:
+def _accuracy(summary: Summary, name: str, rows: list[Scored]) -> dict[str, Estimate]:
     found = {}
     for degradation in (*LABELS, ALL):
         group = [row for row in rows if degradation in (ALL, row.degradation)]
@@ -73,7 +72,7 @@ def _accuracy(summary: Summary, name: str, rows: list[Sample]) -> dict[str, Esti
     return found
 
 
-def _confusion(rows: list[Sample]) -> list[list[int]]:
+def _confusion(rows: list[Scored]) -> list[list[int]]:
     asked, named = (
         np.array([LABELS.index(name) for name in names], dtype=np.int64)
         for names in ([row.degradation for row in rows], [str(row.metrics.named) for row in rows])
@@ -124,7 +123,7 @@ def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
 
 def _fingerprint(pairs: Sequence[Pair], config: EvaluateConfig) -> str:
     told = [str(config.size), str(config.classifier_steps), str(config.seed), str(config.pairs)]
-    return hashlib.sha256("\n".join([*told, *(f"{pair.degraded} {pair.mu}" for pair in pairs)]).encode()).hexdigest()
+    return sha256_lines([*told, *(f"{pair.degraded} {pair.mu}" for pair in pairs)])
 
 
 def _read(

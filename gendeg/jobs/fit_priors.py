@@ -3,6 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
+from gendeg.intensity.ask import intensity_to_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.priors import (
     Prior,
@@ -13,7 +14,6 @@ from gendeg.intensity.priors import (
     refuse_other_priors,
     save_prior,
 )
-from gendeg.intensity.quantile import intensity_to_statistics
 from gendeg.pairs.manifest import by_degradation_and_source, read_manifest
 from gendeg.primitives.errors import BadOption, NoPrior
 from gendeg.primitives.files import write_new

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from gendeg.intensity.measure import Intensity
 from gendeg.model.latents import Autoencoder, encode, factor
+from gendeg.primitives.files import atomic_write
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import bar
 from gendeg.training.examples import PlacedPair, to_tensor
@@ -116,9 +117,7 @@ def _write_part(
             encoded = _encode_pair(vae, clean[:, ::step], degraded[:, ::step])
             tensors |= {f"{_name(index, mirrored)}.{name}": tensor for name, tensor in encoded.items()}
         done()
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial)
-    partial.rename(path)
+    atomic_write(path, save(tensors))
 
 
 def _encode_pair(vae: Autoencoder, clean: U8Image, degraded: U8Image) -> dict[str, Tensor]:

@@ -8,13 +8,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gendeg.configs import BuildConfig
+from gendeg.intensity.draw import statistics_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.jobs.plan import write_plan
 from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, made_splits, parse_split
 from gendeg.jobs.plan_splits import keep_apart
-from gendeg.jobs.plan_statistics import statistics_of
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.generate import Settings
+from gendeg.model.text import PromptWriter
 from gendeg.pairs.photos import HUB, Input, Kind, Opened, listing_digest, open_photos
 from gendeg.pairs.scan import count_reasons
 from gendeg.pairs.tables import CLEAN
@@ -69,7 +69,7 @@ def check_config(config: BuildConfig) -> None:
         raise MissingExtra("ray", "ray")
     parse_mixes(config.types)
     parse_split(config.split)
-    statistics_of(config)
+    statistics_of(config.intensity, config.priors)
 
 
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:

@@ -13,7 +13,7 @@ from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, ou
 from gendeg.primitives.images import LONGEST_SIDE, U8Image, read_rgb, resize_short_side, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.loading import load_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.whole import restore_photo
@@ -37,7 +37,7 @@ class Restored:
 
 
 @dataclass(frozen=True)
-class Task:
+class ToRestore:
     photo: Path
     target: Path
 
@@ -54,7 +54,7 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
     ensure_writable(config.out)
     records = config.out / "restored.jsonl"
     write_jsonl(records, [])
-    rows: list[list[Cell]] = []
+    rows: list[list[Tile]] = []
     for task in track(tasks, "restoring", total=len(tasks), wanted=config.progress):
         row = _restore(task, restorer, config, rows)
         append_jsonl(records, [asdict(row)])
@@ -63,18 +63,20 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
         write_image(draw_sheet(rows, SHEET_WIDTH), config.out / "sheet.png", "png")
 
 
-def plan_restoration(config: RestoreApplyConfig) -> list[Task]:
+def plan_restoration(config: RestoreApplyConfig) -> list[ToRestore]:
     """Each photo and where its result goes. Raises `MissingPath`, `NoImages`, `OutputExists`."""
     found = pictures_in(config.paths, lambda path: _is_own(path, config.out))
     names = [f"{stem}{ENDING}.{config.format}" for stem in output_stems(found)]
-    tasks = [Task(one.path, config.out / name) for one, name in zip(found, names, strict=True)]
+    tasks = [ToRestore(one.path, config.out / name) for one, name in zip(found, names, strict=True)]
     for path in (config.out / "restored.jsonl", config.out / "sheet.png", *(task.target for task in tasks)):
         if path.exists() and not config.overwrite:
             raise OutputExists(path)
     return tasks
 
 
-def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: list[list[Cell]]) -> Restored | Failure:
+def _restore(
+    task: ToRestore, restorer: Restorer, config: RestoreApplyConfig, rows: list[list[Tile]]
+) -> Restored | Failure:
     try:
         degraded = read_rgb(task.photo)
         height, width = degraded.shape[:2]
@@ -86,7 +88,7 @@ def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: l
     restored = restore_photo(restorer, degraded, config.tile, config.overlap)
     write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:
-        rows.append([Cell(_thumbnail(degraded), task.photo.name), Cell(_thumbnail(restored), "restored")])
+        rows.append([Tile(_thumbnail(degraded), task.photo.name), Tile(_thumbnail(restored), "restored")])
     return Restored(str(task.photo), task.target.name, width, height, str(config.model))
 
 

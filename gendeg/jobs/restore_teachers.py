@@ -20,7 +20,7 @@ from gendeg.metrics.uncertainty import Estimate, bootstrap
 from gendeg.model.loading import quiet
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.distill import Classifier
 from gendeg.restore.loading import load_restorer, save_restorer
 from gendeg.restore.network import Restorer
@@ -151,6 +151,6 @@ def _draw(network: Restorer, photos: RealPhotos, config: TaskConfig, step: int) 
         after, before = (float(psnr(one, image)) for one in (restored, scattered))
         labels = "photo", f"scattered {before:.1f} dB", f"restored {after:.1f} dB"
         arrays = [signed_to_u8(one[0].permute(1, 2, 0).numpy()) for one in (image, scattered, restored.clamp(-1, 1))]
-        rows.append([Cell(array, label) for array, label in zip(arrays, labels, strict=True)])
+        rows.append([Tile(array, label) for array, label in zip(arrays, labels, strict=True)])
     write_image(draw_sheet(rows), config.out / f"sheet-{step:08d}.png", "png")
     return {}

@@ -17,7 +17,7 @@ from gendeg.model.weights import BUNDLED, bundled_folder, load_autoencoder
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.content_prior import prior_of
 from gendeg.restore.loading import RESULT, load_restorer, save_restorer
 from gendeg.restore.network import Restorer
@@ -28,7 +28,7 @@ from gendeg.training.run import Run
 from gendeg.training.state import LossLog
 
 SHEET_ROWS = 12
-Batch = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
+CropPairs = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
 
 
 def train_restorer(
@@ -70,7 +70,7 @@ def make_network(config: RestoreTrainConfig) -> Restorer:
     return prior_of(network, load_autoencoder(folder), config.detail_path)
 
 
-def _crops(numbers: Sequence[int], examples: Sequence[Example], config: RestoreTrainConfig) -> Batch:
+def _crops(numbers: Sequence[int], examples: Sequence[Example], config: RestoreTrainConfig) -> CropPairs:
     """(clean, degraded): one signed crop of each example, where the stream's number says."""
     crops = [
         crop_pair(*example.read(), config.size, for_sample(config.seed, number, "crop"), config.flips)
@@ -80,7 +80,7 @@ def _crops(numbers: Sequence[int], examples: Sequence[Example], config: RestoreT
 
 
 def _draw_restored(
-    network: Restorer, held_out: Sequence[Example], shown: Batch, config: RestoreTrainConfig, step: int
+    network: Restorer, held_out: Sequence[Example], shown: CropPairs, config: RestoreTrainConfig, step: int
 ) -> dict[str, float]:
     """Crops of held-out pairs: degraded, restored, clean; their PSNR, in all and by degradation, to `psnr.csv`."""
     clean, degraded = shown
@@ -95,7 +95,11 @@ def _draw_restored(
     LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, **measured)
     arrays = [signed_to_u8(x[:SHEET_ROWS].permute(0, 2, 3, 1).numpy()) for x in (degraded, restored, clean)]
     rows = [
-        [Cell(a, f"{example.pair.degradation} {p:.1f} dB"), Cell(b, f"restored {q:.1f} dB"), Cell(c, "clean")]
+        [
+            Tile(a, f"{example.pair.degradation} {p:.1f} dB"),
+            Tile(b, f"restored {q:.1f} dB"),
+            Tile(c, "clean"),
+        ]
         for example, a, b, c, p, q in zip(held_out, *arrays, before.tolist(), after.tolist(), strict=False)
     ]
     write_image(draw_sheet(rows, max(128, config.size)), config.out / f"sheet-{step:08d}.png", "png")

@@ -10,7 +10,7 @@ from gendeg.pairs.manifest import Pair, by_degradation_and_source, read_manifest
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import write_new
 from gendeg.primitives.images import U8Image, encode_image, read_rgb
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
@@ -53,8 +53,8 @@ def draw_pairs(pairs: Sequence[Pair], folder: Path) -> U8Image:
         ordered = sorted(group, key=lambda pair: (pair.mu, pair.degraded))
         row = []
         for pair in (ordered[int(q * (len(ordered) - 1))] for q in SHOWN):
-            row.append(Cell(_readable(folder / pair.clean), f"{source}, clean"))
+            row.append(Tile(_readable(folder / pair.clean), f"{source}, clean"))
             label = f"{degradation} mu {pair.mu:.3f} sigma {pair.sigma:.3f}"
-            row.append(Cell(_readable(folder / pair.degraded), label))
+            row.append(Tile(_readable(folder / pair.degraded), label))
         rows.append(row)
     return draw_sheet(rows)

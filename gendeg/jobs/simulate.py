@@ -1,11 +1,7 @@
 """Clean photos → simulated pairs on disk, with their manifest: the existing synthetic data of the paper."""
 
 import os
-import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +11,15 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.physics import Photo, degrade
+from gendeg.physics import degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import output_stems, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
-from gendeg.primitives.images import U8Image, encode_image, read_rgb, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, UnitImage, encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
+from gendeg.primitives.parallel import in_processes
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.primitives.rng import for_sample
@@ -74,7 +71,8 @@ def simulate(config: SimulateConfig) -> Simulated:
         claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
     failures: list[Failure] = []
-    for made in track(_run(tasks, config.workers), "simulating", total=len(tasks), wanted=config.progress):
+    results = in_processes(simulate_photo, tasks, min(config.workers or os.cpu_count() or 1, len(tasks)))
+    for made in track(results, "simulating", total=len(tasks), wanted=config.progress):
         failures += [made] if isinstance(made, Failure) else []
         pairs += [] if isinstance(made, Failure) else made
     listed.unlink(missing_ok=True)  # an earlier run's
@@ -140,7 +138,7 @@ def _simulate_variant(task: Task, photo: U8Image, number: int, mix: Mix) -> Pair
     )
 
 
-def _degrade(config: SimulateConfig, clean: Photo, mix: Mix, generator: np.random.Generator) -> Photo:
+def _degrade(config: SimulateConfig, clean: UnitImage, mix: Mix, generator: np.random.Generator) -> UnitImage:
     """By the family's simulators, at a strength and with parameters from the configured part of their ranges."""
     low, high = config.strengths
     strength = low + (high - low) * float(generator.uniform())
@@ -159,15 +157,3 @@ def _check(config: SimulateConfig) -> None:
         raise BadOption("width", f"must lie in [0, 1], got {config.width:g}")
     if config.family == STRANGERS and any(len(mix) > 1 for mix in parse_mixes(config.types)):
         raise BadOption("family", "strangers makes no mixes of two degradations")
-
-
-def _run(tasks: list[Task], workers: int) -> Iterator[list[Pair] | Failure]:
-    """Results in the order of the tasks, from this process or from a pool."""
-    workers = min(workers or os.cpu_count() or 1, len(tasks))
-    if workers <= 1:
-        yield from map(simulate_photo, tasks)
-        return
-    # An executor says so when a worker is killed; a Pool would wait for ever. Ctrl-C is the parent's to handle.
-    quiet = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(workers, get_context("spawn"), *quiet) as pool:
-        yield from pool.map(simulate_photo, tasks)

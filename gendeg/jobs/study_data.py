@@ -21,7 +21,7 @@ from gendeg.jobs.study_recipe import ComplexityRecipe, DataRecipe, StudyRecipe
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.tables import is_table, read_table
 from gendeg.primitives.errors import NoPairs, NotEnoughPhotos
-from gendeg.primitives.files import atomic_write, sha256_bytes, sha256_of
+from gendeg.primitives.files import atomic_write, sha256_lines, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.once import DONE, once
@@ -48,7 +48,7 @@ class StudyPhotos:
         """SHA-256 over names and sizes: other when photos came, went, or changed."""
         groups = (self.existing, self.generated, self.test)
         lines = [f"{path.name} {path.stat().st_size}" for group in groups for path in (*group, Path("/"))]
-        return sha256_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+        return sha256_lines(lines)
 
 
 def find_study_photos(data: DataRecipe) -> StudyPhotos:

@@ -12,7 +12,7 @@ from gendeg.jobs.study_recipe import DataRecipe
 from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
 from gendeg.pairs.tables import PAIR, read_table
 from gendeg.primitives.errors import BadImage, BadManifest, GendegError, MissingPath, NoPairs
-from gendeg.primitives.files import sha256_bytes, write_jsonl
+from gendeg.primitives.files import sha256_lines, write_jsonl
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, write_image
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.prompts import words
@@ -65,7 +65,7 @@ def real_digest(data: DataRecipe) -> str:
         for one in find_real(data)
         if one.stands
     ]
-    return sha256_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return sha256_lines(lines)
 
 
 def write_real(data: DataRecipe, out: Path) -> None:

@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -92,6 +92,11 @@ def plan_photos(
         PhotoPlan(one.path, tuple(_place(ask, seed, stem, out, format, by_mu) for ask in asks for seed in seeds))
         for one, stem in stems
     )
+
+
+def with_prompts(samples: Sequence[Sample], rewrite: Callable[[Ask], Ask]) -> tuple[Sample, ...]:
+    """Samples that were planned before there was a model, asked in prompts that it reads whole."""
+    return tuple(replace(sample, ask=rewrite(sample.ask)) for sample in samples)
 
 
 def sample_photos() -> tuple[Path, ...]:

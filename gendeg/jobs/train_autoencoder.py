@@ -15,7 +15,7 @@ from gendeg.model.loading import quiet
 from gendeg.model.weights import load_autoencoder
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.training.examples import PlacedPair, crop_pair, held_out_pairs, shuffled, to_tensor
 from gendeg.training.losses import psnr, reconstruction_loss
 from gendeg.training.run import Run
@@ -108,7 +108,7 @@ def _draw_round_trips(vae: Autoencoder, config: AutoencoderConfig, step: int, sh
     LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, **measured)
     arrays = [signed_to_u8(x.permute(0, 2, 3, 1).cpu().numpy()) for x in (images, rebuilt)]
     cells = [
-        [Cell(a, "original"), Cell(b, f"{score:.1f} dB")] for a, b, score in zip(*arrays, scores.tolist(), strict=True)
+        [Tile(a, "original"), Tile(b, f"{score:.1f} dB")] for a, b, score in zip(*arrays, scores.tolist(), strict=True)
     ]
     rows = [cells[i] + cells[i + 1] + cells[i + 2] + cells[i + 3] for i in range(0, HELD_OUT, 4)]
     write_image(draw_sheet(rows, config.size), config.out / f"sheet-{step:08d}.png", "png")

@@ -14,7 +14,6 @@ from gendeg.jobs.diffusion_sheet import draw_samples
 from gendeg.jobs.fresh_pairs import FreshPairs, Recipe, fresh_recipe, training_pairs
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.jobs.pair_statistics import learn_statistics
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.published_training import as_published, check_published, published_average, squashed_views
 from gendeg.jobs.push_model import push_model
 from gendeg.model.latents import check_side, factor
@@ -22,6 +21,7 @@ from gendeg.model.loading import quiet
 from gendeg.model.lora import fuse_lora, save_lora
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
+from gendeg.model.text import PromptWriter
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import mix_name, parse_mix, parse_mixes
 from gendeg.primitives.ranks import world

@@ -1,6 +1,5 @@
 """What transfer was worth: its arms on test pairs, over seeds and photos, and real photos that have no clean half."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from gendeg.jobs.restore_data import Example
 from gendeg.jobs.restore_eval import evaluate_restorer
 from gendeg.jobs.transfer_photos import RealPhotos, read_view
 from gendeg.metrics.uncertainty import bootstrap_crossed
-from gendeg.primitives.files import read_json_object, write_json
+from gendeg.primitives.files import read_json_object, sha256_lines, write_json
 from gendeg.primitives.images import write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.cells import interval
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.loading import load_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.whole import restore_photo
@@ -72,7 +71,7 @@ def _loaded(folder: Path, cpu: bool) -> Restorer:
 
 
 def _digest(examples: Sequence[Example]) -> str:
-    return hashlib.sha256("\n".join(f"{one.photo} {one.pair.degraded}" for one in examples).encode()).hexdigest()
+    return sha256_lines(f"{one.photo} {one.pair.degraded}" for one in examples)
 
 
 def draw_real_photos(folders: dict[str, Path], photos: RealPhotos, config: TransferConfig) -> None:
@@ -81,8 +80,8 @@ def draw_real_photos(folders: dict[str, Path], photos: RealPhotos, config: Trans
     rows = []
     for path in photos.degraded.held_out[:SHOWN]:
         image = read_view(path, config.short_side)
-        restored = [Cell(restore_photo(network, image), arm) for arm, network in restorers.items()]
-        rows.append([Cell(image, path.name), *restored])
+        restored = [Tile(restore_photo(network, image), arm) for arm, network in restorers.items()]
+        rows.append([Tile(image, path.name), *restored])
     write_image(draw_sheet(rows, 320), config.out / "real.png", "png")
 
 

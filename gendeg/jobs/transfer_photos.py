@@ -98,9 +98,7 @@ def middle_of(path: Path, config: TaskConfig) -> Float[Tensor, "1 3 h w"]:
     return to_tensor([image[top : top + 2 * config.size, left : left + 2 * config.size]])
 
 
-@lru_cache(
-    maxsize=REMEMBERED
-)  # decoding costs more than a small network's step; read only, so safe to share by threads
+@lru_cache(REMEMBERED)  # decoding costs more than a small network's step; read only, so safe to share by threads
 def read_view(path: Path, short_side: int) -> U8Image:
     """A photo brought to that short side in pixels, if any. Raises `BadImage`."""
     image = read_rgb(path)

@@ -1,4 +1,4 @@
-"""The pair manifest: one JSON line per (clean, degraded) pair (DESIGN.md, section 6)."""
+"""The pair manifest: one JSON line per (clean, degraded) pair."""
 
 import re
 from collections import defaultdict

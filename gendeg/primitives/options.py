@@ -18,6 +18,7 @@ from gendeg.primitives.errors import BadOption
 
 Said = Mapping[str, Any]
 """help; min, max; flag, where it is not --name; shown, of the default in the help; parse, of each text of a tuple."""
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 NUMBERS = tuple[float, ...]
 TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)), int: ("a whole number", (int,)), float: ("a number", (int, float)),
@@ -49,26 +50,27 @@ def command(*configs: type, only: Collection[str] = (), without: Collection[str]
 
     found: dict[str, tuple[Any, Said, Any]] = {}
     for config in configs:
+        hints = get_type_hints(config)
         for one in fields(config):
             said = _said(config, one.name)
             if said and one.name not in without and (not only or one.name in only):
-                found.setdefault(one.name, (get_type_hints(config)[one.name], said, one.default))
+                default = None if len(configs) > 1 and one.default is not MISSING else one.default
+                found.setdefault(one.name, (hints[one.name], said, default))
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         own = inspect.signature(function).parameters
-        place = "config" if "config" in own else "given"
 
         @wraps(function)
         def run(context: Any, **values: Any) -> Any:
-            told = [name for name in found if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
-            given = {name: _read(name, *found[name], values[name]) for name in told}
+            told = [name for name in found if context.get_parameter_source(name).name == "COMMANDLINE"]
+            given = {name: _read(name, *found[name][:2], values[name]) for name in told}
             rest = {name: value for name, value in values.items() if name not in found}
-            return function(**rest, **{place: given if place == "given" else configs[0](**given)})
+            return function(**rest, **({"given": given} if "given" in own else {"config": configs[0](**given)}))
 
-        shown = [inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
-        for name, one in own.items():
-            options = [_parameter(name, *found[name], many=len(configs) > 1) for name in found]
-            shown += options if name == place else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        shown = [inspect.Parameter("context", KEYWORD, annotation=typer.Context)]
+        for one in own.values():
+            options = one.name in ("config", "given")
+            shown += [_parameter(name, *found[name]) for name in found] if options else [one.replace(kind=KEYWORD)]
         run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
         return run
 
@@ -81,11 +83,11 @@ def _said(config: type, name: str) -> Said:
     return next((one.metadata for one in known if one and one.metadata), {})
 
 
-def _parameter(name: str, hint: Any, said: Said, default: Any, many: bool) -> inspect.Parameter:
+def _parameter(name: str, hint: Any, said: Said, default: Any) -> inspect.Parameter:
+    """What typer makes an option of."""
     import typer
 
-    off = hint is bool and default is False and not many
-    flags = [said["flag"]] if "flag" in said else [_flag(name, said)] if off else []
+    flags = [_flag(name, said)] if "flag" in said or (hint is bool and default is False) else []
     told = {"help": said["help"], "show_default": said.get("shown", True)}
     told |= {} if hint == NUMBERS else {"min": said.get("min"), "max": said.get("max")}
     info = typer.Argument(**told) if "argument" in said else typer.Option(*flags, **told)
@@ -96,18 +98,18 @@ def _parameter(name: str, hint: Any, said: Said, default: Any, many: bool) -> in
         hint = str if hint == NUMBERS else list[item]  # type: ignore[valid-type]
     if default is MISSING:
         default = inspect.Parameter.empty
-    elif many or default in ("", ()):
+    elif default in ("", ()):
         default = None
     elif isinstance(default, tuple):
         default = ",".join(f"{number:g}" for number in default)
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, info])
+    return inspect.Parameter(name, KEYWORD, default=default, annotation=Annotated[hint, info])
 
 
 def _flag(name: str, said: Said) -> str:
     return str(said.get("flag", f"--{name.replace('_', '-')}"))
 
 
-def _read(name: str, hint: Any, said: Said, default: Any, value: Any) -> Any:
+def _read(name: str, hint: Any, said: Said, value: Any) -> Any:
     """What typer has understood, as the field holds it. Raises `BadOption`."""
     try:
         if hint == NUMBERS:

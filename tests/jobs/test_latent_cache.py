@@ -36,7 +36,7 @@ def small_parts(monkeypatch):
 def test_what_was_encoded_is_read_back(tmp_path, pairs):
     vae = tiny_pipeline().vae
     cache = make_cache(vae, pairs, tmp_path / "run", wanted=False)
-    assert len(list(cache.folder.glob("*.safetensors"))) == 3 and not list(cache.folder.glob("*.partial"))
+    assert len(list(cache.folder.iterdir())) == 3
     for index in (0, 3, 4):
         clean, degraded = pairs[index].read()
         with torch.no_grad():
@@ -52,7 +52,6 @@ def test_an_interrupted_run_goes_on(tmp_path, pairs):
     whole = make_cache(vae, pairs, tmp_path / "run", wanted=False)
     kept = part_path(whole.folder, 0).stat().st_mtime_ns
     part_path(whole.folder, 1).unlink()
-    part_path(whole.folder, 2).with_suffix(".partial").write_bytes(b"half")
     again = make_cache(vae, pairs, tmp_path / "run", wanted=False)
     assert again.folder == whole.folder and part_path(whole.folder, 0).stat().st_mtime_ns == kept
     assert torch.equal(again.read(2).clean, whole.read(2).clean)
