@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -13,7 +14,7 @@ from torch import Tensor
 from gendeg.configs import RestoreTrainConfig
 from gendeg.model.loading import quiet
 from gendeg.model.weights import BUNDLED, bundled_folder, load_autoencoder
-from gendeg.pairs.pair import Halves, Pair, held_out_pairs, open_pairs
+from gendeg.pairs.pair import Pair, held_out_pairs, open_pairs
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
@@ -27,6 +28,7 @@ from gendeg.training.losses import psnr
 from gendeg.training.run import Run
 from gendeg.training.state import LossLog
 
+Sized = tuple[np.ndarray, np.ndarray]  # clean, degraded: u8 [h w 3] both; each pair of its own size
 SHEET_ROWS = 12
 CropPairs = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
 
@@ -80,7 +82,7 @@ def in_turn(pairs: Sequence[Pair], count: int) -> list[Pair]:
     return [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])[:count]]
 
 
-def _crops(numbers: Sequence[int], images: Sequence[Halves], config: RestoreTrainConfig) -> CropPairs:
+def _crops(numbers: Sequence[int], images: Sequence[Sized], config: RestoreTrainConfig) -> CropPairs:
     """(clean, degraded): one signed crop of each pair, where the stream's number says."""
     crops = [
         crop_pair(*both, config.size, for_sample(config.seed, number, "crop"), config.flips)

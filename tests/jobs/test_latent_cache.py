@@ -62,7 +62,7 @@ def test_other_pairs_and_another_autoencoder_get_their_own(tmp_path, pairs):
     folders = {
         make_cache(model, some, tmp_path / "run", wanted=False).folder
         for model, some in ((vae, pairs), (vae, pairs[:4]), (tiny_pipeline(seed=1).vae, pairs),
-                            (vae, [replace(pairs[0], pair=replace(pairs[0].pair, mu=0.2)), *pairs[1:]]))
+                            (vae, [replace(pairs[0], mu=0.2), *pairs[1:]]))
     }  # fmt: skip
     assert len(folders) == 4
 
