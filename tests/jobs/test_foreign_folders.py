@@ -70,7 +70,7 @@ def packed_pairs(root: Path) -> Path:
 
 def ingestion(root: Path, **changes: object) -> IngestConfig:
     halves = {"type": "low_light", "degraded": "dark.png", "clean": "clean.png"}
-    return IngestConfig(root / "out", root=str(packed_pairs(root)), progress=False, **(halves | changes))  # type: ignore[arg-type]
+    return IngestConfig(out=root / "out", root=str(packed_pairs(root)), progress=False, **(halves | changes))  # type: ignore[arg-type]
 
 
 RECIPE = data_root("manifests") / "recipes/bundled.toml"
