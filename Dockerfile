@@ -3,6 +3,7 @@
 #   docker build -t gendeg:cuda --build-arg TORCH=cuda .
 #   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" gendeg synth photo.jpg --type haze --intensity 0.6
 #   docker run --rm --gpus all --user "$(id -u):$(id -g)" -v "$PWD:/work" gendeg:cuda build photos/ --out gends/
+# torch.compile (`--compile` of the trainings, and the recipe of the bundled model) needs a C++ compiler, which is not in it.
 FROM python:3.11-slim
 
 ARG TORCH=cpu

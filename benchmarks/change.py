@@ -26,7 +26,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.evaluate_photos import clean_photos
 from gendeg.jobs.synth_plan import sample_photos
 from gendeg.metrics.change import GROUPS, change_statistics
 from gendeg.metrics.diversity import diversity
@@ -35,6 +34,7 @@ from gendeg.metrics.uncertainty import Estimate
 from gendeg.model.generate import Generator, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.pairs.photos import open_photos
 from gendeg.physics import degrade
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import Degradation, Mix, mix_name, parse_mixes
@@ -97,10 +97,11 @@ def main() -> None:
 
 
 def _photos(options: argparse.Namespace) -> list[Photo]:
-    paths = clean_photos(options.clean, options.split, options.photos) if options.clean else tuple(sample_photos())
+    places = [options.clean] if options.clean else sample_photos()
+    found = open_photos(places, split=options.split, most=options.photos)
     photos = []
-    for path in paths:
-        image = resize_short_side(read_rgb(path), options.size)
+    for photo in found:
+        image = resize_short_side(photo.image(), options.size)
         top, left = ((side - options.size) // 2 for side in image.shape[:2])
         square = np.ascontiguousarray(image[top : top + options.size, left : left + options.size])
         photos.append(Photo(square, hashlib.sha256(square.tobytes()).hexdigest()[:16]))

@@ -24,7 +24,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.measure import measure_intensity
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.pair import listed, write_manifest
 from gendeg.primitives.files import atomic_write
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.rng import for_sample
@@ -97,7 +97,7 @@ def pack_pairs(root: Path, rows: Sequence[Row], out: Path, room: int) -> int:
         height, width = halves[0].shape[:2]
         mu, sigma = (round(float(x), 6) for x in measure_intensity(*halves))
         about = row["degradation"], row["source"], "train", CAPTION, mu, sigma, width, height
-        pairs.append(Pair(names[0], names[1], *about))
+        pairs.append(listed(out, names[0], names[1], *about))
     if pairs:
         write_manifest(out / "manifest.jsonl", pairs)
     counts: dict[str, int] = defaultdict(int)

@@ -18,11 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.measure import measure_intensity
 from gendeg.metrics.alignment import psnr
 from gendeg.model.weights import load_pipeline
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.prompts import make_prompt
-from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import PlacedPair, load_pairs, to_tensor
+from gendeg.report.sheet import Tile, draw_sheet
+from gendeg.training.examples import to_tensor
 
 EDGES = np.concatenate([np.arange(-64.5, 65), [256.0]])
 
@@ -35,7 +36,7 @@ def gradients(clean: U8Image, degraded: U8Image) -> np.ndarray:
     return counts / counts.sum()
 
 
-def compare(placed: PlacedPair, clean: U8Image, degraded: U8Image, made: U8Image) -> list[float]:
+def compare(placed: Pair, clean: U8Image, degraded: U8Image, made: U8Image) -> list[float]:
     asked, measured = measure_intensity(clean, degraded), measure_intensity(clean, made)
     coarse = 0.5 * float(np.abs(gradients(clean, degraded) - gradients(clean, made)).sum())
     return [abs(measured.mu - asked.mu), abs(measured.sigma - asked.sigma), psnr(degraded, made), coarse]
@@ -52,10 +53,10 @@ def main() -> None:
     if not options.pairs:
         print("needs --pairs of real images, which do not come along")
         return
-    pairs = load_pairs(options.pairs, options.split)
+    pairs = open_pairs(options.pairs, options.split)
     images = [placed.read(options.short_side) for placed in pairs]
     rows = [
-        [Cell(clean, "clean"), Cell(degraded, f"{p.pair.degradation}, real")]
+        [Tile(clean, "clean"), Tile(degraded, f"{p.degradation}, real")]
         for p, (clean, degraded) in zip(pairs, images, strict=True)
     ]
     for model in options.models:
@@ -64,12 +65,12 @@ def main() -> None:
         found: dict[str, list[list[float]]] = {}
         for number, (placed, (clean, degraded), row) in enumerate(zip(pairs, images, rows, strict=True)):
             asked = measure_intensity(clean, degraded)
-            prompt = make_prompt(placed.pair.caption, parse_mix(placed.pair.degradation))
+            prompt = make_prompt(placed.caption, parse_mix(placed.degradation))
             generator = torch.Generator().manual_seed(number)
             (made,) = pipeline(to_tensor([clean]), [prompt], [asked.mu], [asked.sigma], [generator])
             image = signed_to_u8(made.permute(1, 2, 0).numpy())
-            found.setdefault(placed.pair.degradation, []).append(compare(placed, clean, degraded, image))
-            row.append(Cell(image, Path(model).parent.name or model))
+            found.setdefault(placed.degradation, []).append(compare(placed, clean, degraded, image))
+            row.append(Tile(image, Path(model).parent.name or model))
         print(model)
         print(f"  {'degradation':<12}{'pairs':>6}{'mu error':>10}{'sigma error':>13}{'PSNR':>8}{'coarseness':>12}")
         for degradation, values in sorted(found.items()):

@@ -17,13 +17,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.evaluate_photos import clean_photos
 from gendeg.jobs.synth_plan import sample_photos
 from gendeg.metrics.alignment import psnr
 from gendeg.model.generate import Generator, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import BUNDLED, load_pipeline
-from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
+from gendeg.pairs.photos import open_photos
+from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.kinds import SINGLES
 
 INTENSITIES = (0.2, 0.5, 0.8)
@@ -43,8 +43,9 @@ def make(pipeline: GenDegPipeline, photo: U8Image, ask: Ask, steps: int) -> tupl
 def main() -> None:
     options = _options()
     counts = sorted(int(text) for text in options.steps.split(","))
-    paths = clean_photos(options.clean, "test", options.photos) if options.clean else tuple(sample_photos())
-    photos = [resize_short_side(read_rgb(path), options.size) for path in paths]
+    places = [options.clean] if options.clean else sample_photos()
+    found = open_photos(places, split="test", most=options.photos)
+    photos = [resize_short_side(photo.image(), options.size) for photo in found]
     pipeline = load_pipeline(options.model)
     pipeline.register_to_config(strength_gain=1.0, spread_degradations=[])
     wanted = [(photo, ask_intensity(mix, q)) for photo in photos for mix in SINGLES for q in INTENSITIES]

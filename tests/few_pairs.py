@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from gendeg.intensity.measure import measure_intensity
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.pair import listed, write_manifest
 from gendeg.primitives.images import write_image
 from tests.tiny import photo
 
@@ -24,11 +24,7 @@ def write_pairs(folder: Path, count: int = 8, height: int = 32, width: int = 40,
         write_image(clean, folder / f"c{number}.png", "png")
         write_image(degraded, folder / f"d{number}.png", "png")
         measured, split = measure_intensity(clean, degraded), "train" if number < count else "validation"
-        rows.append(
-            Pair(
-                f"c{number}.png", f"d{number}.png", kind, "plain", split, "a photo", measured.mu, measured.sigma, width,
-                height,
-            )
-        )  # fmt: skip
+        told = (kind, "plain", split, "a photo", measured.mu, measured.sigma, width, height)
+        rows.append(listed(folder, f"c{number}.png", f"d{number}.png", *told))
     write_manifest(folder / "manifest.jsonl", rows)
     return folder / "manifest.jsonl"

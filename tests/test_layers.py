@@ -17,12 +17,12 @@ BELOW: dict[str, set[str]] = {
     "intensity": {"primitives", "prompts"},
     "physics": {"primitives"},
     "report": {"primitives", "metrics"},
-    "pairs": {"primitives", "intensity"},
+    "pairs": {"primitives", "intensity", "shards"},
     "shards": {"primitives", "intensity"},
-    "model": {"primitives", "intensity"},
+    "model": {"primitives", "prompts", "intensity"},
     "metrics": {"primitives", "intensity"},
     "restore": {"primitives", "intensity", "model"},
-    "training": {"primitives", "configs", "intensity", "prompts", "pairs"},
+    "training": {"primitives", "configs", "intensity", "prompts", "pairs", "shards"},
 }
 """Room → the rooms that it may import; rooms meet only in jobs."""
 BELOW["jobs"] = set(BELOW)

@@ -1,4 +1,4 @@
-"""The command table, and where errors become one line of advice and an exit code (DESIGN.md, section 6)."""
+"""The command table, and where errors become one line of advice and an exit code."""
 
 import os
 import signal

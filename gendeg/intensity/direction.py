@@ -42,14 +42,6 @@ class Direction(NamedTuple):
 UNKNOWN = Direction(math.nan, math.nan)
 
 
-def direction_of(degrees: float, coherence: float) -> Direction:
-    """θ in degrees from the vertical and a coherence in [0, 1] → a direction. Raises `ValueError` for others."""
-    if not math.isfinite(degrees) or not 0.0 <= coherence <= 1.0:
-        raise ValueError(f"a direction needs finite degrees and a coherence in [0, 1], got {degrees}, {coherence}")
-    doubled = math.radians(2 * degrees)
-    return Direction(coherence * math.cos(doubled), coherence * math.sin(doubled))
-
-
 def has_direction(mix: Mix) -> bool:
     """Whether a direction is measured for, and may be asked of, a mix: any member of it has one."""
     return any(kind in DIRECTED for kind in mix)

@@ -1,15 +1,19 @@
-"""Many statistics at once: a plan's mu and sigma, drawn or looked up (GenDeg, section 3.3; DESIGN.md, 3.4)."""
+"""Many statistics at once: a plan's mu and sigma, drawn or looked up (GenDeg, section 3.3)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from gendeg.intensity.ask import Joint, intensity_to_statistics, sigma_given
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
-from gendeg.intensity.priors import Prior, are_exact, mixture
-from gendeg.intensity.quantile import Joint, intensity_to_statistics, sigma_given
+from gendeg.intensity.priors import Prior, are_exact, load_priors, mixture
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.kinds import Mix
 
 EVEN_EVERY = 20
 """Every 20th draw takes mu evenly over the range of its source, so that rare strengths are seen too.
@@ -121,3 +125,38 @@ class Drawer:
 
 def _evenly(low: float, high: float, uniform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return low + (high - low) * uniform
+
+
+Statistics = Callable[[Mix, Float[np.ndarray, "n 3"], int], tuple[Drawn, list[str]]]
+"""(mix, uniform draws, number of the first) → statistics of n samples, and the names of the sources."""
+
+
+def statistics_of(intensity: str, priors: str = "") -> Statistics:
+    """`--intensity` of a plan: `prior`, one value or a range; `priors` is a folder, empty: the packed ones.
+
+    Raises `BadOption`.
+    """
+    mode = intensity.strip()
+    match = re.fullmatch(r"(\d*\.?\d+)(?:-(\d*\.?\d+))?", mode)
+    if mode != "prior" and match is None:
+        raise BadOption("--intensity", f"must be prior, a number or a range like 0.2-0.8, not '{mode}'")
+    low, high = (float(match[1]), float(match[2] or match[1])) if match else (0.0, 1.0)
+    if not 0 <= low <= high <= 1:
+        raise BadOption("--intensity", f"must lie in [0, 1], not '{mode}'")
+
+    def statistics(mix: Mix, uniform: Float[np.ndarray, "n 3"], first: int) -> tuple[Drawn, list[str]]:
+        drawer = _drawer(mix, priors)
+        names = [prior.source for prior in drawer.priors]
+        if match is None:
+            even = (np.arange(first, first + len(uniform)) + 1) % EVEN_EVERY == 0
+            return drawer.from_priors(uniform, even), names
+        if match[2] is None:
+            return drawer.fixed(low, len(uniform)), names
+        return drawer.between(low, high, uniform), names
+
+    return statistics
+
+
+@cache
+def _drawer(mix: Mix, root: str) -> Drawer:
+    return Drawer(load_priors(mix, Path(root) if root else None))

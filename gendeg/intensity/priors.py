@@ -13,7 +13,7 @@ from jaxtyping import Float
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity
 from gendeg.primitives.errors import BadManifest, GendegError, NoPrior, OutputExists
-from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object, sha256_bytes
+from gendeg.primitives.files import atomic_write, data_root, ensure_writable, read_json_object, sha256_lines
 from gendeg.primitives.kinds import Mix, mix_name
 
 AGAIN = "fit it again (gendeg priors fit), or import it"
@@ -134,7 +134,7 @@ def priors_digest(mixes: Iterable[Mix], root: Path | None = None) -> str:
     """SHA-256 over all that a plan draws from: with other priors it would be another plan."""
     texts = [json.dumps([sorted(prior.counts.items()), prior.source, prior.weight, *(prior.even_sigma or ())])
              for mix in mixes for prior in load_priors(mix, root)]  # fmt: skip
-    return sha256_bytes("\n".join(texts).encode())
+    return sha256_lines(texts)
 
 
 def mixture(priors: list[Prior]) -> Float[np.ndarray, "mu sigma"]:

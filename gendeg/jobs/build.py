@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gendeg.configs import BuildConfig
-from gendeg.jobs.estimate import Estimate, estimate
+from gendeg.jobs.estimate import Forecast, estimate
 from gendeg.jobs.finish import finish
 from gendeg.jobs.prepare import check_config, prepare, versions
 from gendeg.jobs.stopping import Stopper
@@ -34,7 +34,7 @@ class Built:
     made: int
 
 
-def plan(config: BuildConfig) -> tuple[Description, Estimate]:
+def plan(config: BuildConfig) -> tuple[Description, Forecast]:
     """gendeg plan: decides every sample and writes the plan, without making any."""
     check_config(config)
     model = load_model(config)
@@ -129,7 +129,7 @@ def _work(
 
 
 def check_room(
-    config: BuildConfig, description: Description, missing: Sequence[PlannedShard], expected: Estimate
+    config: BuildConfig, description: Description, missing: Sequence[PlannedShard], expected: Forecast
 ) -> None:
     """Says what is to come. Raises `NotEnoughRoom` before anything is made."""
     count = sum(shard.samples for shard in missing)

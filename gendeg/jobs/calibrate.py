@@ -14,11 +14,11 @@ from gendeg.configs import CalibrateConfig
 from gendeg.intensity.ask import Ask, ask_intensities
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.jobs.evaluate_photos import clean_photos
 from gendeg.jobs.synthesize import read_clean
 from gendeg.model.generate import Generator, finite, noise_of, settings_of, stored
 from gendeg.model.response import checked_response
 from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
+from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadModel, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
@@ -69,11 +69,11 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
         refuse_foreign(config.out, "calibrate")
     elif not config.overwrite:
         raise OutputExists(config.out)
-    paths = clean_photos(config.clean, config.split, config.photos)
+    found = open_photos([config.clean], split=config.split, most=config.photos)
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
     settings = settings_of(pipeline, config.steps, config.guidance_text, config.guidance_image)
-    photos = [read_clean(path, config.size) for path in paths]  # a handful that was chosen: all should be good
+    photos = [read_clean(photo, config.size) for photo in found]  # a handful that was chosen: all should be good
     rounds = _rounds(Generator(pipeline, settings), photos, config)
     chosen = {name: _best(points) for name, points in rounds.items()}
     response = {name: curves_of(points) for name, points in chosen.items()}

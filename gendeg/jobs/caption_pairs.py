@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gendeg.configs import CaptionConfig
 from gendeg.pairs.captions import cache_file, default_cache, keep_captions, open_cache, plain_caption
-from gendeg.pairs.manifest import read_manifest, write_manifest
-from gendeg.pairs.photos import Input, Kind, find_photos, read_photo
+from gendeg.pairs.pair import read_manifest, write_manifest
+from gendeg.pairs.photos import Asked, Photo, find_photos
 from gendeg.primitives.errors import BadImage, BadOption, HubUnreachable, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
-from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
+from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar, track
 from gendeg.prompts import words
@@ -31,15 +31,6 @@ UNREACHABLE = (
 )
 LARGEST = 768
 """Pixels of the short side that a captioner is shown: they look at 224 to 512 of them, and 64 photos wait in memory."""
-Place = tuple[Input, str]
-
-
-class Item(NamedTuple):
-    """A clean photo that is to have a caption, and the one that it has; the same photo may come many times."""
-
-    source: Input
-    path: str
-    caption: str
 
 
 class Described(NamedTuple):
@@ -73,12 +64,8 @@ def caption_manifests(config: CaptionConfig) -> Captions:
     Raises `MissingPath`, `BadManifest`, `NoPairs`, `BadModel`, `OutputNotWritable`; nothing is rewritten then.
     """
     manifests = {path: read_manifest(path) for path in dict.fromkeys(map(Path, config.paths))}
-    items = [
-        Item(Input(Kind.TABLE, os.path.abspath(path)), pair.clean, pair.caption)
-        for path, pairs in manifests.items()
-        for pair in pairs
-    ]
-    made = make_captions(items, config)
+    photos = [replace(pair.clean, caption=pair.caption) for pairs in manifests.values() for pair in pairs]
+    made = make_captions(photos, config)
     texts = iter(made.texts)
     rewritten = {path: [replace(pair, caption=next(texts)) for pair in pairs] for path, pairs in manifests.items()}
     written = tuple(path for path, pairs in rewritten.items() if pairs != manifests[path])
@@ -96,33 +83,33 @@ def caption_photos(config: CaptionConfig, out: Path) -> Captions:
         raise BadOption("--out", f"is a table of captions and must end in .jsonl, not '{out.name}'")
     if out.exists() and not config.overwrite:
         raise OutputExists(out)
-    inputs, photos = find_photos(config.paths)
-    packed = [one.place for one in inputs if one.kind in (Kind.TAR, Kind.DATASET)]
+    photos = find_photos(config.paths, Asked(hidden=True)).photos
+    packed = next((photo.file for photo in photos if not photo.is_file), None)
     if packed:
-        raise BadOption("--out", f"a table names files, and the photos of {packed[0]} are none; unpack them first")
+        raise BadOption("--out", f"a table names files, and the photos of {packed} are none; unpack them first")
     ensure_writable(out.parent)
-    made = make_captions([Item(inputs[photo.input], photo.path, photo.caption) for photo in photos], config)
+    made = make_captions(photos, config)
     folder = os.path.realpath(out.parent)
-    places = [os.path.join(inputs[photo.input].place, photo.path) for photo in photos]
+    places = [photo.file for photo in photos]
     real = [os.path.join(os.path.realpath(os.path.dirname(place)), os.path.basename(place)) for place in places]
     rows = zip(real, made.texts, strict=True)
     write_jsonl(out, ({"path": os.path.relpath(place, folder), "caption": caption} for place, caption in rows))
     return replace(made, written=(out,))
 
 
-def make_captions(items: Sequence[Item], config: CaptionConfig) -> Captions:
-    """A caption for every item: its own, or the cache's, or the model's; equal photos are described once."""
+def make_captions(items: Sequence[Photo], config: CaptionConfig) -> Captions:
+    """A caption for every photo: its own, or the cache's, or the model's; equal photos are described once."""
     fallback = words().fallback_caption
 
-    def wants(item: Item) -> bool:
+    def wants(item: Photo) -> bool:
         return config.overwrite or item.caption.strip() in ("", fallback)
 
-    looks = _look(list(dict.fromkeys(item[:2] for item in items if wants(item))), config)
+    looks = _look(list(dict.fromkeys(replace(item, caption="") for item in items if wants(item))), config)
     described = _describe(looks, config)
     texts, counts = [], Counter[str]()
     for item in items:
         has = item.caption.strip()
-        caption, what = _answer(looks.get(item[:2]), described) if wants(item) else (has, KEPT)
+        caption, what = _answer(looks.get(replace(item, caption="")), described) if wants(item) else (has, KEPT)
         texts.append(caption or has or fallback)
         counts[what] += 1
     bad = [look for look in looks.values() if isinstance(look, BadImage)] + list(described.bad.values())
@@ -141,7 +128,7 @@ def _answer(look: str | BadImage | None, described: Described) -> tuple[str, str
     return caption, (CAPTIONED if look in described.fresh else CACHED) if caption else NO_WORDS
 
 
-def _look(places: Sequence[Place], config: CaptionConfig) -> dict[Place, str | BadImage]:
+def _look(places: Sequence[Photo], config: CaptionConfig) -> dict[Photo, str | BadImage]:
     """Place → SHA-256 of the photo's bytes, or why they cannot be read. Without a model nothing is looked at."""
     if config.model == NONE:
         return {}
@@ -149,14 +136,14 @@ def _look(places: Sequence[Place], config: CaptionConfig) -> dict[Place, str | B
     return dict(zip(places, track(looks, "looking at photos", total=len(places), wanted=config.progress), strict=True))
 
 
-def _digest(place: Place) -> str | BadImage:
+def _digest(photo: Photo) -> str | BadImage:
     try:
-        return sha256_bytes(read_photo(*place, offset=-1, length=-1))
+        return sha256_bytes(photo.bytes())
     except BadImage as error:
         return error
 
 
-def _describe(looks: Mapping[Place, str | BadImage], config: CaptionConfig) -> Described:
+def _describe(looks: Mapping[Photo, str | BadImage], config: CaptionConfig) -> Described:
     """Captions of the photos that were found; what the cache has not goes to the model, which is loaded only then."""
     photos = {look: place for place, look in looks.items() if isinstance(look, str)}
     if not photos:
@@ -199,7 +186,7 @@ def _captioner_facts(located: "Located", wording: "Wording", config: CaptionConf
             "tokens": config.tokens, "openings": list(words().captioner_openings)}  # fmt: skip
 
 
-def _batches(todo: dict[str, Place], config: CaptionConfig, bad: dict[str, BadImage]) -> Iterator[dict[str, U8Image]]:
+def _batches(todo: dict[str, Photo], config: CaptionConfig, bad: dict[str, BadImage]) -> Iterator[dict[str, U8Image]]:
     """Photo → image, `batch_size` at a time; what cannot be decoded goes to `bad`."""
 
     def good() -> Iterator[tuple[str, U8Image]]:
@@ -214,11 +201,11 @@ def _batches(todo: dict[str, Place], config: CaptionConfig, bad: dict[str, BadIm
         yield batch
 
 
-def _read(place: Place) -> U8Image | BadImage:
+def _read(photo: Photo) -> U8Image | BadImage:
     try:
-        image = read_rgb(read_photo(*place, offset=-1, length=-1))
+        image = photo.image()
     except BadImage as error:
-        return BadImage(place[1], error.reason, error.detail)  # named, for what was read were bytes
+        return error
     return resize_short_side(image, LARGEST) if min(image.shape[:2]) > LARGEST else image
 
 

@@ -3,7 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,15 @@ import numpy as np
 
 from gendeg.configs import CurateConfig
 from gendeg.jobs.curate_autoencoder import train_measure
-from gendeg.jobs.curate_data import load_places
 from gendeg.jobs.curate_export import Export, exported_bytes
-from gendeg.jobs.curate_measure import Cache, measure_all
-from gendeg.jobs.curate_places import Candidate, Measured, Placed
+from gendeg.jobs.curate_measure import Cache, Candidate, Measured, measure_all
 from gendeg.jobs.curate_select import HELD_OUT, KEPT, parse_ranges, select
 from gendeg.jobs.curate_table import describe, tabulate
 from gendeg.metrics.complexity import MEASURES, mean_ranks
-from gendeg.pairs.manifest import SPLITS, write_manifest
+from gendeg.pairs.pair import GENERATED, Pair, measured, open_pairs, write_manifest
+from gendeg.pairs.split import SPLITS
 from gendeg.primitives.errors import BadOption, NoPairs, OutputExists
-from gendeg.primitives.files import ensure_writable, sha256_bytes, write_json, write_jsonl
+from gendeg.primitives.files import ensure_writable, sha256_lines, write_json, write_jsonl
 from gendeg.primitives.folders import says
 from gendeg.primitives.quantities import say_bytes
 
@@ -37,7 +36,7 @@ class Curated:
 
     candidates: list[Candidate]
     reasons: list[str]
-    bad: list[tuple[Placed, str]]
+    bad: list[tuple[Pair, str]]
     report: dict[str, Any]
     manifest: Path
 
@@ -54,16 +53,16 @@ def curate(config: CurateConfig) -> Curated:
     `OutputNotWritable`.
     """
     _check(config)
-    places = load_places(config.data)
+    places = _pairs(config)
     export = _export(config)
     export.check(places)
     ensure_writable(config.out.parent)
-    measured = _measure(config, places)
-    bad = [(one, why) for one, why in zip(places, measured, strict=True) if isinstance(why, str)]
-    candidates = score([(one, m) for one, m in zip(places, measured, strict=True) if isinstance(m, Measured)])
+    found = _measure(config, places)
+    bad = [(one, why) for one, why in zip(places, found, strict=True) if isinstance(why, str)]
+    candidates = score([(one, m) for one, m in zip(places, found, strict=True) if isinstance(m, Measured)])
     if not candidates:
         raise NoPairs(config.data[0], "readable pairs")
-    mine = [i for i, one in enumerate(candidates) if one.placed.pair.split == config.split]
+    mine = [i for i, one in enumerate(candidates) if one.pair.split == config.split]
     if not mine:
         raise NoPairs(config.data[0], f"pairs of split {config.split}")
     reasons = [HELD_OUT] * len(candidates)
@@ -74,6 +73,17 @@ def curate(config: CurateConfig) -> Curated:
     curated = Curated(candidates, reasons, bad, _report(config, candidates, reasons, bad), config.out)
     _write(config, curated, export)
     return curated
+
+
+def _pairs(config: CurateConfig) -> list[Pair]:
+    """Every pair, once, however often a place is named. Those that were generated say so before their prior's name."""
+    once: dict[str, Pair] = {}
+    for one in open_pairs(config.data):
+        once.setdefault(one.name, one)
+    return [
+        replace(one, source=f"{GENERATED}-{one.source}") if one.origin == GENERATED else one
+        for one in measured(list(once.values()))
+    ]
 
 
 def _export(config: CurateConfig) -> Export:
@@ -100,9 +110,9 @@ def _check(config: CurateConfig) -> None:
         raise BadOption("--out", f"{config.out} is what is read; choose another name")
 
 
-def _measure(config: CurateConfig, places: Sequence[Placed]) -> list[Measured | str]:
+def _measure(config: CurateConfig, places: Sequence[Pair]) -> list[Measured | str]:
     """The autoencoder is trained only when a pair is new, and is part of what makes a measurement another one."""
-    names = sha256_bytes("\n".join(sorted(one.name for one in places)).encode())
+    names = sha256_lines(sorted(one.name for one in places))
     settings = {"steps": config.autoencoder_steps, "seed": config.seed,
                 "pairs": names if config.autoencoder_steps else ""}  # fmt: skip
     cache = Cache(config.measures or config.out.with_suffix(".measures.jsonl"), settings)
@@ -112,17 +122,17 @@ def _measure(config: CurateConfig, places: Sequence[Placed]) -> list[Measured | 
     return measure_all(places, cache, errors, config.workers, config.progress)
 
 
-def score(pairs: Sequence[tuple[Placed, Measured]]) -> list[Candidate]:
+def score(pairs: Sequence[tuple[Pair, Measured]]) -> list[Candidate]:
     """Combined scores: backgrounds and layers ranked together; of a photo's views the mean."""
     if not pairs:
         return []
     ranks = mean_ranks(np.array([m.background for _, m in pairs] + [m.layer for _, m in pairs]))
     views: dict[str, list[float]] = defaultdict(list)
-    for (placed, _), rank in zip(pairs, ranks, strict=False):
-        views[placed.photo].append(float(rank))
+    for (pair, _), rank in zip(pairs, ranks, strict=False):
+        views[pair.photo].append(float(rank))
     return [
-        Candidate(placed, measured, float(np.mean(views[placed.photo])), float(ranks[len(pairs) + i]))
-        for i, (placed, measured) in enumerate(pairs)
+        Candidate(pair, measured, float(np.mean(views[pair.photo])), float(ranks[len(pairs) + i]))
+        for i, (pair, measured) in enumerate(pairs)
     ]
 
 
@@ -130,7 +140,7 @@ def score(pairs: Sequence[tuple[Placed, Measured]]) -> list[Candidate]:
 
 
 def _report(
-    config: CurateConfig, candidates: Sequence[Candidate], reasons: Sequence[str], bad: Sequence[tuple[Placed, str]]
+    config: CurateConfig, candidates: Sequence[Candidate], reasons: Sequence[str], bad: Sequence[tuple[Pair, str]]
 ) -> dict[str, Any]:
     kept = [one for one, why in zip(candidates, reasons, strict=True) if why in (KEPT, HELD_OUT)]
     chosen = [one for one, why in zip(candidates, reasons, strict=True) if not why]
@@ -146,8 +156,8 @@ def _report(
         "dropped": sum(dropped.values()),
         "reasons": dict(sorted(dropped.items())),
         "weights": even_weights(chosen),
-        "bytes": exported_bytes([one.placed for one in kept], config.copy),
-        "before": describe([one for one in candidates if one.placed.pair.split == config.split]),
+        "bytes": exported_bytes([one.pair for one in kept], config.copy),
+        "before": describe([one for one in candidates if one.pair.split == config.split]),
         "after": describe(chosen),
     }
 
@@ -163,19 +173,18 @@ def even_weights(chosen: Sequence[Candidate]) -> str:
 
 def _write(config: CurateConfig, curated: Curated, export: Export) -> None:
     """Images first, the manifest last: it stands for the rest."""
-    pairs = list(export.pairs([one.placed for one in curated.kept]))
-    rows = [_dropped(placed, f"{UNREADABLE}: {why}") for placed, why in curated.bad]
+    pairs = list(export.pairs([one.pair for one in curated.kept]))
+    rows = [_dropped(pair, f"{UNREADABLE}: {why}") for pair, why in curated.bad]
     for one, why in zip(curated.candidates, curated.reasons, strict=True):
         if why not in (KEPT, HELD_OUT):
-            rows.append(_dropped(one.placed, why))
+            rows.append(_dropped(one.pair, why))
     write_jsonl(config.out.with_suffix(".dropped.jsonl"), rows)
     write_json(config.out.with_suffix(".report.json"), curated.report)
     write_manifest(config.out, pairs)
 
 
-def _dropped(placed: Placed, reason: str) -> dict[str, str]:
-    pair = placed.pair
-    return {"name": placed.name, "degradation": pair.degradation, "source": pair.source, "reason": reason}
+def _dropped(pair: Pair, reason: str) -> dict[str, str]:
+    return {"name": pair.name, "degradation": pair.degradation, "source": pair.source, "reason": reason}
 
 
 # --- what is said ---

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gendeg.jobs.curate_measure import LOOK, Errors, Windows, middle
-from gendeg.jobs.curate_places import Placed
+from gendeg.jobs.curate_measure import LOOK, Errors, Windows, middle, read_alike
 from gendeg.metrics.reconstruction import Images, fit, reconstruction_error, to_batch
 from gendeg.model.bundled import SMOKE, make_autoencoder
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import u8_to_unit
 from gendeg.primitives.rng import for_sample
@@ -17,7 +17,7 @@ PAIRS = 192  # that it is trained on, drawn from all
 CROP, BATCH = 48, 8  # pixels; crops of each half
 
 
-def train_measure(places: Sequence[Placed], steps: int, seed: int) -> Errors:
+def train_measure(places: Sequence[Pair], steps: int, seed: int) -> Errors:
     """A network of fixed size after a fixed number of steps: what it leaves is what was harder to fit."""
     windows = _windows(places, seed)
     with torch.random.fork_rng(devices=[]):
@@ -37,12 +37,12 @@ def train_measure(places: Sequence[Placed], steps: int, seed: int) -> Errors:
     return errors
 
 
-def _windows(places: Sequence[Placed], seed: int) -> list[Windows]:
+def _windows(places: Sequence[Pair], seed: int) -> list[Windows]:
     """Of pairs drawn at random, those that can be read."""
     found = []
     for i in for_sample(seed, "autoencoder", "pairs").permutation(len(places))[:PAIRS]:
         try:
-            clean, degraded = places[int(i)].read()
+            clean, degraded = read_alike(places[int(i)])
         except BadImage:
             continue
         found.append((middle(clean, LOOK), middle(degraded, LOOK)))

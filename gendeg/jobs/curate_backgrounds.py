@@ -11,7 +11,7 @@ from itertools import islice
 
 import numpy as np
 
-from gendeg.jobs.curate_places import Candidate
+from gendeg.jobs.curate_measure import Candidate
 from gendeg.jobs.curate_range import cells
 
 LEAST_COST = 0.1  # of the simplest photo, whose score may be 0
@@ -58,7 +58,7 @@ def description(candidates: Sequence[Candidate], group: Sequence[int]) -> tuple[
     How much there is to learn by heart of either (the two-part code of Rissanen, Automatica 1978, of a set of pairs).
     """
     bits = np.array([(candidates[i].measured.layer[2], candidates[i].measured.background[2]) for i in group])
-    sizes = np.array([candidates[i].placed.pair.width * candidates[i].placed.pair.height for i in group])
+    sizes = np.array([candidates[i].pair.width * candidates[i].pair.height for i in group])
     views = Counter(candidates[i].photo for i in group)
     shares = np.array([1 / views[candidates[i].photo] for i in group])
     return float((bits[:, 0] * sizes).sum()), float((bits[:, 1] * sizes * shares).sum())

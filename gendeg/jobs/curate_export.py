@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gendeg.jobs.curate_places import Half, Placed
-from gendeg.pairs.manifest import Pair
+from gendeg.pairs.pair import Pair
+from gendeg.pairs.photos import Input, Kind, Photo
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.images import read_header
@@ -21,42 +21,39 @@ class Export:
     def __init__(self, out: Path, copy: bool, ours: bool = False):
         """`copy`: files of manifests are copied too. `ours`: an earlier run's, its images may lie there already."""
         self.ours = ours
-        self.start, self.folder, self.copy = Path(os.path.abspath(out.parent)), out.with_suffix(""), copy
+        self.folder, self.copy = out.with_suffix(""), copy
         self.names: set[str] = set()
 
-    def check(self, places: Sequence[Placed]) -> None:
+    def check(self, places: Sequence[Pair]) -> None:
         """Raises `ForeignFolder` where images are to be written and somebody's files lie."""
-        if any(_moves(placed, self.copy) for placed in places):
+        if any(_moves(pair, self.copy) for pair in places):
             refuse_foreign(self.folder, CURATE, self.ours)
 
-    def pairs(self, places: Sequence[Placed]) -> Iterator[Pair]:
+    def pairs(self, places: Sequence[Pair]) -> Iterator[Pair]:
         """In order. Raises `BadImage`, `OutputNotWritable`, and `ForeignFolder` where the images' folder is in use."""
-        if any(_moves(placed, self.copy) for placed in places):
+        if any(_moves(pair, self.copy) for pair in places):
             claim(self.folder, CURATE, self.ours)
-        for placed in places:
-            clean, degraded = self._written(placed) if _moves(placed, self.copy) else _where_they_are(placed)
-            yield replace(placed.pair, clean=self._relative(clean), degraded=self._relative(degraded))
+        for pair in places:
+            yield self._written(pair) if _moves(pair, self.copy) else pair
 
-    def _relative(self, path: Path) -> str:
-        return os.path.relpath(os.path.abspath(path), self.start)
-
-    def _written(self, placed: Placed) -> tuple[Path, Path]:
+    def _written(self, pair: Pair) -> Pair:
         """A clean photo once, under its hash, so that pairs of one background go on sharing it."""
-        clean, degraded = placed.clean.bytes(), placed.degraded.bytes()
-        name = self._free(placed.key or placed.degraded.path.stem)
-        return (
-            self._write("clean", sha256_bytes(clean)[:24], clean, placed.clean),
-            self._write("degraded", name, degraded, placed.degraded),
+        clean, degraded = pair.clean.bytes(), pair.degraded.bytes()
+        name = self._free(pair.key or Path(pair.degraded.path).stem)
+        return replace(
+            pair,
+            clean=self._write("clean", sha256_bytes(clean)[:24], clean, pair.clean),
+            degraded=self._write("degraded", name, degraded, pair.degraded),
         )
 
-    def _write(self, half: str, stem: str, data: bytes, origin: Half) -> Path:
+    def _write(self, half: str, stem: str, data: bytes, origin: Photo) -> Photo:
         """The bytes as they are stored, with the ending of what they are."""
         ending = read_header(data).plain
-        target = self.folder / half / f"{stem}{f'.{ending}' if ending else origin.path.suffix}"
+        target = self.folder / half / f"{stem}{f'.{ending}' if ending else origin.file.suffix}"
         ensure_writable(target.parent)
         if half == "degraded" or not target.exists():
             atomic_write(target, data)
-        return target
+        return Photo(Input(Kind.FOLDER, str(self.folder)), os.path.relpath(target, self.folder))
 
     def _free(self, stem: str) -> str:
         """The name, with a number where it is taken, also by one that differs in case only."""
@@ -69,15 +66,11 @@ class Export:
         return name
 
 
-def exported_bytes(places: Sequence[Placed], copy: bool) -> int:
+def exported_bytes(places: Sequence[Pair], copy: bool) -> int:
     """How much is written at most: clean photos that pairs share are counted with each."""
-    halves = [half for placed in places if _moves(placed, copy) for half in (placed.clean, placed.degraded)]
-    return sum(half.size or half.path.stat().st_size for half in halves)
+    halves = [half for pair in places if _moves(pair, copy) for half in (pair.clean, pair.degraded)]
+    return sum(half.length() for half in halves)
 
 
-def _moves(placed: Placed, copy: bool) -> bool:
-    return bool(placed.key) or copy
-
-
-def _where_they_are(placed: Placed) -> tuple[Path, Path]:
-    return placed.clean.path, placed.degraded.path
+def _moves(pair: Pair, copy: bool) -> bool:
+    return copy or not (pair.clean.is_file and pair.degraded.is_file)

@@ -2,22 +2,22 @@
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from gendeg.jobs.curate_places import Measured, Placed
 from gendeg.metrics.complexity import background_complexity, layer_complexity, layer_of
-from gendeg.metrics.layer_shape import layer_shape
+from gendeg.metrics.layer_shape import LayerShape, layer_shape
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import BadImage, BadOption, CannotRead
+from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
 from gendeg.primitives.images import U8Image
+from gendeg.primitives.parallel import in_processes
 from gendeg.primitives.progress import track
 
 SCHEMA = "gendeg-complexity-1"
@@ -29,16 +29,60 @@ Errors = Callable[[Sequence[Windows]], Sequence[tuple[float, float]]]
 """Windows of pairs → what the autoencoder leaves of (clean, layer) of each."""
 
 
-def measure_pair(placed: Placed) -> tuple[Measured, Windows] | str:
+@dataclass(frozen=True)
+class Measured:
+    """A pair's numbers: complexity of both halves in the order of metrics.complexity.MEASURES; shape of the layer."""
+
+    background: tuple[float, ...]
+    layer: tuple[float, ...]
+    shape: LayerShape
+
+    def as_row(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Measured":
+        """Raises `KeyError` or `TypeError` for a row that is none."""
+        return cls(tuple(row["background"]), tuple(row["layer"]), LayerShape(**row["shape"]))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair, its numbers, and the scores in [0, 1] of its background (the mean over the photo's views) and layer."""
+
+    pair: Pair
+    measured: Measured
+    background: float
+    layer: float
+
+    @property
+    def photo(self) -> str:
+        return self.pair.photo
+
+    @property
+    def degradation(self) -> str:
+        return self.pair.degradation
+
+
+def measure_pair(pair: Pair) -> tuple[Measured, Windows] | str:
     """Its numbers without the autoencoder's, and the windows for that; or why it could not be measured."""
     try:
-        clean, degraded = (middle(image, WINDOW) for image in placed.read())
+        clean, degraded = (middle(image, WINDOW) for image in read_alike(pair))
     except BadImage as error:
         return str(error)
     measured = Measured(
         background_complexity(clean), layer_complexity(clean, degraded), layer_shape(layer_of(clean, degraded))
     )
     return measured, (middle(clean, LOOK), middle(degraded, LOOK))
+
+
+def read_alike(pair: Pair) -> tuple[U8Image, U8Image]:
+    """(clean, degraded). Raises `BadImage`, also when the two differ in size."""
+    clean, degraded = pair.read()
+    if clean.shape != degraded.shape:
+        sizes = f"{degraded.shape[1]} x {degraded.shape[0]}, its clean half {clean.shape[1]} x {clean.shape[0]}"
+        raise BadImage(pair.degraded.name, ImageFault.UNSUPPORTED, sizes)
+    return clean, degraded
 
 
 def middle(image: U8Image, most: int) -> UInt8[np.ndarray, "y x 3"]:
@@ -66,17 +110,17 @@ class Cache:
         write_jsonl(self.path, [self.settings, *kept])
         return {row["name"]: row for row in kept}
 
-    def get(self, placed: Placed) -> Measured | str | None:
-        row = self.rows.get(placed.name)
-        if row is None or row["stamp"] != _stamp(placed):
+    def get(self, pair: Pair) -> Measured | str | None:
+        row = self.rows.get(pair.name)
+        if row is None or row["stamp"] != _stamp(pair):
             return None
         return row["bad"] or Measured.from_row(row["measured"])
 
-    def add(self, found: Iterable[tuple[Placed, Measured | str]]) -> None:
+    def add(self, found: Iterable[tuple[Pair, Measured | str]]) -> None:
         rows: list[dict[str, Any]] = [
-            {"name": placed.name, "stamp": _stamp(placed)}
+            {"name": pair.name, "stamp": _stamp(pair)}
             | ({"bad": what, "measured": {}} if isinstance(what, str) else {"bad": "", "measured": what.as_row()})
-            for placed, what in found
+            for pair, what in found
         ]
         append_jsonl(self.path, rows)
         self.rows |= {row["name"]: row for row in rows}
@@ -100,50 +144,39 @@ def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _stamp(placed: Placed) -> str:
-    return f"{placed.clean.stamp()} {placed.degraded.stamp()}"
+def _stamp(pair: Pair) -> str:
+    return f"{pair.clean.stamp()} {pair.degraded.stamp()}"
 
 
 def measure_all(
-    places: Sequence[Placed], cache: Cache, errors: Errors | None, workers: int, progress: bool | None = None
+    places: Sequence[Pair], cache: Cache, errors: Errors | None, workers: int, progress: bool | None = None
 ) -> list[Measured | str]:
     """In the places' order: the numbers, or the reason why there are none."""
-    waiting = [placed for placed in places if cache.get(placed) is None]
-    bar = track(_results(waiting, workers), "measuring", len(waiting), progress)
-    batch: list[tuple[Placed, tuple[Measured, Windows] | str]] = []
+    waiting = [pair for pair in places if cache.get(pair) is None]
+    workers = min(workers or os.cpu_count() or 1, len(waiting) // AT_ONCE)
+    bar = track(in_processes(measure_pair, waiting, workers), "measuring", len(waiting), progress)
+    batch: list[tuple[Pair, tuple[Measured, Windows] | str]] = []
     for one in zip(waiting, bar, strict=True):
         batch.append(one)
         if len(batch) == AT_ONCE:
             cache.add(_with_errors(batch, errors))
             batch = []
     cache.add(_with_errors(batch, errors))
-    found = [cache.get(placed) for placed in places]
+    found = [cache.get(pair) for pair in places]
     return ["its files changed while they were measured" if one is None else one for one in found]
 
 
 def _with_errors(
-    batch: Sequence[tuple[Placed, tuple[Measured, Windows] | str]], errors: Errors | None
-) -> list[tuple[Placed, Measured | str]]:
+    batch: Sequence[tuple[Pair, tuple[Measured, Windows] | str]], errors: Errors | None
+) -> list[tuple[Pair, Measured | str]]:
     good = [what[1] for _, what in batch if not isinstance(what, str)]
     left = iter(errors(good) if errors and good else [])
-    found: list[tuple[Placed, Measured | str]] = []
-    for placed, what in batch:
+    found: list[tuple[Pair, Measured | str]] = []
+    for pair, what in batch:
         if isinstance(what, str):
-            found.append((placed, what))
+            found.append((pair, what))
             continue
         background, layer = ((one,) for one in next(left)) if errors else ((), ())
         numbers = what[0]
-        found.append((placed, Measured(numbers.background + background, numbers.layer + layer, numbers.shape)))
+        found.append((pair, Measured(numbers.background + background, numbers.layer + layer, numbers.shape)))
     return found
-
-
-def _results(places: Sequence[Placed], workers: int) -> Iterator[tuple[Measured, Windows] | str]:
-    """In order, from this process or from a pool."""
-    workers = min(workers or os.cpu_count() or 1, len(places) // AT_ONCE)
-    if workers <= 1:
-        yield from map(measure_pair, places)
-        return
-    quiet = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(workers, get_context("spawn"), *quiet) as pool:
-        for start in range(0, len(places), AT_ONCE * workers):  # a map over all of them would hold all windows
-            yield from pool.map(measure_pair, places[start : start + AT_ONCE * workers], chunksize=8)

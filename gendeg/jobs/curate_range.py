@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from gendeg.jobs.curate_places import Candidate
+from gendeg.jobs.curate_measure import Candidate
 from gendeg.primitives.rng import for_sample
 
 BINS = 4  # of mu and of direction; density and width have three
@@ -31,7 +31,7 @@ def cells(candidates: Sequence[Candidate]) -> Int[np.ndarray, "n axes"]:
     """Which bin of mu, density, width and direction each layer lies in: bins of equal width over the middle 98 %."""
     shapes = [one.measured.shape for one in candidates]
     columns = [
-        _bin(np.array([one.placed.pair.mu for one in candidates]), BINS),
+        _bin(np.array([one.pair.mu for one in candidates]), BINS),
         _bin(np.array([shape.density for shape in shapes]), BINS - 1),
         _bin(np.log(np.array([max(shape.width, 1.0) for shape in shapes])), BINS - 1),
         np.array([1 + int((s.direction + 90) // 45) % BINS if s.coherence >= COHERENT else 0 for s in shapes], int),

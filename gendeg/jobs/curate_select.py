@@ -12,7 +12,7 @@ import numpy as np
 
 from gendeg.configs import CurateConfig
 from gendeg.jobs.curate_backgrounds import balanced, fewest
-from gendeg.jobs.curate_places import Candidate
+from gendeg.jobs.curate_measure import Candidate
 from gendeg.jobs.curate_range import in_turn
 from gendeg.primitives.errors import BadOption
 
@@ -20,8 +20,8 @@ KEPT = ""
 HELD_OUT = "held out"  # kept too: validation and test pairs are not chosen among
 
 QUANTITIES: dict[str, Callable[[Candidate], float]] = {
-    "mu": lambda one: one.placed.pair.mu,
-    "sigma": lambda one: one.placed.pair.sigma,
+    "mu": lambda one: one.pair.mu,
+    "sigma": lambda one: one.pair.sigma,
     "density": lambda one: one.measured.shape.density,
     "width": lambda one: one.measured.shape.width,
     "length": lambda one: one.measured.shape.length,

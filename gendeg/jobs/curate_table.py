@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gendeg.jobs.curate_backgrounds import description
-from gendeg.jobs.curate_places import Candidate
+from gendeg.jobs.curate_measure import Candidate
 from gendeg.jobs.curate_range import COHERENT
 from gendeg.metrics.complexity import MEASURES, relative_complexity
 
@@ -20,7 +20,7 @@ def describe(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
     (of all layers, per bit of all backgrounds), `measures`, and the 5 and 95 % quantiles of every one of `RANGES`."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i, one in enumerate(candidates):
-        groups[one.degradation, one.placed.pair.source].append(i)
+        groups[one.degradation, one.pair.source].append(i)
     return [_row(kind, source, candidates, group) for (kind, source), group in sorted(groups.items())]
 
 
@@ -53,7 +53,7 @@ def _row(kind: str, source: str, candidates: Sequence[Candidate], group: Sequenc
 def _quantiles(name: str, pairs: Sequence[Candidate]) -> list[float]:
     """5 and 95 %; of directions only where there is one, nothing where there is none."""
     if name in ("mu", "sigma"):
-        values = [getattr(one.placed.pair, name) for one in pairs]
+        values = [getattr(one.pair, name) for one in pairs]
     else:
         shapes = [one.measured.shape for one in pairs]
         values = [getattr(shape, name) for shape in shapes if name != "direction" or shape.coherence >= COHERENT]

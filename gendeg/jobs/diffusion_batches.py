@@ -12,14 +12,15 @@ from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.fresh_pairs import FreshPairs
 from gendeg.jobs.latent_cache import LatentCache
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.change import change_sizes
 from gendeg.model.latents import encode, factor, sample_posterior
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.conditions import Dropout, make_condition
-from gendeg.training.examples import PlacedPair, crop_pair, to_tensor
+from gendeg.training.examples import crop_pair, to_tensor
 
 
 @dataclass(frozen=True)
@@ -65,22 +66,22 @@ class Batch:
         return replace(self, **moved)
 
 
-def crops(deal: Callable[[int], int], pairs: list[PlacedPair], config: DiffusionConfig) -> Views:
+def crops(deal: Callable[[int], int], pairs: list[Pair], config: DiffusionConfig) -> Views:
     """Views are cut from the images themselves, each time anew."""
 
     def view(number: int) -> View:
         generator, placed = for_sample(config.seed, number, "crop"), pairs[deal(number)]
         clean, degraded = crop_pair(*placed.read(config.short_side), config.size, generator, config.flips)
-        direction = measure_direction(clean, degraded, parse_mix(placed.pair.degradation))
+        direction = measure_direction(clean, degraded, parse_mix(placed.degradation))
         images = to_tensor([clean, degraded])
-        told = placed.pair.degradation, placed.pair.caption, measure_intensity(clean, degraded), direction
+        told = placed.degradation, placed.caption, measure_intensity(clean, degraded), direction
         return View(images[0], images[1], *told)
 
     return lambda numbers: [view(number) for number in numbers]
 
 
 def windows(
-    deal: Callable[[int], int], pairs: list[PlacedPair], cache: LatentCache, side: int, config: DiffusionConfig
+    deal: Callable[[int], int], pairs: list[Pair], cache: LatentCache, side: int, config: DiffusionConfig
 ) -> Views:
     """Views are cut from latents that lie on disk; `side` in cells. Their directions are unknown."""
 
@@ -88,9 +89,7 @@ def windows(
         generator, index = for_sample(config.seed, number, "crop"), deal(number)
         mirrored = config.flips and generator.uniform() < 0.5
         window = cache.read(index, mirrored).window(side, generator)
-        return View(
-            window.clean, window.degraded, pairs[index].pair.degradation, pairs[index].pair.caption, window.intensity
-        )
+        return View(window.clean, window.degraded, pairs[index].degradation, pairs[index].caption, window.intensity)
 
     return lambda numbers: [view(number) for number in numbers]
 

@@ -8,15 +8,14 @@ import numpy as np
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.generate import Generator, finite, settings_of, stored
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.pairs.manifest import Pair
+from gendeg.model.text import PromptWriter
+from gendeg.pairs.pair import Pair, held_out_pairs, measured
 from gendeg.primitives.images import U8Image, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import torch_generator
-from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import PlacedPair, held_out_pairs
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.training.state import LossLog
 
 QUANTILES = (0.2, 0.5, 0.85)
@@ -24,7 +23,7 @@ QUANTILES = (0.2, 0.5, 0.85)
 
 def images_on_sheet(config: DiffusionConfig) -> int:
     """How many images the model makes for one."""
-    counts = Counter(placed.pair.degradation for placed in held_out_pairs(config.pairs))
+    counts = Counter(placed.degradation for placed in held_out_pairs(config.pairs))
     return len(QUANTILES) * sum(min(config.sheet_photos, count) for count in counts.values())
 
 
@@ -35,19 +34,19 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
     model itself, without `strength_gain` and spread.
     """
     pipeline.set_progress_bar_config(disable=True)
-    pairs = held_out_pairs(config.pairs)
-    rows: list[list[Cell]] = []
+    pairs = measured(held_out_pairs(config.pairs))
+    rows: list[list[Tile]] = []
     errors: dict[str, list[float]] = {}
-    for index, degradation in enumerate(sorted({placed.pair.degradation for placed in pairs})):
-        group = sorted((p for p in pairs if p.pair.degradation == degradation), key=lambda p: p.pair.mu)
-        asked = [group[int(q * (len(group) - 1))].pair for q in QUANTILES]
+    for index, degradation in enumerate(sorted({placed.degradation for placed in pairs})):
+        group = sorted((p for p in pairs if p.degradation == degradation), key=lambda p: p.mu)
+        asked = [group[int(q * (len(group) - 1))] for q in QUANTILES]
         for place in range(min(config.sheet_photos, len(group))):
             clean, made = _generate(pipeline, group[(index + place) * 7 % len(group)], asked, config)
-            measured = [measure_intensity(clean, image) for image in made]
-            found = [abs(m.mu - pair.mu) for m, pair in zip(measured, asked, strict=True)]
-            errors.setdefault(degradation, []).extend(found)
-            cells = [Cell(image, _label(pair, m)) for image, pair, m in zip(made, asked, measured, strict=True)]
-            rows.append([Cell(clean, "clean"), *cells])
+            found = [measure_intensity(clean, image) for image in made]
+            off = [abs(m.mu - pair.mu) for m, pair in zip(found, asked, strict=True)]
+            errors.setdefault(degradation, []).extend(off)
+            cells = [Tile(image, _label(pair, m)) for image, pair, m in zip(made, asked, found, strict=True)]
+            rows.append([Tile(clean, "clean"), *cells])
     result = {"mu_error": float(np.mean([error for some in errors.values() for error in some]))}
     result |= {name: float(np.mean(some)) for name, some in errors.items()}
     LossLog(config.out / "calibration.csv", step - 1, main=True).add(step=step, **result)
@@ -60,10 +59,10 @@ def _label(pair: Pair, measured: Intensity) -> str:
 
 
 def _generate(
-    pipeline: GenDegPipeline, placed: PlacedPair, asked: list[Pair], config: DiffusionConfig
+    pipeline: GenDegPipeline, placed: Pair, asked: list[Pair], config: DiffusionConfig
 ) -> tuple[U8Image, list[U8Image]]:
     """A clean photo, and it under one degradation as strong as each of the pairs that are asked for."""
-    clean, caption = placed.read(config.short_side)[0], placed.pair.caption
+    clean, caption = placed.read(config.short_side)[0], placed.caption
     mix = parse_mix(asked[0].degradation)
     prompt = PromptWriter(pipeline.reader)(caption, mix)
     asks = [Ask(mix, caption, prompt, math.nan, pair.mu, pair.sigma, pair.source) for pair in asked]

@@ -24,7 +24,7 @@ NOISE = 1.15  # a degraded image compresses a little worse than its photo
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Forecast:
     """Of one sample. `seconds` is None where it was not measured."""
 
     bytes: float
@@ -36,7 +36,7 @@ class Estimate:
         return f"about {say_bytes(self.bytes * samples)}{time}"
 
 
-def estimate(config: BuildConfig, description: Description, model: Model) -> Estimate:
+def estimate(config: BuildConfig, description: Description, model: Model) -> Forecast:
     """Reads photos of the middle of the plan, and runs one batch for a few steps (not with `estimate` off)."""
     layout = Layout(config.out)
     plan = PlanReader(layout.plan)
@@ -45,11 +45,11 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> Est
     looked = [(row, half) for row in rows[:: max(1, len(rows) // PHOTOS)][:PHOTOS]
               if isinstance(half := read_clean(rules, inputs, row), CleanHalf)]  # fmt: skip
     if not looked:
-        return Estimate(OVERHEAD, None)
+        return Forecast(OVERHEAD, None)
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
     generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
     seconds = _seconds(model, *generated[len(generated) // 2], rows) if generated and config.estimate else None
-    return Estimate(mean(sizes), seconds)
+    return Forecast(mean(sizes), seconds)
 
 
 def relative_area(row: PlannedSample, rows: Sequence[PlannedSample]) -> float:

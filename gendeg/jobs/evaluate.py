@@ -8,9 +8,8 @@ from typing import Any
 
 from gendeg import __version__
 from gendeg.configs import EvaluateConfig
-from gendeg.jobs.evaluate_change import summarise_change
 from gendeg.jobs.evaluate_headline import headline
-from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Photo, Studio, made_settings, plan_evaluation
+from gendeg.jobs.evaluate_images import ROUNDTRIP, SIMULATOR, Studio, Subject, made_settings, plan_evaluation
 from gendeg.jobs.evaluate_measures import (
     ALIGNED,
     SURE,
@@ -19,14 +18,15 @@ from gendeg.jobs.evaluate_measures import (
     summarise_calibration,
     summarise_structure,
 )
-from gendeg.jobs.evaluate_photos import clean_photos
-from gendeg.jobs.evaluate_realism import summarise_diversity, summarise_realism
+from gendeg.jobs.evaluate_realism import summarise_change, summarise_diversity, summarise_realism
 from gendeg.jobs.evaluate_recognition import recognise, summarise_recognition
 from gendeg.jobs.evaluation_files import SCHEMA, AutoencoderLimit, Results, write_evaluation
-from gendeg.jobs.prompt_writer import PromptWriter
+from gendeg.jobs.synth_plan import with_prompts
 from gendeg.metrics.alignment import psnr
 from gendeg.model.generate import Generator, settings_of
+from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline
+from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoImages
 from gendeg.primitives.files import IMAGE_EXTENSIONS, write_json
@@ -44,13 +44,14 @@ def evaluate(config: EvaluateConfig) -> Results:
     """
     begun = time.monotonic()
     claim(config.out, "evaluate", ours=says(config.out / CONFIG, "model_sha256") is not None)
-    photos = plan_evaluation(config, clean_photos(config.clean, config.split, config.photos))
+    photos = plan_evaluation(config, open_photos([config.clean], split=config.split, most=config.photos))
     pipeline = load_pipeline(config.model, choose_device(config.device))
     settings = settings_of(pipeline, config.steps, config.guidance_text, config.guidance_image)
     studio = Studio(config, Generator(pipeline, settings))
     write = PromptWriter(pipeline.reader)
     photos = [
-        replace(one, planned={name: write.rewrite(samples) for name, samples in one.planned.items()}) for one in photos
+        replace(one, planned={name: with_prompts(samples, write.rewrite) for name, samples in one.planned.items()})
+        for one in photos
     ]
     made_with = made_settings(config, studio)
     same_run(config.out, made_with)  # images are kept from run to run
@@ -115,7 +116,7 @@ def _head(config: EvaluateConfig, studio: Studio, photos: int) -> Results:
     )
 
 
-def _autoencoder(summary: Summary, studio: Studio, photos: Sequence[Photo]) -> AutoencoderLimit:
+def _autoencoder(summary: Summary, studio: Studio, photos: Sequence[Subject]) -> AutoencoderLimit:
     out = studio.config.out
     whole = {photo.stem: studio.clean_roundtrip(photo) for photo in photos if studio.clean_roundtrip(photo).exists()}
     clean = {row.photo: row for row in summary.rows}

@@ -15,6 +15,7 @@ from gendeg.jobs.synthesize import read_clean, record_of
 from gendeg.metrics.change import BLUR_WINDOW
 from gendeg.model.generate import Generator, Settings, finite, noise_of, stored, to_signed_tensor
 from gendeg.model.weights import model_sha256
+from gendeg.pairs.photos import Photo, named_alone
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat
 from gendeg.primitives.images import U8Image, read_rgb, u8_to_unit, unit_to_u8, write_image
@@ -38,24 +39,26 @@ HALVINGS = 9  # of the strength interval, when a simulator is brought to a mu
 
 
 @dataclass(frozen=True)
-class Photo:
+class Subject:
     """One photo of the plan with everything that is made of it: purpose → samples."""
 
-    path: Path
+    photo: Photo
     stem: str
     planned: Mapping[str, tuple[Sample, ...]]
     compared: bool
 
 
-def plan_evaluation(config: EvaluateConfig, paths: Sequence[Path]) -> list[Photo]:
+def plan_evaluation(config: EvaluateConfig, found: Sequence[Photo]) -> list[Subject]:
     """Every photo with its grid of samples, as `synth` would plan them, and the seeds of those that are compared.
 
     Where the grid has a seed of a change already, it is not planned again.
     """
 
+    alone = named_alone(found)
+
     def planned(intensities: Sequence[float], variants: int) -> tuple[PhotoPlan, ...]:
         asks = ask_intensities(config.types, intensities)
-        return plan_photos(paths, asks, range(config.seed, config.seed + variants), config.out)
+        return plan_photos(alone, asks, range(config.seed, config.seed + variants), config.out)
 
     grid, more = planned(config.intensities, 1), {}
     if config.variants > 1:
@@ -69,7 +72,7 @@ def plan_evaluation(config: EvaluateConfig, paths: Sequence[Path]) -> list[Photo
         if CHANGE in samples:
             there = {sample.path for sample in one.samples}
             samples[CHANGE] = tuple(sample for sample in samples[CHANGE] if sample.path not in there)
-        photos.append(Photo(one.photo, one.samples[0].path.name.split(".")[0], samples, compared))
+        photos.append(Subject(one.photo, one.samples[0].path.name.split(".")[0], samples, compared))
     return photos
 
 
@@ -85,26 +88,26 @@ class Studio:
         with pipeline.altered(calibration={}):
             self.plain_digest = model_sha256(pipeline)
 
-    def images(self, photos: list[Photo]) -> Iterator[tuple[Made, U8Image, U8Image]]:
+    def images(self, photos: list[Subject]) -> Iterator[tuple[Made, U8Image, U8Image]]:
         """(what it is, clean, degraded) of every image; a photo that cannot be read is a failure."""
         with bar("photos", total=len(photos), wanted=self.config.progress) as progress:
             for photo in photos:
                 try:
-                    clean, sha256 = read_clean(photo.path, self.config.size)
+                    clean, sha256 = read_clean(photo.photo, self.config.size)
                 except (BadImage, TooLongForFormat) as error:
-                    self.failures.append(Failure.of(error, photo.path, key=photo.stem, seed=self.config.seed))
+                    self.failures.append(Failure.of(error, photo.photo.name, key=photo.stem, seed=self.config.seed))
                 else:
                     yield from _Sitting(self, photo, clean, sha256).images()
                 progress.update(1)
 
-    def clean_roundtrip(self, photo: Photo) -> Path:
+    def clean_roundtrip(self, photo: Subject) -> Path:
         return self.config.out / "images" / ROUNDTRIP / f"{photo.stem}.clean.png"
 
 
 class _Sitting:
     """One photo in the studio."""
 
-    def __init__(self, studio: Studio, photo: Photo, clean: U8Image, sha256: str):
+    def __init__(self, studio: Studio, photo: Subject, clean: U8Image, sha256: str):
         self.studio, self.photo, self.clean, self.sha256 = studio, photo, clean, sha256
         self.out = studio.config.out
         self.clean_file = self.out / "images" / "clean" / f"{photo.stem}.png"
@@ -171,7 +174,7 @@ class _Sitting:
         if arm == UNCALIBRATED:
             digest = studio.plain_digest
         return record_of(
-            sample, self.clean, image, settings, studio.config.model, digest, str(self.photo.path), self.sha256
+            sample, self.clean, image, settings, studio.config.model, digest, self.photo.photo.name, self.sha256
         )
 
     # --- what it is measured against ---
@@ -207,7 +210,7 @@ class _Sitting:
 
     def _simulated_record(self, sample: Sample, image: U8Image) -> Record:
         settings = Settings(steps=0, guidance_text=0.0, guidance_image=0.0, structure_correction=False)
-        record = record_of(sample, self.clean, image, settings, "", "", str(self.photo.path), self.sha256)
+        record = record_of(sample, self.clean, image, settings, "", "", self.photo.photo.name, self.sha256)
         return replace(record, origin="simulated", prompt="")
 
     # --- files ---

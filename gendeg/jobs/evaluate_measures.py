@@ -15,7 +15,7 @@ from gendeg.jobs.evaluation_files import (
     CalibrationPoint,
     Made,
     Metrics,
-    Sample,
+    Scored,
     Structure,
     StructurePoint,
 )
@@ -36,7 +36,7 @@ SURE = 0.1  # peak of the phase correlation; by chance the highest of a 128-pixe
 ALIGNED = 0.5  # pixels: the issue's own bound for edges that have not moved
 
 
-def measure(made: Made, clean: U8Image, degraded: U8Image, config: EvaluateConfig) -> Sample:
+def measure(made: Made, clean: U8Image, degraded: U8Image, config: EvaluateConfig) -> Scored:
     """Everything that is measured on one image beside its clean photo."""
     verdict, message = "", ""
     if made.arm in JUDGED:
@@ -51,39 +51,39 @@ def measure(made: Made, clean: U8Image, degraded: U8Image, config: EvaluateConfi
         detail=round(detail_kept(clean, degraded), 6),
         ssim=round(ssim_without_low_frequencies(clean, degraded), 6),
     )
-    return Sample(**vars(made), verdict=verdict, message=message, metrics=metrics)
+    return Scored(**vars(made), verdict=verdict, message=message, metrics=metrics)
 
 
 class Summary:
     """Rows → estimates; every number's draws depend on the seed and its own name only."""
 
-    def __init__(self, rows: Sequence[Sample], draws: int, seed: int):
+    def __init__(self, rows: Sequence[Scored], draws: int, seed: int):
         self.rows, self.draws, self.seed = list(rows), draws, seed
         known = {row.degradation for row in rows}
         singles = [str(kind) for kind in Degradation if str(kind) in known]
         self.degradations = [*singles, *sorted(known - set(singles))]
 
-    def grid(self, arm: str, degradation: str = ALL) -> list[Sample]:
+    def grid(self, arm: str, degradation: str = ALL) -> list[Scored]:
         return [
             row for row in self.rows
             if row.arm == arm and row.purpose == GRID and degradation in (ALL, row.degradation)
         ]  # fmt: skip
 
-    def mean(self, name: str, rows: Sequence[Sample], values: Iterable[float]) -> Estimate:
+    def mean(self, name: str, rows: Sequence[Scored], values: Iterable[float]) -> Estimate:
         return bootstrap_mean(_photos(rows), np.array(list(values), float), self.draws, self._generator(name))
 
-    def ratio(self, name: str, rows: Sequence[Sample], top: Iterable[float], bottom: Iterable[float]) -> Estimate:
+    def ratio(self, name: str, rows: Sequence[Scored], top: Iterable[float], bottom: Iterable[float]) -> Estimate:
         one, other = (np.array(list(values), float) for values in (top, bottom))
         return bootstrap_ratio(_photos(rows), one, other, self.draws, self._generator(name))
 
-    def over(self, name: str, rows: Sequence[Sample], statistic: Callable[[np.ndarray], float]) -> Estimate:
+    def over(self, name: str, rows: Sequence[Scored], statistic: Callable[[np.ndarray], float]) -> Estimate:
         return bootstrap(_photos(rows), statistic, self.draws, self._generator(name))
 
     def _generator(self, name: str) -> np.random.Generator:
         return for_sample(self.seed, name, "bootstrap")
 
     def by_arm(
-        self, arms: Sequence[str], summarise: Callable[[str, str, list[Sample]], Section]
+        self, arms: Sequence[str], summarise: Callable[[str, str, list[Scored]], Section]
     ) -> dict[str, dict[str, Section]]:
         """arm → degradation (and "all") → what `summarise` says of its rows; arms that made nothing are left out."""
         found = {}
@@ -95,7 +95,7 @@ class Summary:
         return found
 
 
-def _photos(rows: Sequence[Sample]) -> list[str]:
+def _photos(rows: Sequence[Scored]) -> list[str]:
     return [row.photo for row in rows]
 
 
@@ -105,7 +105,7 @@ def _photos(rows: Sequence[Sample]) -> list[str]:
 def summarise_calibration(summary: Summary) -> dict[str, dict[str, Calibration]]:
     """Arm → degradation → errors of mu and sigma, and what the build's filter says."""
 
-    def one(arm: str, name: str, rows: list[Sample]) -> Calibration:
+    def one(arm: str, name: str, rows: list[Scored]) -> Calibration:
         judged = _refusals(summary, f"{arm}/{name}", rows) if arm in JUDGED else {}
         points = None if name == ALL else [_at_intensity(summary, arm, q, group) for q, group in by_intensity(rows)]
         return Calibration(**_statistics(summary, f"{arm}/{name}", rows), **judged, by_intensity=points)
@@ -113,7 +113,7 @@ def summarise_calibration(summary: Summary) -> dict[str, dict[str, Calibration]]
     return summary.by_arm(CALIBRATED_ARMS, one)
 
 
-def _statistics(summary: Summary, name: str, rows: list[Sample]) -> dict[str, Any]:
+def _statistics(summary: Summary, name: str, rows: list[Scored]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for statistic in ("mu", "sigma"):
         asked = np.array([getattr(row.record, f"{statistic}_requested") for row in rows])
@@ -127,20 +127,20 @@ def _statistics(summary: Summary, name: str, rows: list[Sample]) -> dict[str, An
     return found
 
 
-def _refusals(summary: Summary, name: str, rows: list[Sample]) -> dict[str, Any]:
+def _refusals(summary: Summary, name: str, rows: list[Scored]) -> dict[str, Any]:
     refused = summary.mean(f"{name}/refused", rows, [float(bool(row.verdict)) for row in rows])
     reasons = Counter(row.verdict for row in rows if row.verdict)
     return {"refused": refused, "reasons": dict(sorted(reasons.items()))}
 
 
-def by_intensity(rows: Sequence[Sample]) -> list[tuple[float, list[Sample]]]:
-    def asked(row: Sample) -> float:
+def by_intensity(rows: Sequence[Scored]) -> list[tuple[float, list[Scored]]]:
+    def asked(row: Scored) -> float:
         return row.record.intensity
 
     return [(q, list(group)) for q, group in groupby(sorted(rows, key=asked), key=asked)]
 
 
-def _at_intensity(summary: Summary, arm: str, intensity: float, rows: list[Sample]) -> CalibrationPoint:
+def _at_intensity(summary: Summary, arm: str, intensity: float, rows: list[Scored]) -> CalibrationPoint:
     name, record = f"{arm}/{rows[0].degradation}/{intensity}", rows[0].record
     return CalibrationPoint(
         intensity,
@@ -159,7 +159,7 @@ def summarise_structure(summary: Summary) -> dict[str, dict[str, Structure]]:
     """Arm → degradation → what is left of the photo, also beside the simulator's image of the same mu."""
     simulated = {row.place: row for row in summary.grid(SIMULATOR)}
 
-    def measures(arm: str, name: str, rows: list[Sample]) -> dict[str, Estimate]:
+    def measures(arm: str, name: str, rows: list[Scored]) -> dict[str, Estimate]:
         found = {
             measure: summary.mean(f"{name}/{measure}", rows, numbers(rows, measure))
             for measure in ("psnr", "detail", "ssim")
@@ -170,7 +170,7 @@ def summarise_structure(summary: Summary) -> dict[str, dict[str, Structure]]:
             found["detail_relative"] = summary.ratio(f"{name}/relative", paired, numbers(paired, "detail"), reference)
         return found
 
-    def one(arm: str, name: str, rows: list[Sample]) -> Structure:
+    def one(arm: str, name: str, rows: list[Scored]) -> Structure:
         found = measures(arm, f"{arm}/{name}", rows)
         sure = [row for row in rows if (row.metrics.shift_peak or 0.0) >= SURE]
         if sure:
@@ -185,5 +185,5 @@ def summarise_structure(summary: Summary) -> dict[str, dict[str, Structure]]:
     return summary.by_arm(STRUCTURE_ARMS, one)
 
 
-def numbers(rows: Sequence[Sample], metric: str) -> list[float]:
+def numbers(rows: Sequence[Scored], metric: str) -> list[float]:
     return [float(getattr(row.metrics, metric)) for row in rows]

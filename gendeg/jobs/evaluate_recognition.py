@@ -1,9 +1,7 @@
 """A small classifier trained on pairs names the degradation of every image of an evaluation."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +11,13 @@ from safetensors.torch import load_file, save
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import MODEL, SIMULATOR
 from gendeg.jobs.evaluate_measures import Summary
-from gendeg.jobs.evaluation_files import ALL, Naming, Recognition, Sample
+from gendeg.jobs.evaluation_files import ALL, Naming, Recognition, Scored
 from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name_image, train_recogniser
 from gendeg.metrics.uncertainty import Estimate
-from gendeg.pairs.manifest import Pair, read_manifest
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.errors import NoPairs
-from gendeg.primitives.files import atomic_write, read_json_object, write_json
-from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
+from gendeg.primitives.files import atomic_write, read_json_object, sha256_lines, write_json
+from gendeg.primitives.images import U8Image, read_rgb
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar, track
@@ -31,11 +29,11 @@ STRONG = 0.5  # the intensity from which a degradation must be plain to see
 NAMED = (MODEL, SIMULATOR)
 
 
-def recognise(rows: Sequence[Sample], config: EvaluateConfig) -> tuple[list[Sample], dict[str, Any]]:
+def recognise(rows: Sequence[Scored], config: EvaluateConfig) -> tuple[list[Scored], dict[str, Any]]:
     """Train (or load again) the classifier: the rows with a name each, and what is known of the classifier itself."""
     network, known = _classifier(config)
 
-    def named(row: Sample) -> Sample:
+    def named(row: Scored) -> Scored:
         if row.arm not in NAMED:
             return row
         clean, degraded = (read_rgb(config.out / name) for name in (row.clean, row.degraded))
@@ -63,7 +61,7 @@ def summarise_recognition(summary: Summary, known: dict[str, Any]) -> Recognitio
     return Recognition(known, LABELS, naming(MODEL), naming(SIMULATOR))
 
 
-def _accuracy(summary: Summary, name: str, rows: list[Sample]) -> dict[str, Estimate]:
+def _accuracy(summary: Summary, name: str, rows: list[Scored]) -> dict[str, Estimate]:
     found = {}
     for degradation in (*LABELS, ALL):
         group = [row for row in rows if degradation in (ALL, row.degradation)]
@@ -73,7 +71,7 @@ def _accuracy(summary: Summary, name: str, rows: list[Sample]) -> dict[str, Esti
     return found
 
 
-def _confusion(rows: list[Sample]) -> list[list[int]]:
+def _confusion(rows: list[Scored]) -> list[list[int]]:
     asked, named = (
         np.array([LABELS.index(name) for name in names], dtype=np.int64)
         for names in ([row.degradation for row in rows], [str(row.metrics.named) for row in rows])
@@ -87,7 +85,7 @@ def _confusion(rows: list[Sample]) -> list[list[int]]:
 def _classifier(config: EvaluateConfig) -> tuple[Recogniser, dict[str, Any]]:
     """Kept in the evaluation's folder; trained anew when pairs or settings are others."""
     assert config.pairs is not None
-    every = [pair for pair in read_manifest(config.pairs) if pair.degradation in LABELS and pair.split != "test"]
+    every = [pair for pair in open_pairs([config.pairs]) if pair.degradation in LABELS and pair.split != "test"]
     train = _even([pair for pair in every if pair.split == "train"], MOST_PAIRS, config.seed)
     held_out = _even([pair for pair in every if pair.split == "validation"], HELD_OUT, config.seed)
     if not train:
@@ -124,21 +122,15 @@ def _even(pairs: Sequence[Pair], most: int, seed: int) -> list[Pair]:
 
 def _fingerprint(pairs: Sequence[Pair], config: EvaluateConfig) -> str:
     told = [str(config.size), str(config.classifier_steps), str(config.seed), str(config.pairs)]
-    return hashlib.sha256("\n".join([*told, *(f"{pair.degraded} {pair.mu}" for pair in pairs)]).encode()).hexdigest()
+    return sha256_lines([*told, *(f"{pair.degraded.place} {pair.mu}" for pair in pairs)])
 
 
 def _read(
     pairs: Sequence[Pair], config: EvaluateConfig, what: str
 ) -> tuple[list[tuple[U8Image, U8Image]], Int[np.ndarray, " n"]]:
     """Both halves at the evaluated size, and the classes."""
-    assert config.pairs is not None
-    folder: Path = config.pairs.parent
-
-    def one(pair: Pair) -> tuple[U8Image, U8Image]:
-        clean, degraded = (read_rgb(folder / name) for name in (pair.clean, pair.degraded))
-        return resize_short_side(clean, config.size), resize_short_side(degraded, config.size)
-
-    read = list(track(in_order(one, pairs, threads=2), what, total=len(pairs), wanted=config.progress))
+    images = in_order(lambda pair: pair.read(config.size), pairs, threads=2)
+    read = list(track(images, what, total=len(pairs), wanted=config.progress))
     return read, np.array([LABELS.index(pair.degradation) for pair in pairs], dtype=np.int64)
 
 

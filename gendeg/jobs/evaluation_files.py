@@ -1,4 +1,4 @@
-"""What an evaluation finds: `samples.jsonl` is a `Sample` a line, `results.json` a `Results`; see manifests/README.md.
+"""What an evaluation finds: `samples.jsonl` is a `Scored` a line, `results.json` a `Results`; see manifests/README.md.
 
 What was not measured is None, and absent in the files. Keys of a `dict[str, …]` are degradations, and "all" pools them,
 unless something else is said.
@@ -47,7 +47,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Sample:
+class Scored:
     """One image with what was measured on it; `verdict`: why the build's filter refuses it, or nothing."""
 
     arm: str
@@ -237,7 +237,7 @@ class Results:
 # --- files ---
 
 
-def write_evaluation(folder: Path, results: Results, samples: list[Sample]) -> None:
+def write_evaluation(folder: Path, results: Results, samples: list[Scored]) -> None:
     write_jsonl(folder / SAMPLES, map(as_row, samples))
     write_json(folder / RESULTS, as_row(results))
 
@@ -255,12 +255,12 @@ def read_results(folder: Path) -> Results:
         raise BadManifest(path, 0, f"not as gendeg evaluate writes it ({error!r})", "evaluate again") from error
 
 
-def read_samples(folder: Path) -> list[Sample]:
+def read_samples(folder: Path) -> list[Scored]:
     """Raises `MissingPath`, and `BadManifest` with the line that is no sample."""
     path, samples = folder / SAMPLES, []
     for number, row in read_numbered_jsonl(path):
         try:
-            samples.append(from_row(Sample, {"verdict": "", "message": "", "metrics": {}} | row))
+            samples.append(from_row(Scored, {"verdict": "", "message": "", "metrics": {}} | row))
         except (KeyError, TypeError, AttributeError, GendegError) as error:
             raise BadManifest(path, number, f"not a sample of an evaluation ({error})") from error
     return samples

@@ -38,7 +38,7 @@ from gendeg.primitives.pictures import NO_PHOTO, WORDS
 from gendeg.primitives.records import Record
 from gendeg.report.card import CardFacts, IncludedSource, Part, make_card
 from gendeg.report.card_merge import Merged, merge_card, write_card
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
 from gendeg.shards.index import INDEX_SCHEMA, read_index, read_index_table, read_member
 from gendeg.shards.layout import Layout
@@ -223,13 +223,13 @@ def _included(table: pa.Table) -> list[IncludedSource]:
 
 def _write_picture(layout: Layout, description: Description) -> None:
     """The first pairs of each degradation, clean beside degraded."""
-    first: dict[str, list[Cell]] = defaultdict(list)
+    first: dict[str, list[Tile]] = defaultdict(list)
     for shard, _ in done_marks(layout, description):
         cells = first[shard.name.degradation]
         for entry in read_index(layout, shard.name)[: max(0, 2 - len(cells) // 2)]:
             clean, degraded = (read_member(layout.shard(shard.name), member) for member in entry.members[:2])
             label = f"{entry.record.degradation}, mu {entry.record.mu:.3f}"
-            cells += [Cell(read_rgb(clean), "clean"), Cell(read_rgb(degraded), label)]
+            cells += [Tile(read_rgb(clean), "clean"), Tile(read_rgb(degraded), label)]
     rows = [cells for _, cells in sorted(first.items()) if cells]
     if not rows:
         return

@@ -1,8 +1,10 @@
-"""Pair manifests → priors, and priors as a table and as a picture."""
+"""Pairs → priors, and priors as a table and as a picture."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from gendeg.intensity.ask import intensity_to_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.priors import (
     Prior,
@@ -13,8 +15,7 @@ from gendeg.intensity.priors import (
     refuse_other_priors,
     save_prior,
 )
-from gendeg.intensity.quantile import intensity_to_statistics
-from gendeg.pairs.manifest import by_degradation_and_source, read_manifest
+from gendeg.pairs.pair import by_degradation_and_source, measured, open_pairs
 from gendeg.primitives.errors import BadOption, NoPrior
 from gendeg.primitives.files import write_new
 from gendeg.primitives.kinds import KNOWN, Mix, mix_name
@@ -23,13 +24,12 @@ from gendeg.report.prior_plot import FORMATS, Panel, SourceCounts, draw_priors
 INTENSITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
-def fit_priors(manifests: tuple[Path, ...], out: Path, overwrite: bool = False) -> list[Path]:
-    """One prior per degradation and source of all manifests together, below `out`; returns the files written.
+def fit_priors(places: Iterable[str | Path], out: Path, overwrite: bool = False) -> list[Path]:
+    """One prior per degradation and source of all places together, below `out`; returns the files written.
 
     Raises `OutputExists`, before anything is written, where another prior (or one with another weight) is there.
     """
-    pairs = [pair for path in manifests for pair in read_manifest(path)]
-    groups = by_degradation_and_source(pairs)
+    groups = by_degradation_and_source(measured(open_pairs(places)))
     priors = [fit_prior(kind, source, (pair.intensity for pair in group)) for (kind, source), group in groups.items()]
     refuse_other_priors(priors, out, overwrite)
     return [save_prior(prior, out) for prior in priors]

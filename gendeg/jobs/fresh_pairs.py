@@ -7,7 +7,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context, parent_process
-from pathlib import Path
 from threading import Thread
 
 import numpy as np
@@ -16,17 +15,16 @@ from jaxtyping import UInt8
 from gendeg.configs import FreshConfig
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.jobs.evaluate_photos import listed_photos
 from gendeg.pairs.crops import random_view
+from gendeg.pairs.pair import Pair, measured, open_pairs
+from gendeg.pairs.photos import Photo, open_photos
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.files import find_images
-from gendeg.primitives.folders import is_ours
-from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
-from gendeg.training.examples import Deal, PlacedPair, crop_pair, has_pairs, load_pairs, parse_weights, shuffled
+from gendeg.training.examples import Deal, crop_pair, has_pairs, parse_weights, shuffled
 
 Crop = UInt8[np.ndarray, "_ _ 3"]
 SHARED = 2
@@ -53,10 +51,10 @@ class Seen:
 class Recipe:
     """What is simulated, of which photos, with which chances; and the pairs that take their turn between."""
 
-    photos: tuple[Path, ...]
+    photos: tuple[Photo, ...]
     mixes: tuple[Mix, ...]
     chances: tuple[float, ...]
-    pairs: tuple[PlacedPair, ...]
+    pairs: tuple[Pair, ...]
     deal: Deal
     simulated: float
     view: int
@@ -64,22 +62,22 @@ class Recipe:
     flips: bool
 
 
-def training_pairs(config: FreshConfig) -> list[PlacedPair]:
+def training_pairs(config: FreshConfig) -> list[Pair]:
     """What is trained on beside simulated pairs, if any; a manifest may then hold pairs for the sheets only.
 
     Raises `NoPairs` where there is nothing to simulate from either.
     """
     try:
-        return load_pairs(config.pairs, "train") if config.pairs or not config.clean else []
+        return measured(open_pairs(config.pairs, "train")) if config.pairs or not config.clean else []
     except NoPairs:
         if config.clean:
             return []
         raise
 
 
-def fresh_recipe(config: FreshConfig, pairs: Sequence[PlacedPair]) -> Recipe:
+def fresh_recipe(config: FreshConfig, pairs: Sequence[Pair]) -> Recipe:
     """Raises `NoImages`, `MissingPath`; `BadOption` for weights of nothing that is there."""
-    photos = tuple(found.path for found in find_images(listed_photos(config.clean, ["train"])[0], ours=is_ours))
+    photos = tuple(open_photos(config.clean, split="train"))
     mixes = tuple(parse_mixes(config.types))
     weights = parse_weights(config.weights)
     of_pairs = {name: weight for name, weight in weights.items() if has_pairs(pairs, name)}
@@ -144,7 +142,7 @@ def simulated_view(recipe: Recipe, number: int, size: int) -> Seen:
         placed = recipe.pairs[recipe.deal(number)]
         clean, degraded = _zoomed(*placed.read(), size, generator)
         clean, degraded = crop_pair(clean, degraded, size, generator, recipe.flips)
-        mix, caption = parse_mix(placed.pair.degradation), placed.pair.caption
+        mix, caption = parse_mix(placed.degradation), placed.caption
     clean, degraded = np.ascontiguousarray(clean), np.ascontiguousarray(degraded)
     measured = measure_intensity(clean, degraded)
     return Seen(clean, degraded, mix_name(mix), caption, measured, measure_direction(clean, degraded, mix))
@@ -169,14 +167,14 @@ def _picture(recipe: Recipe, number: int) -> tuple[U8Image, U8Image, Mix]:
     return clean, degraded, mix
 
 
-_PHOTOS: dict[Path, U8Image] = {}
+_PHOTOS: dict[Photo, U8Image] = {}
 
 
-def _photo(path: Path, most: int) -> U8Image:
-    if path not in _PHOTOS:
-        photo = read_rgb(path)
+def _photo(one: Photo, most: int) -> U8Image:
+    if one not in _PHOTOS:
+        photo = one.image()
         photo = resize_short_side(photo, most) if min(photo.shape[:2]) > most else photo
         if sum(kept.nbytes for kept in _PHOTOS.values()) + photo.nbytes > REMEMBERED:
             _PHOTOS.clear()
-        _PHOTOS[path] = photo
-    return _PHOTOS[path]
+        _PHOTOS[one] = photo
+    return _PHOTOS[one]

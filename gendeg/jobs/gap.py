@@ -10,10 +10,10 @@ import numpy as np
 
 from gendeg import __version__
 from gendeg.configs import GapConfig
-from gendeg.jobs.curate_places import Half
 from gendeg.jobs.gap_images import Images, real_images, synthetic_images
 from gendeg.jobs.gap_page import gap_page
 from gendeg.metrics.gap import STATISTICS, compare_gaps, distances, gap_statistics
+from gendeg.pairs.photos import Photo
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, write_json
 from gendeg.primitives.images import resize_short_side
@@ -101,11 +101,11 @@ def _measure(
     return found
 
 
-def _describe_all(config: GapConfig, halves: Sequence[Half]) -> Any:
+def _describe_all(config: GapConfig, halves: Sequence[Photo]) -> Any:
     return in_order(lambda half: _describe(half, config.size), halves, config.workers or os.cpu_count() or 1)
 
 
-def _describe(half: Half, size: int) -> tuple[Statistics, bool] | str:
+def _describe(half: Photo, size: int) -> tuple[Statistics, bool] | str:
     """Its statistics, and whether it had to be enlarged; or why it cannot be read."""
     try:
         image = half.image()

@@ -8,8 +8,9 @@ from jaxtyping import UInt8
 from markupsafe import Markup
 
 from gendeg import __version__
-from gendeg.jobs.curate_places import Half
+from gendeg.jobs.gap_images import Images
 from gendeg.metrics.gap import CONTRAST, LEVELS, PATCH, RADIUS, STATISTICS, split_layers
+from gendeg.pairs.photos import Photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.report.cells import column
@@ -36,7 +37,7 @@ SCALE = (
 Results = Mapping[str, Any]
 
 
-def gap_page(results: Results, measured: Mapping[str, Any], halves: Mapping[str, Mapping[str, Sequence[Half]]]) -> Page:
+def gap_page(results: Results, measured: Mapping[str, Any], halves: Mapping[str, Images]) -> Page:
     """Everything of `gap.json`, with plots and a picture of each set; `halves` are the images, as `measured`."""
     names = [
         name
@@ -126,7 +127,7 @@ def _plot(title: str, name: str, curves: Mapping[str, np.ndarray], colours: Mapp
 # --- pictures ---
 
 
-def _pictures(halves: Mapping[str, Sequence[Half]], names: Sequence[str], size: int) -> Sheet | None:
+def _pictures(halves: Mapping[str, Sequence[Photo]], names: Sequence[str], size: int) -> Sheet | None:
     """The middle image of each set's list: as it is, its coarse layer, its fine layer around grey."""
     cards = []
     for name in [*names, "real"]:
@@ -139,7 +140,7 @@ def _pictures(halves: Mapping[str, Sequence[Half]], names: Sequence[str], size: 
         except BadImage:
             continue
         picture = make_picture(layers_side_by_side(image), 960)
-        note = f"{half.path.name}: the image, its coarse layer, its fine layer × {AMPLIFIED} around grey"
+        note = f"{half.title}: the image, its coarse layer, its fine layer × {AMPLIFIED} around grey"
         cards.append(Card(name, [note], "", name, picture, single="an image and its two layers"))
     return Sheet(cards, large=True, heading="What is taken for the layers") if cards else None
 

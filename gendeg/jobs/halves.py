@@ -7,7 +7,7 @@ from typing import Any
 
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.judge import NOT_FINITE, judge
-from gendeg.pairs.photos import Input, public_name, read_photo
+from gendeg.pairs.photos import Input, Photo, public_name
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb, stored_view
@@ -58,7 +58,7 @@ def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> 
     """Reads, checks against the plan's hash, resizes, encodes. A bad file is a `Failure` with its reason."""
     try:
         path = _path(sample.clean_path)
-        data = read_photo(inputs[sample.input], path, sample.clean_offset, sample.clean_length)
+        data = Photo(inputs[sample.input], path, at=sample.clean_offset, size=sample.clean_length).bytes()
         if sha256_bytes(data) != sample.clean_sha256:
             return failure(sample, 0, CHANGED, f"{path}: other bytes than when the plan was made")
         image = read_rgb(data)
@@ -95,7 +95,7 @@ def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample
     """The degraded half of a pair that exists already; an RGB PNG of the right size stays untouched."""
     path = _path(sample.degraded_path)
     try:
-        data = read_photo(inputs[sample.input], path, -1, -1)
+        data = Photo(inputs[sample.input], path).bytes()
         header, image = read_header(data), read_rgb(data)
     except BadImage as error:
         return failure(sample, 0, error.reason, str(BadImage(path, error.reason, error.detail)))

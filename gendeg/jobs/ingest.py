@@ -9,11 +9,11 @@ from pathlib import Path
 
 from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.plan_photos import parse_split, split_of
 from gendeg.jobs.plan_splits import LEAK
 from gendeg.metrics.alignment import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
-from gendeg.pairs.manifest import HELD_OUT, Pair, write_manifest
+from gendeg.pairs.pair import Pair, listed, write_manifest
+from gendeg.pairs.split import HELD_OUT, parse_split, split_of
 from gendeg.primitives.errors import BadImage, NoPairs, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
 from gendeg.primitives.folders import claim
@@ -104,7 +104,8 @@ def check(config: IngestConfig, shares: dict[str, float], candidate: Candidate) 
     sha256 = sha256_bytes(clean.tobytes())
     halves = (("clean", clean_data, clean), ("degraded", degraded_data, degraded))
     places = [_place(config.out, candidate, *half) for half in halves]
-    pair = Pair(
+    pair = listed(
+        config.out,
         clean=places[0],
         degraded=places[1],
         degradation=candidate.degradation,
@@ -145,8 +146,8 @@ def _without_leaks(good: Iterable[Checked]) -> tuple[list[Pair], list[Failure]]:
         if one.pair.split == belongs:
             kept.append(one.pair)
         else:
-            message = f"{one.pair.degraded}: its clean photo is in split {belongs} too"
-            leaks.append(_failure(one.pair.degraded, LEAK, message))
+            message = f"{one.pair.degraded.place}: its clean photo is in split {belongs} too"
+            leaks.append(_failure(one.pair.degraded.place, LEAK, message))
     return kept, leaks
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from gendeg.intensity.measure import Intensity
 from gendeg.model.latents import Autoencoder, encode, factor
+from gendeg.pairs.pair import Pair
+from gendeg.primitives.files import atomic_write
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import bar
-from gendeg.training.examples import PlacedPair, to_tensor
+from gendeg.training.examples import to_tensor
 
 PART = 256  # pairs in a file: what an interruption costs at most
 
@@ -80,7 +82,7 @@ def part_path(folder: Path, part: int) -> Path:
 
 @torch.no_grad()
 def make_cache(
-    vae: Autoencoder, pairs: Sequence[PlacedPair], folder: Path, making: Making = Making(), wanted: bool = True
+    vae: Autoencoder, pairs: Sequence[Pair], folder: Path, making: Making = Making(), wanted: bool = True
 ) -> LatentCache:
     """Encode every pair (cut to a multiple of the latent size) in half precision.
 
@@ -102,7 +104,7 @@ def make_cache(
 
 def _write_part(
     vae: Autoencoder,
-    pairs: Sequence[PlacedPair],
+    pairs: Sequence[Pair],
     here: range,
     path: Path,
     making: Making,
@@ -116,9 +118,7 @@ def _write_part(
             encoded = _encode_pair(vae, clean[:, ::step], degraded[:, ::step])
             tensors |= {f"{_name(index, mirrored)}.{name}": tensor for name, tensor in encoded.items()}
         done()
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial)
-    partial.rename(path)
+    atomic_write(path, save(tensors))
 
 
 def _encode_pair(vae: Autoencoder, clean: U8Image, degraded: U8Image) -> dict[str, Tensor]:
@@ -133,10 +133,10 @@ def _encode_pair(vae: Autoencoder, clean: U8Image, degraded: U8Image) -> dict[st
     return {"clean": both[0].contiguous(), "degraded": both[1].contiguous(), "difference": averages.half().cpu()}
 
 
-def _fingerprint(vae: Autoencoder, pairs: Sequence[PlacedPair], making: Making) -> str:
+def _fingerprint(vae: Autoencoder, pairs: Sequence[Pair], making: Making) -> str:
     digest = hashlib.sha256(repr(making).encode())
     for placed in pairs:
-        digest.update(json.dumps([str(placed.folder), asdict(placed.pair)]).encode())
+        digest.update(json.dumps([placed.clean.input.place, placed.as_row()]).encode())
     for parameter in vae.parameters():
         digest.update(np.float64(parameter.double().sum().item()).tobytes())
     return digest.hexdigest()[:16]

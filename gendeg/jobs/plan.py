@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 
 from gendeg.configs import PlanConfig
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.draw import Drawn
-from gendeg.jobs.plan_statistics import Statistics, statistics_of
+from gendeg.intensity.draw import Drawn, Statistics, statistics_of
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
@@ -48,7 +47,7 @@ def write_plan(
     makes prompts that the model reads whole.
     Raises `BadOption`, `NoPrior`, `OutputNotWritable`.
     """
-    statistics = statistics_of(config)
+    statistics = statistics_of(config.intensity, config.priors)
     writer = PlanWriter(path)
     try:
         numbers: dict[tuple[str, str], int] = defaultdict(int)

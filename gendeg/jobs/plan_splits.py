@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gendeg.configs import PlanConfig
-from gendeg.pairs.manifest import HELD_OUT
-from gendeg.pairs.photos import Input, public_name, read_photo
+from gendeg.pairs.photos import Input, Photo, public_name
+from gendeg.pairs.split import HELD_OUT
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
-from gendeg.primitives.images import read_rgb
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
@@ -97,7 +96,7 @@ def _pixels(inputs: Sequence[Input], row: Row) -> str:
     """One that cannot be decoded is told by its bytes: no sample will be made of it."""
     path = row.path.decode("utf-8", "surrogateescape")
     try:
-        image = read_rgb(read_photo(inputs[row.input], path, row.offset, row.length))
+        image = Photo(inputs[row.input], path, at=row.offset, size=row.length).image()
     except BadImage:
         return row.sha256
     return sha256_bytes(b"%d %d " % image.shape[:2] + image.tobytes())

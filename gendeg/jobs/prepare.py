@@ -8,16 +8,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from gendeg.configs import BuildConfig
+from gendeg.intensity.draw import statistics_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.jobs.plan import write_plan
-from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, made_splits, parse_split
+from gendeg.jobs.plan_photos import included, look_at_pairs, look_at_photos
 from gendeg.jobs.plan_splits import keep_apart
-from gendeg.jobs.plan_statistics import statistics_of
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.model.generate import Settings
-from gendeg.pairs.photos import HUB, Input, Kind, Opened, listing_digest, open_photos
+from gendeg.model.text import PromptWriter
+from gendeg.pairs.photos import HUB, Asked, Input, Kind, Opened, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
-from gendeg.pairs.tables import CLEAN
+from gendeg.pairs.split import made_splits, parse_split
 from gendeg.primitives.errors import (
     BadOption,
     DamagedDataset,
@@ -69,7 +69,7 @@ def check_config(config: BuildConfig) -> None:
         raise MissingExtra("ray", "ray")
     parse_mixes(config.types)
     parse_split(config.split)
-    statistics_of(config)
+    statistics_of(config.intensity, config.priors)
 
 
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
@@ -79,7 +79,7 @@ def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
     the inputs raise.
     """
     layout = Layout(config.out)
-    opened = open_photos(config.clean, CLEAN, made_splits(config.split), config.column)
+    opened = find_photos(config.clean, Asked(splits=made_splits(config.split), column=config.column, hidden=True))
     digest = sha256_bytes((listing_digest(opened.photos, config.column) + _include_digest(config.include)).encode())
     try:
         before = read_description(layout)
@@ -102,7 +102,7 @@ def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
 def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened, digest: str) -> Description:
     for folder in (layout.root, layout.side, layout.marks, layout.logs):
         ensure_writable(folder)
-    seen = look_at_photos(config, opened.inputs, opened.photos)
+    seen = look_at_photos(config, opened)
     manifests, pairs, bad_pairs = look_at_pairs(config, len(opened.inputs), seen.format)
     opened.inputs.extend(manifests)
     apart = keep_apart(config, opened.inputs, seen.table, pairs)
@@ -172,7 +172,7 @@ def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) 
     """What `repair` and `retry` need to go on without being told everything again, from wherever they are called."""
     known = list(inputs)
     for manifest in config.include:
-        one = Input(Kind.TABLE, str(manifest.absolute()))
+        one = included(manifest)
         known += [one] if one not in known else []
     row = {
         "inputs": [asdict(one) for one in known],

@@ -20,11 +20,12 @@ from gendeg.configs import DiffusionConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.diffusion_batches import View, Views
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.rng import for_sample
 from gendeg.training.average import PublishedAverage
-from gendeg.training.examples import Crop, PlacedPair, to_tensor
+from gendeg.training.examples import Crop, to_tensor
 
 BATCH = 128
 """Examples of a step. How they are dealt out to processes and micro batches changes no number but by rounding."""
@@ -92,7 +93,7 @@ def check_published(pipeline: GenDegPipeline) -> None:
         raise BadOption("--init", "published = true trains a UNet that says the noise of the whole latent (epsilon)")
 
 
-def squashed_views(deal: Callable[[int], int], pairs: Sequence[PlacedPair], config: DiffusionConfig) -> Views:
+def squashed_views(deal: Callable[[int], int], pairs: Sequence[Pair], config: DiffusionConfig) -> Views:
     """Every picture whole, brought to size × size without regard to its shape; mu and sigma are those of the square."""
 
     def view(number: int) -> View:
@@ -101,7 +102,7 @@ def squashed_views(deal: Callable[[int], int], pairs: Sequence[PlacedPair], conf
         intensity = measure_intensity(clean, degraded)
         step = -1 if for_sample(config.seed, number, "crop").uniform() < 0.5 else 1
         images = to_tensor([clean[:, ::step], degraded[:, ::step]])
-        return View(images[0], images[1], placed.pair.degradation, placed.pair.caption, intensity)
+        return View(images[0], images[1], placed.degradation, placed.caption, intensity)
 
     return lambda numbers: [view(number) for number in numbers]
 

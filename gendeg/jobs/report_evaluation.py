@@ -7,7 +7,7 @@ import numpy as np
 
 from gendeg import __version__
 from gendeg.configs import ReportConfig
-from gendeg.jobs.evaluation_files import ALL, RESULTS, Results, Sample, read_results, read_samples
+from gendeg.jobs.evaluation_files import ALL, RESULTS, Results, Scored, read_results, read_samples
 from gendeg.jobs.report_measures import (
     ARMS,
     calibration_section,
@@ -56,7 +56,7 @@ def evaluation_page(config: ReportConfig) -> Page:
     )
 
 
-def _tiles(results: Results, samples: Sequence[Sample]) -> list[tuple[str, str]]:
+def _tiles(results: Results, samples: Sequence[Scored]) -> list[tuple[str, str]]:
     tiles = [(f"{len(samples):,}", "images measured")]
     pooled = results.calibration.get("model", {}).get(ALL)
     if pooled:
@@ -91,7 +91,7 @@ def _headline(results: Results) -> Section | None:
     return Section("headline", "Targets", [], [table])
 
 
-def _extremes(config: ReportConfig, samples: Sequence[Sample]) -> Section:
+def _extremes(config: ReportConfig, samples: Sequence[Scored]) -> Section:
     best, worst = best_and_worst(samples, EXTREMES)
     text = (
         f"Of the model's own images at intensity {VISIBLE} and above, by rule and not by hand: each is ranked among "
@@ -107,7 +107,7 @@ def _extremes(config: ReportConfig, samples: Sequence[Sample]) -> Section:
     return Section("extremes", "Best and worst", [text], sheets)
 
 
-def _refused(config: ReportConfig, results: Results, samples: Sequence[Sample]) -> Section:
+def _refused(config: ReportConfig, results: Results, samples: Sequence[Scored]) -> Section:
     parts = results.calibration.get("model", {})
     reasons = {kind: part.reasons or {} for kind, part in parts.items() if kind != ALL}
     names = sorted({name for counts in reasons.values() for name in counts})
@@ -134,7 +134,7 @@ def _refused(config: ReportConfig, results: Results, samples: Sequence[Sample]) 
     return Section("failures", "Failures", [text], blocks)
 
 
-def _varied_refused(refused: Sequence[Sample]) -> list[Sample]:
+def _varied_refused(refused: Sequence[Scored]) -> list[Scored]:
     turns: dict[tuple[str, str], int] = {}
     order = []
     for one in refused:
@@ -144,7 +144,7 @@ def _varied_refused(refused: Sequence[Sample]) -> list[Sample]:
     return [one for *_, one in sorted(order, key=lambda item: item[:2])[:REFUSED_SHOWN]]
 
 
-def _contact(config: ReportConfig, samples: Sequence[Sample]) -> Section:
+def _contact(config: ReportConfig, samples: Sequence[Scored]) -> Section:
     grid = [one for one in samples if one.purpose == "grid"]
     fewer, chosen = max(1, config.pictures // OTHERS), []
     for kind in dict.fromkeys(one.record.degradation for one in grid):

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gendeg.jobs.evaluation_files import ALL, Calibration, Results, Sample, Structure
+from gendeg.jobs.evaluation_files import ALL, Calibration, Results, Scored, Structure
 from gendeg.jobs.report_plots import plot_arms, plot_by_intensity
 from gendeg.metrics.uncertainty import Estimate
 from gendeg.report.cells import column, interval
@@ -106,7 +106,7 @@ def _one(part: Any, name: str) -> Estimate | None:
 # --- sections ---
 
 
-def calibration_section(results: Results, samples: Sequence[Sample]) -> Section | None:
+def calibration_section(results: Results, samples: Sequence[Scored]) -> Section | None:
     arms = results.calibration
     if not arms:
         return None
@@ -134,7 +134,7 @@ def _single(arms: Mapping[str, Mapping[str, Part]]) -> list[str]:
     return [kind for kind in _kinds(arms.get("model", next(iter(arms.values())))) if kind != ALL]
 
 
-def _asked(samples: Iterable[Sample], arm: str, kind: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _asked(samples: Iterable[Scored], arm: str, kind: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     those = [one.record for one in samples if one.arm == arm and one.record.degradation == kind]
     asked = np.array([getattr(record, f"{name}_requested") for record in those], float)
     return asked, np.array([getattr(record, name) for record in those], float)

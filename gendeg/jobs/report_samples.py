@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.jobs.evaluation_files import Sample
+from gendeg.jobs.evaluation_files import Scored
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import read_rgb
 from gendeg.report.html import Card, Picture, make_picture
@@ -24,7 +24,7 @@ LABELS = {
 # --- the best and the worst ---
 
 
-def best_and_worst(samples: Sequence[Sample], count: int) -> tuple[list[Sample], list[Sample]]:
+def best_and_worst(samples: Sequence[Scored], count: int) -> tuple[list[Scored], list[Scored]]:
     """Of the model's own images at intensities that show; the worst begin with those that the filter refuses.
 
     A score is the mean of ranks among the images of the same degradation and intensity: error of mu, error of sigma,
@@ -40,9 +40,9 @@ def best_and_worst(samples: Sequence[Sample], count: int) -> tuple[list[Sample],
     return best, worst
 
 
-def score(samples: Sequence[Sample]) -> Float[np.ndarray, " n"]:
+def score(samples: Sequence[Scored]) -> Float[np.ndarray, " n"]:
     """In [0, 1], the higher the better; −1 for a refused image."""
-    measures: list[Callable[[Sample], float]] = [
+    measures: list[Callable[[Scored], float]] = [
         lambda one: -one.error,
         lambda one: -abs(one.record.sigma - one.record.sigma_requested),
         lambda one: one.metrics.detail or 0.0,
@@ -64,9 +64,9 @@ def _ranks(values: Sequence[float]) -> Float[np.ndarray, " n"]:
     return ((here[:, None] > here).mean(axis=1) + (here[:, None] == here).mean(axis=1) / 2).astype(np.float64)
 
 
-def _varied(samples: Sequence[Sample], count: int) -> list[Sample]:
+def _varied(samples: Sequence[Scored], count: int) -> list[Scored]:
     """The first `count`, at most OF_A_KIND of a degradation and of a photo as long as there are others."""
-    chosen: list[Sample] = []
+    chosen: list[Scored] = []
     seen: Counter[str] = Counter()
     for most in (OF_A_KIND, len(samples)):
         for one in samples:
@@ -80,7 +80,7 @@ def _varied(samples: Sequence[Sample], count: int) -> list[Sample]:
 # --- cards ---
 
 
-def sample_card(folder: Path, one: Sample, longest: int) -> Card:
+def sample_card(folder: Path, one: Scored, longest: int) -> Card:
     """Its pictures, at most `longest` pixels, and everything that was measured."""
     record, metrics = one.record, one.metrics
     notes = [

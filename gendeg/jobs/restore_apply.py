@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gendeg.configs import RestoreApplyConfig
-from gendeg.jobs.evaluate_photos import pictures_in
+from gendeg.pairs.photos import Photo, open_photos
+from gendeg.pairs.tables import REAL
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists, TooLongForFormat
-from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, output_stems, write_jsonl
-from gendeg.primitives.images import LONGEST_SIDE, U8Image, read_rgb, resize_short_side, write_image
+from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, write_jsonl
+from gendeg.primitives.images import LONGEST_SIDE, U8Image, resize_short_side, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.loading import load_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.whole import restore_photo
@@ -37,8 +38,8 @@ class Restored:
 
 
 @dataclass(frozen=True)
-class Task:
-    photo: Path
+class ToRestore:
+    photo: Photo
     target: Path
 
 
@@ -54,7 +55,7 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
     ensure_writable(config.out)
     records = config.out / "restored.jsonl"
     write_jsonl(records, [])
-    rows: list[list[Cell]] = []
+    rows: list[list[Tile]] = []
     for task in track(tasks, "restoring", total=len(tasks), wanted=config.progress):
         row = _restore(task, restorer, config, rows)
         append_jsonl(records, [asdict(row)])
@@ -63,31 +64,33 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
         write_image(draw_sheet(rows, SHEET_WIDTH), config.out / "sheet.png", "png")
 
 
-def plan_restoration(config: RestoreApplyConfig) -> list[Task]:
+def plan_restoration(config: RestoreApplyConfig) -> list[ToRestore]:
     """Each photo and where its result goes. Raises `MissingPath`, `NoImages`, `OutputExists`."""
-    found = pictures_in(config.paths, lambda path: _is_own(path, config.out))
-    names = [f"{stem}{ENDING}.{config.format}" for stem in output_stems(found)]
-    tasks = [Task(one.path, config.out / name) for one, name in zip(found, names, strict=True)]
+    found = open_photos(config.paths, REAL, skip=lambda path: _is_own(path, config.out))
+    names = [f"{photo.stem}{ENDING}.{config.format}" for photo in found]
+    tasks = [ToRestore(one, config.out / name) for one, name in zip(found, names, strict=True)]
     for path in (config.out / "restored.jsonl", config.out / "sheet.png", *(task.target for task in tasks)):
         if path.exists() and not config.overwrite:
             raise OutputExists(path)
     return tasks
 
 
-def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: list[list[Cell]]) -> Restored | Failure:
+def _restore(
+    task: ToRestore, restorer: Restorer, config: RestoreApplyConfig, rows: list[list[Tile]]
+) -> Restored | Failure:
     try:
-        degraded = read_rgb(task.photo)
+        degraded = task.photo.image()
         height, width = degraded.shape[:2]
         longest = LONGEST_SIDE[config.format]
         if max(height, width) > longest:
             raise TooLongForFormat(width, height, config.format, longest)
     except (BadImage, TooLongForFormat) as error:
-        return Failure.of(error, task.photo)
+        return Failure.of(error, task.photo.name)
     restored = restore_photo(restorer, degraded, config.tile, config.overlap)
     write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:
-        rows.append([Cell(_thumbnail(degraded), task.photo.name), Cell(_thumbnail(restored), "restored")])
-    return Restored(str(task.photo), task.target.name, width, height, str(config.model))
+        rows.append([Tile(_thumbnail(degraded), task.photo.title), Tile(_thumbnail(restored), "restored")])
+    return Restored(task.photo.name, task.target.name, width, height, str(config.model))
 
 
 def _is_own(path: Path, out: Path) -> bool:

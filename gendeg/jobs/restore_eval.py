@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gendeg.jobs.restore_data import Example
 from gendeg.metrics.alignment import psnr, ssim
 from gendeg.metrics.removal import degradation_mask, removal_errors
 from gendeg.metrics.uncertainty import bootstrap_mean
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import SizesDiffer
 from gendeg.primitives.images import GREY, U8Image
 from gendeg.primitives.kinds import Degradation
@@ -62,7 +62,7 @@ class ScoreRow:
 
 def evaluate_restorer(
     restorer: Restorer,
-    examples: Sequence[Example],
+    examples: Sequence[Pair],
     lpips: Distance | None = None,
     tile: int = 512,
     overlap: int = 64,
@@ -75,32 +75,32 @@ def evaluate_restorer(
 
 
 def restore_and_score(
-    restorer: Restorer, example: Example, lpips: Distance | None = None, tile: int = 512, overlap: int = 64
+    restorer: Restorer, example: Pair, lpips: Distance | None = None, tile: int = 512, overlap: int = 64
 ) -> ScoreRow:
     """The row of one example. Raises `BadImage`, `SizesDiffer`."""
     clean, degraded = example.read()
     if clean.shape != degraded.shape:
-        raise SizesDiffer(example.pair.degraded, clean.shape[1::-1], degraded.shape[1::-1])
+        raise SizesDiffer(example.degraded.place, clean.shape[1::-1], degraded.shape[1::-1])
     return score(example, clean, degraded, restore_photo(restorer, degraded, tile, overlap), lpips)
 
 
 def score(
-    example: Example, clean: U8Image, degraded: U8Image, restored: U8Image, lpips: Distance | None = None
+    example: Pair, clean: U8Image, degraded: U8Image, restored: U8Image, lpips: Distance | None = None
 ) -> ScoreRow:
     """Everything that is measured on one restored image."""
     removed = dict.fromkeys(("e_r", "e_r_input", "e_b", "e_b_input"), math.nan)
-    if example.pair.degradation in ADDITIVE:
+    if example.degradation in ADDITIVE:
         mask = degradation_mask(clean, degraded)
         after, before = removal_errors(clean, restored, mask), removal_errors(clean, degraded, mask)
         removed = {
             "e_r": after.removal, "e_r_input": before.removal, "e_b": after.background, "e_b_input": before.background
         }  # fmt: skip
     return ScoreRow(
-        degradation=example.pair.degradation,
-        source=example.pair.source,
+        degradation=example.degradation,
+        source=example.source,
         origin=example.origin,
         photo=example.photo,
-        degraded=example.pair.degraded,
+        degraded=example.degraded.place,
         psnr=psnr(restored, clean),
         psnr_input=psnr(degraded, clean),
         ssim=_grey_ssim(restored, clean),

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.configs import RestoreEvalConfig
-from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_eval import ScoreRow, restore_and_score, summarise
 from gendeg.metrics.lpips import load_lpips
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, SizesDiffer
 from gendeg.primitives.files import ensure_writable, write_json, write_jsonl
@@ -30,7 +30,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
     there = [path for path in (target, config.out / "scores.jsonl") if path.exists()]
     if there and not config.overwrite:
         raise OutputExists(there[0])
-    examples = _limited(load_examples(config.pairs, config.split, config.seed), config.limit)
+    examples = _limited(open_pairs(config.pairs, config.split, config.seed), config.limit)
     device = choose_device(config.device)
     lpips = load_lpips(Path(config.lpips), device) if config.lpips else None
     restorer = load_restorer(config.model).to(device)
@@ -41,7 +41,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
         try:
             rows.append(restore_and_score(restorer, example, lpips, config.tile, config.overlap))
         except (BadImage, SizesDiffer) as error:
-            failures.append(Failure.of(error, example.photo, degradation=example.pair.degradation))
+            failures.append(Failure.of(error, example.photo, degradation=example.degradation))
     results = {
         "schema": SCHEMA, "model": str(config.model), "pairs": [str(place) for place in config.pairs],
         "split": config.split, "draws": config.draws, "seed": config.seed, "limit": config.limit,
@@ -70,12 +70,12 @@ def _cell(row: dict[str, Any], name: str, digits: int) -> str:
     return f"{number(row[f'{name}_input']['value'], digits)} → {interval(row[name], digits)}"
 
 
-def _limited(examples: list[Example], limit: int) -> list[Example]:
+def _limited(examples: list[Pair], limit: int) -> list[Pair]:
     """The first of each degradation and source: their order is random already."""
     seen: Counter[tuple[str, str]] = Counter()
     kept = []
     for example in examples:
-        place = example.pair.degradation, example.pair.source
+        place = example.degradation, example.source
         seen[place] += 1
         if not limit or seen[place] <= limit:
             kept.append(example)

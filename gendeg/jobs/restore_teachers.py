@@ -18,9 +18,10 @@ from gendeg.configs import RestoreTrainConfig, TaskConfig
 from gendeg.jobs.transfer_photos import CLEAN, DEGRADED, RealPhotos, make_crops, middle_of
 from gendeg.metrics.uncertainty import Estimate, bootstrap
 from gendeg.model.loading import quiet
+from gendeg.pairs.photos import Photo
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.distill import Classifier
 from gendeg.restore.loading import load_restorer, save_restorer
 from gendeg.restore.network import Restorer
@@ -80,11 +81,11 @@ def measure_classifier(classifier: Classifier, photos: RealPhotos, config: TaskC
 
     Photos that look alike because one camera took them are not told apart from degradation by this number.
     """
-    named = [(path, CLEAN) for path in photos.clean.held_out] + [(path, DEGRADED) for path in photos.degraded.held_out]
+    named = [(one, CLEAN) for one in photos.clean.held_out] + [(one, DEGRADED) for one in photos.degraded.held_out]
     device = next(classifier.parameters()).device
     right, truth = [], np.array([label for _, label in named])
-    for path, label in named:
-        logits = classifier(middle_of(path, config).to(device))[0]
+    for photo, label in named:
+        logits = classifier(middle_of(photo, config).to(device))[0]
         right.append(float(int(logits.argmax()) == label))
     correct = np.array(right)
     accuracy = _balanced(correct, truth, config.seed)
@@ -128,17 +129,17 @@ def train_descatterer(config: TaskConfig, photos: RealPhotos) -> dict[str, Any]:
 def measure_descatterer(network: Restorer, photos: RealPhotos, config: TaskConfig) -> dict[str, Any]:
     """Mean PSNR in dB over held-out photos of both classes: scattered, and restored."""
     before, after = [], []
-    for path in (*photos.clean.held_out, *photos.degraded.held_out):
-        image, scattered, restored = _one(network, path, config)
+    for photo in (*photos.clean.held_out, *photos.degraded.held_out):
+        image, scattered, restored = _one(network, photo, config)
         before.append(float(psnr(scattered, image)))
         after.append(float(psnr(restored, image)))
     return {"psnr_scattered": round(float(np.mean(before)), 6), "psnr": round(float(np.mean(after)), 6)}
 
 
-def _one(network: Restorer, path: Path, config: TaskConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _one(network: Restorer, photo: Photo, config: TaskConfig) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """(photo, scattered, restored), signed [1 3 h w]; how it is scattered follows from its name."""
-    image = middle_of(path, config)
-    drawn = draw_scattering(config.scatter, for_sample(config.seed, path.name, "held-out scattering"))
+    image = middle_of(photo, config)
+    drawn = draw_scattering(config.scatter, for_sample(config.seed, photo.title, "held-out scattering"))
     scattered = scatter(image, scattering_kernels([drawn], config.scatter))
     return image, scattered, network(scattered.to(network.device)).cpu()
 
@@ -146,11 +147,11 @@ def _one(network: Restorer, path: Path, config: TaskConfig) -> tuple[torch.Tenso
 def _draw(network: Restorer, photos: RealPhotos, config: TaskConfig, step: int) -> dict[str, float]:
     held_out = [*photos.degraded.held_out[: SHOWN // 2], *photos.clean.held_out[: SHOWN // 2]]
     rows = []
-    for path in held_out:
-        image, scattered, restored = _one(network, path, config)
+    for photo in held_out:
+        image, scattered, restored = _one(network, photo, config)
         after, before = (float(psnr(one, image)) for one in (restored, scattered))
         labels = "photo", f"scattered {before:.1f} dB", f"restored {after:.1f} dB"
         arrays = [signed_to_u8(one[0].permute(1, 2, 0).numpy()) for one in (image, scattered, restored.clamp(-1, 1))]
-        rows.append([Cell(array, label) for array, label in zip(arrays, labels, strict=True)])
+        rows.append([Tile(array, label) for array, label in zip(arrays, labels, strict=True)])
     write_image(draw_sheet(rows), config.out / f"sheet-{step:08d}.png", "png")
     return {}

@@ -9,22 +9,21 @@ Arms of one seed start with the same weights (but for what was distilled), make 
 a share see the same pairs. Every stage is done once; an interrupted one goes on (jobs/stages.py).
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from gendeg.configs import RestoreTrainConfig, TaskConfig, TrainConfig, TransferConfig
-from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
 from gendeg.jobs.restore_train import train_restorer
 from gendeg.jobs.stages import run_once
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.files import write_json
+from gendeg.primitives.files import sha256_lines, write_json
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.once import CONFIG, describe, same_run
@@ -42,15 +41,15 @@ FREE = FREE_TO_CHANGE | {"compare", "test", "seeds", "draws", "progress"}
 
 
 @dataclass(frozen=True)
-class Task:
+class Transfer:
     """What the stages work on: the settings, and what was found."""
 
     config: TransferConfig
     photos: RealPhotos
-    pairs: tuple[Example, ...]  # of the degradation, split train
-    test: tuple[Example, ...]  # pairs that the arms are measured on
+    pairs: tuple[Pair, ...]  # of the degradation, split train
+    test: tuple[Pair, ...]  # pairs that the arms are measured on
 
-    def pairs_of(self, arm: str, seed: int) -> list[Example]:
+    def pairs_of(self, arm: str, seed: int) -> list[Pair]:
         """All pairs, or the share of them that arms of this seed may see, at least one; another seed draws others."""
         if arm == ALL_PAIRS:
             return list(self.pairs)
@@ -83,13 +82,13 @@ def transfer(config: TransferConfig) -> dict[str, Any]:
 # --- what it works on ---
 
 
-def open_task(config: TransferConfig) -> Task:
+def open_task(config: TransferConfig) -> Transfer:
     """Check the settings, find photos and pairs, and open the folder. Raises as `transfer`."""
     config = replace(config, type=mix_name(parse_mix(config.type)))
     _check(config)
     photos = find_real_photos(config)
-    pairs = _of_type(load_examples(config.pairs, "train", config.seed), config)
-    task = Task(config, photos, tuple(pairs), tuple(_test_examples(config, pairs)))
+    pairs = _of_type(open_pairs(config.pairs, "train", config.seed), config)
+    task = Transfer(config, photos, tuple(pairs), tuple(_test_examples(config, pairs)))
     described = describe(config) | {"photos": photos.digest(), "train pairs": _digest(pairs)}
     if same_run(config.out, described, FREE):
         return task
@@ -110,43 +109,42 @@ def _check(config: TransferConfig) -> None:
         raise BadOption("--size", f"must be a multiple of {factor} for this network, got {config.size}")
 
 
-def _of_type(examples: list[Example], config: TransferConfig) -> list[Example]:
-    found = [example for example in examples if example.pair.degradation == config.type]
+def _of_type(examples: list[Pair], config: TransferConfig) -> list[Pair]:
+    found = [example for example in examples if example.degradation == config.type]
     if not found:
         raise NoPairs(", ".join(map(str, config.pairs)), f"pairs of {config.type}")
     return found
 
 
-def _test_examples(config: TransferConfig, pairs: list[Example]) -> list[Example]:
+def _test_examples(config: TransferConfig, pairs: list[Pair]) -> list[Pair]:
     """The pairs of split test, or all where no pair has that split; none that is trained on."""
     if not config.test:
         return []
     splits = {split: _load_if_any(config.test, split) for split in ("test", "validation", "train")}
     found = _of_type(splits["test"] or [one for examples in splits.values() for one in examples], config)
-    learned = {(one.photo, one.pair.degraded) for one in pairs}
-    shared = sum((one.photo, one.pair.degraded) in learned for one in found)
+    learned = {(one.photo, one.degraded.place) for one in pairs}
+    shared = sum((one.photo, one.degraded.place) in learned for one in found)
     if shared:
         raise BadOption("--test", f"{shared} of its pairs are trained on; give pairs of their own, or of split test")
     return found
 
 
-def _load_if_any(places: tuple[Path, ...], split: str) -> list[Example]:
+def _load_if_any(places: tuple[Path, ...], split: str) -> list[Pair]:
     try:
-        return load_examples(places, split)
+        return open_pairs(places, split, seed=0)
     except NoPairs:
         return []
 
 
-def _digest(examples: list[Example]) -> str:
+def _digest(examples: list[Pair]) -> str:
     """SHA-256 over the pairs, in order."""
-    lines = [f"{one.photo} {one.pair.degraded} {one.pair.mu}" for one in examples]
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256_lines(f"{one.photo} {one.degraded.place} {one.mu}" for one in examples)
 
 
 # --- stages ---
 
 
-def train_teachers(task: Task) -> dict[str, Any]:
+def train_teachers(task: Transfer) -> dict[str, Any]:
     """Both, once for all seeds and arms; returns the accuracy of one and the PSNR of the other on photos held out."""
     work: dict[str, Callable[[TaskConfig, RealPhotos], dict[str, Any]]] = {
         CLASSIFIER: train_classifier,
@@ -160,7 +158,7 @@ def train_teachers(task: Task) -> dict[str, Any]:
     return told
 
 
-def distill_once(task: Task, seed: int) -> dict[str, Any]:
+def distill_once(task: Transfer, seed: int) -> dict[str, Any]:
     """The student of this seed, from the two teachers; returns its loss at the end."""
     stage = _stage(task, _arm(task, "student", seed), seed, task.config.distill_steps)
 
@@ -171,13 +169,13 @@ def distill_once(task: Task, seed: int) -> dict[str, Any]:
     return run_once(stage, work)
 
 
-def distill(task: Task, seed: int) -> Restorer:
+def distill(task: Transfer, seed: int) -> Restorer:
     """The student of this seed, trained if it is not there yet: encoder distilled, decoder as the seed makes it."""
     distill_once(task, seed)
     return load_restorer(_arm(task, "student", seed)).train()
 
 
-def fine_tune(task: Task, arm: str, seed: int) -> Path:
+def fine_tune(task: Transfer, arm: str, seed: int) -> Path:
     """Train one arm of one seed on its pairs, if that is not done; returns the folder of its restorer."""
     stage = RestoreTrainConfig(**_shared(task, RestoreTrainConfig) | {"out": _arm(task, arm, seed), "seed": seed})
     examples = task.pairs_of(arm, seed)
@@ -191,20 +189,20 @@ def fine_tune(task: Task, arm: str, seed: int) -> Path:
     return stage.out / RESULT
 
 
-def _teacher(task: Task, name: str) -> Path:
+def _teacher(task: Transfer, name: str) -> Path:
     return task.config.out / "teachers" / name
 
 
-def _arm(task: Task, name: str, seed: int) -> Path:
+def _arm(task: Transfer, name: str, seed: int) -> Path:
     return task.config.out / f"seed-{seed}" / name
 
 
-def _stage(task: Task, out: Path, seed: int, steps: int) -> TaskConfig:
+def _stage(task: Transfer, out: Path, seed: int, steps: int) -> TaskConfig:
     own = {"pairs": (), "out": out, "seed": seed, "steps": steps, "photos": task.photos.digest()}
     return TaskConfig(**_shared(task, TaskConfig) | own)
 
 
-def _shared(task: Task, stage: type[TrainConfig]) -> dict[str, Any]:
+def _shared(task: Transfer, stage: type[TrainConfig]) -> dict[str, Any]:
     """The settings that the whole has in common with a stage (what is held out are photos here, and crops there)."""
     names = {one.name for one in fields(stage)} & {one.name for one in fields(task.config)} - {"held_out"}
     return {name: getattr(task.config, name) for name in names}

@@ -1,4 +1,4 @@
-"""gendeg pairs show: a manifest as a table and as a picture."""
+"""gendeg pairs show: pairs as a table and as a picture."""
 
 import sys
 from collections.abc import Sequence
@@ -6,23 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
-from gendeg.pairs.manifest import Pair, by_degradation_and_source, read_manifest
+from gendeg.pairs.pair import Pair, by_degradation_and_source, measured, open_pairs
+from gendeg.pairs.photos import Photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import write_new
-from gendeg.primitives.images import U8Image, encode_image, read_rgb
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.primitives.images import U8Image, encode_image
+from gendeg.report.sheet import Tile, draw_sheet
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
 
 
-def show_pairs(manifest: Path, target: Path, overwrite: bool = False) -> str:
-    """Write the manifest's contact sheet to `target` and return its table.
+def show_pairs(place: str | Path, target: Path, overwrite: bool = False) -> str:
+    """Write the contact sheet of a place's pairs to `target` and return its table.
 
-    Raises `OutputExists` for another file in its place.
+    Raises `OutputExists` for another file in its place, and as `open_pairs`.
     """
-    pairs = read_manifest(manifest)
-    write_new(target, encode_image(draw_pairs(pairs, manifest.parent), "png"), overwrite)
+    pairs = measured(open_pairs([place]))
+    write_new(target, encode_image(draw_pairs(pairs), "png"), overwrite)
     return tabulate_pairs(pairs)
 
 
@@ -37,24 +38,24 @@ def tabulate_pairs(pairs: Sequence[Pair]) -> str:
     return "\n".join(lines)
 
 
-def _readable(path: Path) -> U8Image:
+def _readable(photo: Photo) -> U8Image:
     """The image, or a grey field where it cannot be read: a table of a million pairs should not end at one of them."""
     try:
-        return read_rgb(path)
+        return photo.image()
     except BadImage as error:
         print(f"gendeg: {error}", file=sys.stderr)
         return np.full((96, 128, 3), 128, np.uint8)
 
 
-def draw_pairs(pairs: Sequence[Pair], folder: Path) -> U8Image:
+def draw_pairs(pairs: Sequence[Pair]) -> U8Image:
     """A row per degradation and source: clean and degraded of a weak, a middling and a strong pair."""
     rows = []
     for (degradation, source), group in by_degradation_and_source(pairs).items():
-        ordered = sorted(group, key=lambda pair: (pair.mu, pair.degraded))
+        ordered = sorted(group, key=lambda pair: (pair.mu, pair.degraded.place))
         row = []
         for pair in (ordered[int(q * (len(ordered) - 1))] for q in SHOWN):
-            row.append(Cell(_readable(folder / pair.clean), f"{source}, clean"))
+            row.append(Tile(_readable(pair.clean), f"{source}, clean"))
             label = f"{degradation} mu {pair.mu:.3f} sigma {pair.sigma:.3f}"
-            row.append(Cell(_readable(folder / pair.degraded), label))
+            row.append(Tile(_readable(pair.degraded), label))
         rows.append(row)
     return draw_sheet(rows)

@@ -1,35 +1,33 @@
 """Clean photos → simulated pairs on disk, with their manifest: the existing synthetic data of the paper."""
 
 import os
-import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
 from gendeg.pairs.crops import random_view
-from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.physics import Photo, degrade
+from gendeg.pairs.pair import Pair, listed, write_manifest
+from gendeg.pairs.photos import Photo as OnDisk
+from gendeg.pairs.photos import open_photos
+from gendeg.pairs.split import TRAIN, VALIDATION
+from gendeg.physics import degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import output_stems, write_jsonl
+from gendeg.primitives.files import write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
-from gendeg.primitives.images import U8Image, encode_image, read_rgb, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, UnitImage, encode_image, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
+from gendeg.primitives.parallel import in_processes
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 
 SIMULATE = "pairs simulate"  # the mark of the folders that it writes halves to
-TRAIN, VALIDATION = "train", "validation"
 SIMULATED, STRANGERS = SIMULATORS
 """The families of simulators, and what their pairs name as their source."""
 
@@ -38,8 +36,7 @@ SIMULATED, STRANGERS = SIMULATORS
 class Task:
     """All variants of one photo."""
 
-    photo: Path
-    stem: str
+    photo: OnDisk
     split: str
     variants: tuple[tuple[int, Mix], ...]
     config: SimulateConfig
@@ -74,7 +71,8 @@ def simulate(config: SimulateConfig) -> Simulated:
         claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
     failures: list[Failure] = []
-    for made in track(_run(tasks, config.workers), "simulating", total=len(tasks), wanted=config.progress):
+    results = in_processes(simulate_photo, tasks, min(config.workers or os.cpu_count() or 1, len(tasks)))
+    for made in track(results, "simulating", total=len(tasks), wanted=config.progress):
         failures += [made] if isinstance(made, Failure) else []
         pairs += [] if isinstance(made, Failure) else made
     listed.unlink(missing_ok=True)  # an earlier run's
@@ -89,16 +87,16 @@ def simulate(config: SimulateConfig) -> Simulated:
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
     known = is_ours(config.out / "clean")
-    paths, said = listed_photos(config.clean, (TRAIN, VALIDATION))
-    found = pictures_in(paths, lambda path: known and _is_own(path, config.out))
+    splits = (TRAIN, VALIDATION)
+    found = open_photos(config.clean, split=splits, skip=lambda path: known and _is_own(path, config.out))
     mixes = parse_mixes(config.types)
     tasks = []
-    for index, (one, stem) in enumerate(zip(found, output_stems(found), strict=True)):
+    for index, one in enumerate(found):
         numbers = range(index * config.per_image, (index + 1) * config.per_image)
         variants = tuple((number - numbers.start, mixes[number % len(mixes)]) for number in numbers)
-        held_out = for_sample(config.seed, stem, "split").uniform() < config.validation
-        split = said.get(os.path.abspath(one.path)) or (VALIDATION if held_out else TRAIN)
-        tasks.append(Task(one.path, stem, split, variants, config))
+        held_out = for_sample(config.seed, one.stem, "split").uniform() < config.validation
+        split = one.split or (VALIDATION if held_out else TRAIN)
+        tasks.append(Task(one, split, variants, config))
     return tasks
 
 
@@ -111,22 +109,23 @@ def _is_own(path: Path, out: Path) -> bool:
 def simulate_photo(task: Task) -> list[Pair] | Failure:
     """Every variant of one photo; a photo that cannot be read is a failure with its reason."""
     try:
-        photo = read_rgb(task.photo)
+        photo = task.photo.image()
     except BadImage as error:
-        return Failure.of(error, task.photo, key=task.stem, seed=task.config.seed)
+        return Failure.of(error, task.photo.name, key=task.photo.stem, seed=task.config.seed)
     return [_simulate_variant(task, photo, number, mix) for number, mix in task.variants]
 
 
 def _simulate_variant(task: Task, photo: U8Image, number: int, mix: Mix) -> Pair:
-    generator = for_sample(task.config.seed, f"{task.stem}/{number}", "simulate")
+    generator = for_sample(task.config.seed, f"{task.photo.stem}/{number}", "simulate")
     clean = random_view(photo, task.config.size, generator)
     degraded = unit_to_u8(_degrade(task.config, u8_to_unit(clean), mix, generator))
-    name = f"{task.stem}-v{number:02d}"
+    name = f"{task.photo.stem}-v{number:02d}"
     places = f"clean/{name}.png", f"degraded/{name}-{mix_name(mix)}.png"
     for place, image in zip(places, (clean, degraded), strict=True):
         (task.config.out / place).write_bytes(encode_image(image, "png"))
     mu, sigma = measure_intensity(clean, degraded)
-    return Pair(
+    return listed(
+        task.config.out,
         clean=places[0],
         degraded=places[1],
         degradation=mix_name(mix),
@@ -140,7 +139,7 @@ def _simulate_variant(task: Task, photo: U8Image, number: int, mix: Mix) -> Pair
     )
 
 
-def _degrade(config: SimulateConfig, clean: Photo, mix: Mix, generator: np.random.Generator) -> Photo:
+def _degrade(config: SimulateConfig, clean: UnitImage, mix: Mix, generator: np.random.Generator) -> UnitImage:
     """By the family's simulators, at a strength and with parameters from the configured part of their ranges."""
     low, high = config.strengths
     strength = low + (high - low) * float(generator.uniform())
@@ -159,15 +158,3 @@ def _check(config: SimulateConfig) -> None:
         raise BadOption("width", f"must lie in [0, 1], got {config.width:g}")
     if config.family == STRANGERS and any(len(mix) > 1 for mix in parse_mixes(config.types)):
         raise BadOption("family", "strangers makes no mixes of two degradations")
-
-
-def _run(tasks: list[Task], workers: int) -> Iterator[list[Pair] | Failure]:
-    """Results in the order of the tasks, from this process or from a pool."""
-    workers = min(workers or os.cpu_count() or 1, len(tasks))
-    if workers <= 1:
-        yield from map(simulate_photo, tasks)
-        return
-    # An executor says so when a worker is killed; a Pool would wait for ever. Ctrl-C is the parent's to handle.
-    quiet = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(workers, get_context("spawn"), *quiet) as pool:
-        yield from pool.map(simulate_photo, tasks)

@@ -13,9 +13,10 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.model.latents import Autoencoder, decode, encode, onto_photo
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_autoencoder, load_pipeline
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.conditions import Condition, Dropout, make_condition
-from gendeg.training.examples import PlacedPair, crop_pair, shuffled, to_tensor
+from gendeg.training.examples import crop_pair, shuffled, to_tensor
 from gendeg.training.losses import generated_of, noised
 
 Triple = tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"], Float[Tensor, "b 3 h w"]]
@@ -55,7 +56,7 @@ def make_decoder(config: StructureConfig) -> Decoder:
 
 
 @torch.no_grad()
-def make_triples(numbers: list[int], pairs: list[PlacedPair], decoder: Decoder, config: StructureConfig) -> Triple:
+def make_triples(numbers: list[int], pairs: list[Pair], decoder: Decoder, config: StructureConfig) -> Triple:
     """(clean, decoded, degraded): signed crops of the examples of these numbers, on the CPU."""
     crops = _crops(numbers, pairs, config)
     with torch.autocast(decoder.vae.device.type, torch.bfloat16, enabled=config.precision != "no"):
@@ -68,12 +69,11 @@ def make_triples(numbers: list[int], pairs: list[PlacedPair], decoder: Decoder, 
     return crops.clean, decoded.clamp(-1, 1).cpu(), crops.degraded
 
 
-def _crops(numbers: list[int], pairs: list[PlacedPair], config: StructureConfig) -> Crops:
+def _crops(numbers: list[int], pairs: list[Pair], config: StructureConfig) -> Crops:
     clean, degraded, conditions, nothing_dropped = [], [], [], Dropout(0.0, 0.0, 0.0)
     for number in numbers:
-        placed = pairs[shuffled(len(pairs), number, config.seed)]
-        pair = placed.pair
-        before, after = crop_pair(*placed.read(), config.size, for_sample(config.seed, number, "crop"))
+        pair = pairs[shuffled(len(pairs), number, config.seed)]
+        before, after = crop_pair(*pair.read(), config.size, for_sample(config.seed, number, "crop"))
         clean.append(before)
         degraded.append(after)
         told = (pair.degradation, pair.caption, measure_intensity(before, after), nothing_dropped)

@@ -14,15 +14,14 @@ from pathlib import Path
 
 from gendeg.configs import BuildConfig, SimulateConfig, StudyConfig
 from gendeg.jobs.build import build
-from gendeg.jobs.evaluate_photos import clean_photos
 from gendeg.jobs.simulate import STRANGERS, simulate
 from gendeg.jobs.study_real import write_real
 from gendeg.jobs.study_recipe import ComplexityRecipe, DataRecipe, StudyRecipe
 from gendeg.pairs.crops import random_view
-from gendeg.pairs.tables import is_table, read_table
+from gendeg.pairs.photos import Asked, Photo, find_photos, open_photos
 from gendeg.primitives.errors import NoPairs, NotEnoughPhotos
-from gendeg.primitives.files import atomic_write, sha256_bytes, sha256_of
-from gendeg.primitives.images import read_rgb, write_image
+from gendeg.primitives.files import atomic_write, sha256_lines, sha256_of
+from gendeg.primitives.images import write_image
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.once import DONE, once
 from gendeg.primitives.rng import for_sample
@@ -36,34 +35,37 @@ EXISTING, GENERATED, WITHIN, STRANGE, REAL, PRIOR = "existing", "generated", "wi
 class StudyPhotos:
     """Clean photos by what they are for; no photo is in two of the three."""
 
-    existing: tuple[Path, ...]
-    generated: tuple[Path, ...]
-    test: tuple[Path, ...]
+    existing: tuple[Photo, ...]
+    generated: tuple[Photo, ...]
+    test: tuple[Photo, ...]
 
     @property
-    def train(self) -> tuple[Path, ...]:
+    def train(self) -> tuple[Photo, ...]:
         return self.existing + self.generated
 
     def digest(self) -> str:
         """SHA-256 over names and sizes: other when photos came, went, or changed."""
         groups = (self.existing, self.generated, self.test)
-        lines = [f"{path.name} {path.stat().st_size}" for group in groups for path in (*group, Path("/"))]
-        return sha256_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+        between = f" {Path('/').stat().st_size}"
+        return sha256_lines(
+            line for group in groups for line in (*(f"{one.title} {one.length()}" for one in group), between)
+        )
 
 
 def find_study_photos(data: DataRecipe) -> StudyPhotos:
-    """Which photos are for what, by their names and the seed. Raises `NotEnoughPhotos`, and as `clean_photos`."""
-    every = list(clean_photos(Path(data.clean), "train", 0))
+    """Which photos are for what, by their names and the seed. Raises `NotEnoughPhotos`, and as `open_photos`."""
+    every = open_photos([data.clean], split="train")
     if data.test_clean:
-        test = list(clean_photos(Path(data.test_clean), "test", data.test_photos))
-    elif is_table(data.clean) and any(row.split for row in read_table(Path(data.clean))):
-        test = list(clean_photos(Path(data.clean), "test", data.test_photos))
+        test = open_photos([data.test_clean], split="test", most=data.test_photos)
+    elif any(photo.split for photo in find_photos([data.clean], Asked(hidden=True)).photos):
+        test = open_photos([data.clean], split="test", most=data.test_photos)
     else:
         order = for_sample(data.seed, "photos", "test").permutation(len(every))
         chosen = {int(i) for i in order[: max(1, len(every) // TEST_SHARE)]}
-        test = [path for i, path in enumerate(every) if i in chosen][: data.test_photos or None]
-        every = [path for i, path in enumerate(every) if i not in chosen]
-    every = [path for path in every if path not in set(test)]
+        test = [one for i, one in enumerate(every) if i in chosen][: data.test_photos or None]
+        every = [one for i, one in enumerate(every) if i not in chosen]
+    tested = {one.name for one in test}
+    every = [one for one in every if one.name not in tested]
     order = for_sample(data.seed, "photos", "halves").permutation(len(every))[: data.photos or None]
     mixed, half = [every[int(i)] for i in order], (len(order) + 1) // 2
     if len(mixed) < 2 or not test:
@@ -75,21 +77,26 @@ def make_data(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> 
     """Every set that is not there yet; a build that was interrupted goes on."""
     data, root = recipe.data, config.out / "data"
     narrow, types = {"strengths": data.strengths, "width": data.width}, data.types
+    existing, test = (_files(config, group) for group in (photos.existing, photos.test))
     if data.existing_per_photo:
-        _simulated(config, data, root / EXISTING, photos.existing, types, data.existing_per_photo, **narrow)
+        _simulated(config, data, root / EXISTING, existing, types, data.existing_per_photo, **narrow)
     kinds = len(parse_mixes(types))
-    _simulated(config, data, root / WITHIN, photos.test, types, kinds, **narrow)
+    _simulated(config, data, root / WITHIN, test, types, kinds, **narrow)
     wide = {"strengths": data.unseen_strengths, "family": STRANGERS}
-    _simulated(config, data, root / STRANGE, photos.test, types, kinds, **wide)
+    _simulated(config, data, root / STRANGE, test, types, kinds, **wide)
     if data.pairs:
         once(root / REAL / DONE, lambda: write_real(data, root / REAL))
     if recipe.complexity is not None:
         _rain_sets(config, data, recipe.complexity, photos)
     if recipe.content_prior is not None:
         prior = {"strengths": recipe.content_prior.strengths, "width": recipe.content_prior.width}
-        _simulated(config, data, root / PRIOR, photos.existing, "rain", 2, **prior)
+        _simulated(config, data, root / PRIOR, existing, "rain", 2, **prior)
     if not data.generated:
         once(root / GENERATED / DONE, lambda: _generated(config, data, root / GENERATED, photos))
+
+
+def _files(config: StudyConfig, photos: Sequence[Photo]) -> list[Path]:
+    return [photo.as_file(config.out / "data" / "photos") for photo in photos]
 
 
 def generated_place(config: StudyConfig, data: DataRecipe) -> Path:
@@ -134,7 +141,7 @@ def _simulated(
 def _generated(config: StudyConfig, data: DataRecipe, out: Path, photos: StudyPhotos) -> None:
     """`gendeg build`, which resumes by itself, over a list of this half of the photos."""
     names = out.parent / "generated.txt"
-    atomic_write(names, "".join(f"{path.absolute()}\n" for path in photos.generated))
+    atomic_write(names, "".join(f"{path.absolute()}\n" for path in _files(config, photos.generated)))
     build(
         BuildConfig(
             clean=(str(names),), out=out, types=data.types, per_image=data.generated_per_photo, size=data.size,
@@ -159,9 +166,9 @@ def _rain_sets(config: StudyConfig, data: DataRecipe, complexity: ComplexityReci
         _simulated(config, data, root / rain_name(count, number), chosen, "rain", each, **more)
 
 
-def _backgrounds(data: DataRecipe, photos: Sequence[Path], count: int, out: Path) -> None:
+def _backgrounds(data: DataRecipe, photos: Sequence[Photo], count: int, out: Path) -> None:
     """Square crops of the training photos, each photo in turn."""
     for index in range(count):
         generator = for_sample(data.seed, index, "background")
-        view = random_view(read_rgb(photos[index % len(photos)]), data.size, generator)
+        view = random_view(photos[index % len(photos)].image(), data.size, generator)
         write_image(view, out / f"b{index:04d}.png", "png")

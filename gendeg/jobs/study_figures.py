@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from gendeg.jobs.restore_data import Example
 from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, WITHIN, generated_place
 from gendeg.jobs.study_work import Study, examples_of
+from gendeg.pairs.pair import Pair
 from gendeg.report.html import Card, Figure, Sheet, make_picture
 from gendeg.report.plots import Axis, Frame, band, dots, draw, line
 
@@ -83,21 +83,21 @@ def picture_sheet(study: Study) -> Sheet:
     return Sheet(cards, controls=True, heading="Sample pictures", made_by="Set")
 
 
-def _cards(study: Study, origin: str, examples: list[Example]) -> list[Card]:
+def _cards(study: Study, origin: str, examples: list[Pair]) -> list[Card]:
     seen: dict[str, int] = {}
     cards = []
     for one in examples:
-        if origin == "unseen, real" and one.pair.source not in study.recipe.data.unseen_sources:
+        if origin == "unseen, real" and one.source not in study.recipe.data.unseen_sources:
             continue
-        kind = one.pair.degradation
+        kind = one.degradation
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] <= study.recipe.results.pictures:
             cards.append(_card(origin, one))
     return cards
 
 
-def _card(origin: str, one: Example) -> Card:
+def _card(origin: str, one: Pair) -> Card:
     clean, degraded = (make_picture(image, LONGEST) for image in one.read())
-    notes = [f"{one.pair.source}", f"mu\u00a0{one.pair.mu:.3f} · sigma\u00a0{one.pair.sigma:.3f}"]
-    kind = one.pair.degradation
-    return Card(f"{kind} · {origin}", notes, kind, origin, clean, degraded, rank=one.pair.mu)
+    notes = [f"{one.source}", f"mu\u00a0{one.mu:.3f} · sigma\u00a0{one.sigma:.3f}"]
+    kind = one.degradation
+    return Card(f"{kind} · {origin}", notes, kind, origin, clean, degraded, rank=one.mu)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gendeg.jobs.study_data import EXISTING, GENERATED, REAL, STRANGE, WITHIN, data_digest, generated_place, rain_name
-from gendeg.jobs.study_plan import ARMS, BOTH, SCHEMA, Run, share_name
+from gendeg.jobs.study_plan import ARMS, BOTH, SCHEMA, StudyRun, share_name
 from gendeg.jobs.study_scores import (
     OOD,
     Blocks,
@@ -28,7 +28,7 @@ MEASURES = ("psnr", "ssim")
 WANTED = 4  # degradations of which the interval has to exclude zero
 
 
-def study_numbers(study: Study, plan: dict[str, Any], runs: Sequence[Run]) -> dict[str, Any]:
+def study_numbers(study: Study, plan: dict[str, Any], runs: Sequence[StudyRun]) -> dict[str, Any]:
     """`results.json`, without what needs networks (t-SNE, transfer)."""
     scores = {section: read_scores(study, [run for run in runs if run.section == section])
               for section in dict.fromkeys(run.section for run in runs)}  # fmt: skip
@@ -198,14 +198,14 @@ def _data(study: Study) -> list[dict[str, Any]]:
             continue
         counts: dict[str, int] = {}
         for one in examples_of(place, split):
-            key = f"{one.pair.degradation}/{one.pair.source}" if name == REAL else one.pair.degradation
+            key = f"{one.degradation}/{one.source}" if name == REAL else one.degradation
             counts[key] = counts.get(key, 0) + 1
         used = "test" if split == "test" or name in (WITHIN, STRANGE) else "train"
         rows.append({"set": name, "used": used, "counts": dict(sorted(counts.items())), "sha256": data_digest(place)})
     return rows
 
 
-def _budget(runs: Sequence[Run], scores: dict[str, dict[str, Scores]]) -> list[dict[str, Any]]:
+def _budget(runs: Sequence[StudyRun], scores: dict[str, dict[str, Scores]]) -> list[dict[str, Any]]:
     """A row a section: how many trainings, and steps and examples of each (equal for all: the smallest and largest)."""
     rows = []
     for section, named in scores.items():

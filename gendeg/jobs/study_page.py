@@ -28,9 +28,9 @@ HOW = (
 def study_page(study: Study, results: Numbers) -> Page:
     """The whole page."""
     sections = [
-        _claim(results), _arms(results), _scaling(results), _mix(results), tsne_section(results["tsne"]),
-        complexity_section(results["complexity"]), prior_section(results["content_prior"]),
-        transfer_section(results["transfer"]), _data(study, results), _provenance(study, results),
+        _claim(results), _arms(results), _scaling(results), _mix(results), _tsne(results["tsne"]),
+        _complexity(results["complexity"]), _prior(results["content_prior"]),
+        _transfer(results["transfer"]), _data(study, results), _provenance(study, results),
     ]  # fmt: skip
     claim, total = results["difference"]["claim"], _claimed(results).get(ALL)
     gained = f"{len(claim['better'])} of {len(kinds_of(_claimed(results)))}"
@@ -178,7 +178,7 @@ def _mix(results: Numbers) -> Section:
 # --- what it teaches: features, backgrounds and range of rain, content prior, task transfer ---
 
 
-def tsne_section(told: Numbers) -> Section:
+def _tsne(told: Numbers) -> Section:
     """A plot a degradation, and the distance of unseen images to both training sets."""
     kinds = list(dict.fromkeys(point["degradation"] for point in told["points"]))
     figures = [plot_scatter(kind, told["points"], COLOURS, kind) for kind in kinds]
@@ -200,7 +200,7 @@ def tsne_section(told: Numbers) -> Section:
     return Section("tsne", "Features", [text], [Figures(figures, legend), table])
 
 
-def complexity_section(told: Numbers) -> Section | None:
+def _complexity(told: Numbers) -> Section | None:
     """Both curves of arXiv 2502.12600, in small."""
     if not told:
         return None
@@ -249,7 +249,7 @@ def _curve_table(axis: str, rows: Sequence[Numbers], marks: Sequence[tuple[float
     return Table("Means over seeds and photos", [head, *(title for _, title, _ in MEASURES)], cells)
 
 
-def prior_section(rows: Sequence[Numbers]) -> Section | None:
+def _prior(rows: Sequence[Numbers]) -> Section | None:
     if not rows:
         return None
     cells = [
@@ -269,7 +269,7 @@ def prior_section(rows: Sequence[Numbers]) -> Section | None:
     )
 
 
-def transfer_section(told: Numbers) -> Section:
+def _transfer(told: Numbers) -> Section:
     """What gendeg restore transfer --compare tells, or why it is absent."""
     title = "Task transfer"
     if "absent" in told:

@@ -23,7 +23,7 @@ from gendeg.jobs.study_real import real_digest
 from gendeg.jobs.study_recipe import StudyRecipe
 from gendeg.model.weights import BUNDLED, bundled_folder
 from gendeg.primitives.errors import DifferentRun
-from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_of, write_json
+from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_lines, sha256_of, write_json
 from gendeg.primitives.once import changed
 
 SCHEMA = "gendeg-study-1"
@@ -44,7 +44,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Run:
+class StudyRun:
     """One restorer, trained and tested. `tests`: sets of data/; `noise`: kind=amount put on the clean halves."""
 
     name: str
@@ -61,7 +61,7 @@ class Run:
         return f"{self.name}-s{self.seed}"
 
 
-def plan_runs(recipe: StudyRecipe) -> list[Run]:
+def plan_runs(recipe: StudyRecipe) -> list[StudyRun]:
     """All trainings, in the order of their worth: if a study is stopped, the first sections are whole."""
     runs = [*_arms(recipe), *_shares(recipe)]
     if recipe.complexity is not None:
@@ -71,21 +71,21 @@ def plan_runs(recipe: StudyRecipe) -> list[Run]:
     return runs
 
 
-def _arms(recipe: StudyRecipe) -> list[Run]:
+def _arms(recipe: StudyRecipe) -> list[StudyRun]:
     real = (Part(REAL),) if recipe.data.pairs else ()
     existing = ((Part(EXISTING),) if recipe.data.existing_per_photo else ()) + real
     generated = (Part(GENERATED),)
     parts = {EXISTING: existing, GENERATED: generated, BOTH: existing + generated}
     simulated = (WITHIN,) if recipe.data.existing_per_photo else ()
     tests = (*simulated, STRANGE, *((REAL,) if recipe.data.pairs else ()))
-    return [Run(arm, seed, "arms", parts[arm], tests) for seed in recipe.arms.seeds for arm in ARMS]
+    return [StudyRun(arm, seed, "arms", parts[arm], tests) for seed in recipe.arms.seeds for arm in ARMS]
 
 
-def _shares(recipe: StudyRecipe) -> list[Run]:
+def _shares(recipe: StudyRecipe) -> list[StudyRun]:
     """Existing data and a share of the generated: none and all are arms already."""
     whole = [run for run in _arms(recipe) if run.name == BOTH]
     return [
-        Run(share_name(share), run.seed, "scaling", (*run.parts[:-1], Part(GENERATED, share)), run.tests)
+        StudyRun(share_name(share), run.seed, "scaling", (*run.parts[:-1], Part(GENERATED, share)), run.tests)
         for share in recipe.arms.shares
         for run in whole
     ]
@@ -95,18 +95,18 @@ def share_name(share: float) -> str:
     return f"existing+{share:g}generated"
 
 
-def _derainers(recipe: StudyRecipe) -> list[Run]:
+def _derainers(recipe: StudyRecipe) -> list[StudyRun]:
     complexity = recipe.complexity
     assert complexity is not None
     steps = {"steps": complexity.steps} if complexity.steps else {}
     return [
-        Run(name, seed, "complexity", (Part(name),), (STRANGE,), settings=steps)
+        StudyRun(name, seed, "complexity", (Part(name),), (STRANGE,), settings=steps)
         for seed in complexity.seeds
         for name in (rain_name(count, number) for count, number in rain_names(complexity))
     ]
 
 
-def _priors(recipe: StudyRecipe) -> list[Run]:
+def _priors(recipe: StudyRecipe) -> list[StudyRun]:
     """Three networks on narrow rain, and on noise of one strength."""
     prior = recipe.content_prior
     assert prior is not None
@@ -121,16 +121,18 @@ def _priors(recipe: StudyRecipe) -> list[Run]:
         for name, settings in networks.items():
             steps = {"steps": prior.steps} if prior.steps else {}
             told: dict[str, Any] = {"settings": settings | steps}
-            runs.append(Run(f"rain-{name}", seed, "content_prior", (Part(PRIOR),), (WITHIN, STRANGE), **told))
+            runs.append(StudyRun(f"rain-{name}", seed, "content_prior", (Part(PRIOR),), (WITHIN, STRANGE), **told))
             told |= {"noise": f"gaussian={prior.noise:g}", "unseen_noise": prior.unseen_noise}
-            runs.append(Run(f"noise-{name}", seed, "content_prior", (Part(PRIOR),), (WITHIN,), **told))
+            runs.append(StudyRun(f"noise-{name}", seed, "content_prior", (Part(PRIOR),), (WITHIN,), **told))
     return runs
 
 
 # --- the plan on disk ---
 
 
-def open_plan(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos, runs: Sequence[Run]) -> dict[str, Any]:
+def open_plan(
+    config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos, runs: Sequence[StudyRun]
+) -> dict[str, Any]:
     """Writes plan.json, or finds it and sees that it is the same study. Raises `DifferentRun` naming what differs."""
     plan = {
         "schema": SCHEMA,
@@ -172,4 +174,4 @@ def _model_digest(name: str) -> str:
     if not folder.is_dir():
         return name
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".json"))
-    return sha256_bytes("\n".join(f"{path.relative_to(folder)} {sha256_of(path)}" for path in files).encode())
+    return sha256_lines(f"{path.relative_to(folder)} {sha256_of(path)}" for path in files)

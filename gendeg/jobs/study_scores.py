@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.jobs.study_plan import Run
+from gendeg.jobs.study_plan import StudyRun
 from gendeg.jobs.study_work import RESULT, SCORES, Study
 from gendeg.metrics.uncertainty import bootstrap_blocks
 from gendeg.primitives.files import read_json_object, read_jsonl
@@ -41,15 +41,15 @@ class Scores:
         return found
 
 
-def read_scores(study: Study, runs: Iterable[Run]) -> dict[str, Scores]:
+def read_scores(study: Study, runs: Iterable[StudyRun]) -> dict[str, Scores]:
     """Name → its runs, seeds in order."""
-    by_name: dict[str, list[Run]] = {}
+    by_name: dict[str, list[StudyRun]] = {}
     for run in runs:
         by_name.setdefault(run.name, []).append(run)
     return {name: _scores(study, name, sorted(some, key=lambda run: run.seed)) for name, some in by_name.items()}
 
 
-def _scores(study: Study, name: str, runs: Sequence[Run]) -> Scores:
+def _scores(study: Study, name: str, runs: Sequence[StudyRun]) -> Scores:
     results = [read_json_object(study.folder(run) / RESULT) for run in runs]
     every = []
     for run in runs:

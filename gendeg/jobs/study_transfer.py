@@ -8,7 +8,7 @@ from typing import Any
 from gendeg.configs import TransferConfig
 from gendeg.jobs.restore_transfer import transfer
 from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, StudyPhotos
-from gendeg.jobs.study_work import Study, Task
+from gendeg.jobs.study_work import Job, Study
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import MissingPath
 from gendeg.primitives.files import atomic_write, read_json_object
@@ -18,7 +18,7 @@ FOLDER = "transfer"
 ABSENT = "No real photos were given (--real: a folder for each degradation, or a table), and transfer learns from them."
 
 
-def transfer_tasks(study: Study, photos: StudyPhotos) -> list[Task]:
+def transfer_tasks(study: Study, photos: StudyPhotos) -> list[Job]:
     """The job, where it is wanted and not done. Raises `MissingPath`."""
     table = study.recipe.transfer
     if table is None or not table.real or _mark(study).exists():
@@ -26,7 +26,7 @@ def transfer_tasks(study: Study, photos: StudyPhotos) -> list[Task]:
     if not Path(table.real).exists():
         raise MissingPath(table.real)
     clean = study.data / "clean.txt"
-    atomic_write(clean, "".join(f"{path.absolute()}\n" for path in photos.train))
+    atomic_write(clean, "".join(f"{photo.as_file(study.data / 'photos').absolute()}\n" for photo in photos.train))
     return [(FOLDER, partial(_transfer, study, clean))]
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from gendeg.jobs.restore_data import Example
 from gendeg.jobs.study_data import EXISTING, GENERATED, REAL, STRANGE, generated_place
 from gendeg.jobs.study_plan import BOTH
 from gendeg.jobs.study_work import Study, examples_of
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.once import once
 from gendeg.restore.loading import RESULT, load_restorer
 from gendeg.restore.network import Restorer
@@ -38,19 +38,19 @@ def _embedded(study: Study) -> dict[str, Any]:
     return {
         "restorer": f"{BOTH}, seed {seed}",
         "points": [
-            {"degradation": one.pair.degradation, "origin": origin, "x": round(float(x), 3), "y": round(float(y), 3)}
+            {"degradation": one.degradation, "origin": origin, "x": round(float(x), 3), "y": round(float(y), 3)}
             for (origin, one), (x, y) in zip(chosen, _flattened(features, study.recipe.results.seed), strict=True)
         ],
-        "nearest": _nearest(features, [(one.pair.degradation, origin) for origin, one in chosen]),
+        "nearest": _nearest(features, [(one.degradation, origin) for origin, one in chosen]),
     }
 
 
-def _chosen(study: Study) -> list[tuple[str, Example]]:
+def _chosen(study: Study) -> list[tuple[str, Pair]]:
     """As many images of each degradation and origin as the recipe says; real unseen ones count among the unseen."""
     unseen = list(examples_of(study.data / STRANGE, "train"))
     if (study.data / REAL).exists():
         real = examples_of(study.data / REAL, "test")
-        unseen += [one for one in real if one.pair.source in study.recipe.data.unseen_sources]
+        unseen += [one for one in real if one.source in study.recipe.data.unseen_sources]
     existing = study.data / EXISTING
     groups = {
         EXISTING: examples_of(existing if existing.exists() else study.data / REAL, "train"),
@@ -59,14 +59,14 @@ def _chosen(study: Study) -> list[tuple[str, Example]]:
     }
     found = []
     for origin, examples in groups.items():
-        for kind in sorted({one.pair.degradation for one in examples}):
-            here = [one for one in examples if one.pair.degradation == kind]
+        for kind in sorted({one.degradation for one in examples}):
+            here = [one for one in examples if one.degradation == kind]
             found += [(origin, one) for one in here[: study.recipe.results.embedded]]
     return found
 
 
 @torch.no_grad()
-def _feature(restorer: Restorer, example: Example) -> Float[np.ndarray, " d"]:
+def _feature(restorer: Restorer, example: Pair) -> Float[np.ndarray, " d"]:
     clean, degraded = example.read()
     both = restorer.embed(to_tensor([clean, degraded]))
     return (both[1] - both[0]).numpy().astype(np.float64)

@@ -24,13 +24,13 @@ from pathlib import Path
 import torch
 
 from gendeg.configs import RestoreTrainConfig, StudyConfig
-from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_eval import evaluate_restorer
 from gendeg.jobs.restore_train import train_restorer
 from gendeg.jobs.study_data import GENERATED, REAL, STRANGE, WITHIN, generated_place
 from gendeg.jobs.study_noise import with_noise
-from gendeg.jobs.study_plan import CHECKPOINTS, Part, Run
+from gendeg.jobs.study_plan import CHECKPOINTS, Part, StudyRun
 from gendeg.jobs.study_recipe import StudyRecipe
+from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoPairs, RunsFailed
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_json, write_jsonl
@@ -41,7 +41,7 @@ from gendeg.restore.loading import load_restorer
 from gendeg.training.state import checkpoints_in
 
 TRAINED, RESULT, SCORES, LOG, TIMES = "trained.json", "result.json", "scores.jsonl", "log.txt", "times.jsonl"
-Task = tuple[str, Callable[[], None]]
+Job = tuple[str, Callable[[], None]]
 """Its name, and the call that does it."""
 
 
@@ -56,17 +56,17 @@ class Study:
     def data(self) -> Path:
         return self.config.out / "data"
 
-    def folder(self, run: Run) -> Path:
+    def folder(self, run: StudyRun) -> Path:
         return self.config.out / "runs" / run.folder
 
 
-def missing_runs(study: Study, runs: Sequence[Run]) -> list[Task]:
+def missing_runs(study: Study, runs: Sequence[StudyRun]) -> list[Job]:
     """Those that are not done."""
     missing = [run for run in runs if not (study.folder(run) / RESULT).exists()]
     return [(run.folder, partial(make_run, study, run)) for run in missing]
 
 
-def run_all(config: StudyConfig, tasks: Sequence[Task]) -> int:
+def run_all(config: StudyConfig, tasks: Sequence[Job]) -> int:
     """All tasks, several at a time; each one's seconds go to times.jsonl as it ends. Returns how many.
 
     Raises `RunsFailed` when a worker was killed.
@@ -83,7 +83,7 @@ def run_all(config: StudyConfig, tasks: Sequence[Task]) -> int:
     return len(tasks)
 
 
-def _here(tasks: Sequence[Task]) -> Iterator[tuple[str, float]]:
+def _here(tasks: Sequence[Job]) -> Iterator[tuple[str, float]]:
     """One after the other in this process, with one thread, as in a worker."""
     threads = torch.get_num_threads()
     try:
@@ -94,7 +94,7 @@ def _here(tasks: Sequence[Task]) -> Iterator[tuple[str, float]]:
         torch.set_num_threads(threads)
 
 
-def _in_processes(tasks: Sequence[Task], workers: int) -> Iterator[tuple[str, float]]:
+def _in_processes(tasks: Sequence[Job], workers: int) -> Iterator[tuple[str, float]]:
     """As they end. Raises `RunsFailed` when a worker was killed; whatever ends this ends the workers too."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are to be started
     with ProcessPoolExecutor(workers, get_context("spawn"), _alone, (os.getpid(),)) as pool:
@@ -133,14 +133,14 @@ def _timed(task: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def make_run(study: Study, run: Run) -> None:
+def make_run(study: Study, run: StudyRun) -> None:
     """Train, test, and write the result last. Called again after an interruption it goes on from a checkpoint."""
     log = ensure_writable(study.folder(run)) / LOG
     with open(log, "a", encoding="utf-8") as stream, redirect_stderr(stream):  # the bars of many runs at once
         _make_run(study, run, study.folder(run))
 
 
-def _make_run(study: Study, run: Run, folder: Path) -> None:
+def _make_run(study: Study, run: StudyRun, folder: Path) -> None:
     config = training_config(study, run)
     examples = training_examples(study, run)
     mark, model = folder / TRAINED, config.out / MODEL
@@ -156,7 +156,7 @@ def _make_run(study: Study, run: Run, folder: Path) -> None:
         "run": run.folder, "name": run.name, "seed": run.seed, "section": run.section, "steps": config.steps,
         "batch": config.batch_size * config.accumulate, "seen": config.steps * config.batch_size * config.accumulate,
         "pairs": len(examples), "origins": dict(sorted(Counter(_origin(one) for one in examples).items())),
-        "trained": sorted({f"{one.pair.degradation}/{one.pair.source}" for one in examples if one.origin != GENERATED}),
+        "trained": sorted({f"{one.degradation}/{one.source}" for one in examples if one.origin != GENERATED}),
         "tested": len(rows),
     }  # fmt: skip
     for checkpoint in checkpoints_in(config.out):
@@ -164,7 +164,7 @@ def _make_run(study: Study, run: Run, folder: Path) -> None:
     write_json(folder / RESULT, told)
 
 
-def training_config(study: Study, run: Run) -> RestoreTrainConfig:
+def training_config(study: Study, run: StudyRun) -> RestoreTrainConfig:
     """The recipe's [train], and what a run adds to it."""
     out = study.folder(run) / "train"
     cpu = choose_device(study.config.device) == "cpu"
@@ -175,41 +175,41 @@ def training_config(study: Study, run: Run) -> RestoreTrainConfig:
     return replace(config, sheet_every=config.steps, checkpoint_every=max(1, -(-config.steps // CHECKPOINTS)))
 
 
-def training_examples(study: Study, run: Run) -> list[Example]:
+def training_examples(study: Study, run: StudyRun) -> list[Pair]:
     """The examples of every part; smaller shares of one seed lie within larger ones."""
     found = [example for part in run.parts for example in _part(study, run, part)]
     return with_noise(found, run.noise, run.seed) if run.noise else found
 
 
-def _part(study: Study, run: Run, part: Part) -> list[Example]:
+def _part(study: Study, run: StudyRun, part: Part) -> list[Pair]:
     place = generated_place(study.config, study.recipe.data) if part.place == GENERATED else study.data / part.place
     examples = examples_of(place, "train", run.seed)
     return examples[: max(1, round(part.share * len(examples)))] if part.share else []
 
 
-def test_examples(study: Study, run: Run) -> list[Example]:
+def test_examples(study: Study, run: StudyRun) -> list[Pair]:
     """The same images for every run of a section, in the same order."""
     prior = study.recipe.content_prior
     most = (prior.test_photos or None) if prior is not None and run.section == "content_prior" else None
     if run.noise:
         inner = _tests(study, WITHIN)
-        inner = [one for one in inner if one.pair.degradation == inner[0].pair.degradation][:most]
+        inner = [one for one in inner if one.degradation == inner[0].degradation][:most]
         return [one for noise in (run.noise, *run.unseen_noise) for one in with_noise(inner, noise, 0)]
     if run.section in ("arms", "scaling"):
         return [one for test in run.tests for one in _tests(study, test)]
-    rain = [[one for one in _tests(study, test) if one.pair.degradation == Degradation.RAIN] for test in run.tests]
+    rain = [[one for one in _tests(study, test) if one.degradation == Degradation.RAIN] for test in run.tests]
     return [one for examples in rain for one in examples[:most]]
 
 
-def _tests(study: Study, place: str) -> list[Example]:
+def _tests(study: Study, place: str) -> list[Pair]:
     """Simulated test sets are for testing whole; real pairs by their split."""
     return examples_of(study.data / place, "train" if place in (WITHIN, STRANGE) else "test", 0)
 
 
-def examples_of(place: Path, split: str, seed: int = 0) -> list[Example]:
+def examples_of(place: Path, split: str, seed: int = 0) -> list[Pair]:
     """None where real pairs are all of the other split."""
     try:
-        return load_examples([place], split, seed)
+        return open_pairs([place], split, seed)
     except NoPairs:
         if place.name != REAL:
             raise
@@ -221,6 +221,6 @@ def _within(study: Study, photo: str) -> str:
     return os.path.relpath(photo, study.data) if photo.startswith(str(study.data)) else photo
 
 
-def _origin(example: Example) -> str:
+def _origin(example: Pair) -> str:
     """existing (simulated or real) or generated."""
     return "generated" if example.origin == "generated" else "existing"

@@ -2,16 +2,15 @@
 
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from gendeg.configs import SynthConfig
 from gendeg.intensity.ask import Ask, ask_intensities, ask_statistics
-from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
+from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import IncompleteInstall, OutputExists
-from gendeg.primitives.files import output_stems
 from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
 
 WRITTEN = re.compile(rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)")
@@ -34,7 +33,7 @@ class Sample:
 class PhotoPlan:
     """One photo and all the samples that are made of it."""
 
-    photo: Path
+    photo: Photo
     samples: tuple[Sample, ...]
 
 
@@ -58,9 +57,9 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     written is there already.
     """
     asks = plan_asks(config)
-    paths, _ = listed_photos(config.paths or sample_photos(), None)
+    found = open_photos(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))
     seeds = range(config.seed, config.seed + config.variants)
-    photos = plan_photos(paths, asks, seeds, config.out, config.format, by_mu=config.mu is not None)
+    photos = plan_photos(found, asks, seeds, config.out, config.format, by_mu=config.mu is not None)
     plan = Plan(photos, config.out / RECORDS, config.out / SHEET)
     if not config.overwrite:
         existing = [path for path in (plan.records, plan.sheet, *(s.path for s in plan.samples)) if path.exists()]
@@ -78,20 +77,23 @@ def plan_asks(config: SynthConfig) -> list[Ask]:
 
 
 def plan_photos(
-    paths: Sequence[Path],
+    photos: Sequence[Photo],
     asks: Sequence[Ask],
     seeds: Sequence[int],
     out: Path,
     format: str = "png",
     by_mu: bool = False,
 ) -> tuple[PhotoPlan, ...]:
-    """Every photo of files and folders with its samples, but what an earlier run wrote into `out`."""
-    found = pictures_in(paths, lambda path: _is_own(path, out))
-    stems = zip(found, output_stems(found), strict=True)
+    """Every photo with its samples."""
     return tuple(
-        PhotoPlan(one.path, tuple(_place(ask, seed, stem, out, format, by_mu) for ask in asks for seed in seeds))
-        for one, stem in stems
+        PhotoPlan(one, tuple(_place(ask, seed, one.stem, out, format, by_mu) for ask in asks for seed in seeds))
+        for one in photos
     )
+
+
+def with_prompts(samples: Sequence[Sample], rewrite: Callable[[Ask], Ask]) -> tuple[Sample, ...]:
+    """Samples that were planned before there was a model, asked in prompts that it reads whole."""
+    return tuple(replace(sample, ask=rewrite(sample.ask)) for sample in samples)
 
 
 def sample_photos() -> tuple[Path, ...]:

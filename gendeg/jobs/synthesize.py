@@ -11,15 +11,15 @@ import numpy as np
 
 from gendeg.configs import SynthConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.jobs.synth_plan import PhotoPlan, Plan, Sample, plan_synthesis
+from gendeg.jobs.synth_plan import PhotoPlan, Plan, Sample, plan_synthesis, with_prompts
 from gendeg.model.generate import Generator, Settings, choose_sampler, finite, noise_of, settings_of
-from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.pairs.photos import Photo
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat
 from gendeg.primitives.faults import ImageFault
-from gendeg.primitives.files import append_jsonl, ensure_writable, sha256_of, write_jsonl
+from gendeg.primitives.files import append_jsonl, ensure_writable, sha256_bytes, write_jsonl
 from gendeg.primitives.images import (
     LONGEST_SIDE,
     MAX_PIXELS,
@@ -31,12 +31,12 @@ from gendeg.primitives.images import (
 )
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 
 SHEET_ROWS, SHEET_COLUMNS = 48, 13  # what a sheet shows at most; every image is in its own file anyway
 SHEET_WIDTH = 320
 
-Rows = dict[tuple[Path, str], list[Cell]]
+Rows = dict[tuple[Photo, str], list[Tile]]
 """The sheet: a row for each photo and degradation."""
 
 
@@ -48,26 +48,20 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     choose_sampler(pipeline, config.sampler)
     chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction
     generator = Generator(pipeline, settings_of(pipeline, *chosen))
-    plan, write = _as_read(plan, pipeline)
+    write = PromptWriter(pipeline.reader)
+    photos = [replace(photo, samples=with_prompts(photo.samples, write.rewrite)) for photo in plan.photos]
     digest = model_sha256(pipeline)
     _open_records(plan, config.overwrite)
     write.say()
     rows: Rows = {}
     with bar("degrading", total=len(plan.samples), wanted=config.progress) as progress:
-        for photo in plan.photos:
+        for photo in photos:
             for row in _degrade_photo(photo, generator, digest, config, rows):
                 append_jsonl(plan.records, [row.as_row()])
                 progress.update(1 if isinstance(row, Record) else len(photo.samples))
                 yield row
     if rows:
         write_image(draw_sheet(list(rows.values()), SHEET_WIDTH), plan.sheet, "png")
-
-
-def _as_read(plan: Plan, pipeline: GenDegPipeline) -> tuple[Plan, PromptWriter]:
-    """The plan with prompts that the model reads whole. Raises `BadOption`."""
-    write = PromptWriter(pipeline.reader)
-    photos = tuple(replace(photo, samples=write.rewrite(photo.samples)) for photo in plan.photos)
-    return replace(plan, photos=photos), write
 
 
 def _degrade_photo(
@@ -77,7 +71,7 @@ def _degrade_photo(
     try:
         clean, clean_sha256 = read_clean(plan.photo, config.size, config.format)
     except (BadImage, TooLongForFormat) as error:
-        yield Failure.of(error, plan.photo, seed=config.seed)
+        yield Failure.of(error, plan.photo.name, seed=config.seed)
         return
     encoded = generator.encode([clean])
     for first in range(0, len(plan.samples), config.batch_size):
@@ -88,24 +82,24 @@ def _degrade_photo(
             stored = write_image(image, sample.path, config.format)
             image = image if config.format != "jpg" else read_rgb(stored)
             settings = generator.used(sample.ask)
-            record = record_of(sample, clean, image, settings, config.model, digest, str(plan.photo), clean_sha256)
+            record = record_of(sample, clean, image, settings, config.model, digest, plan.photo.name, clean_sha256)
             _add_to_sheet(rows, record, clean, image, plan.photo)
             yield record
 
 
-def read_clean(photo: Path, size: int | None, format: str = "png") -> tuple[U8Image, str]:
+def read_clean(photo: Photo, size: int | None, format: str = "png") -> tuple[U8Image, str]:
     """The photo at the size it is degraded at (None: its own), and its file's SHA-256.
 
     Raises `BadImage`, `TooLongForFormat`.
     """
-    clean = read_rgb(photo)
+    clean = photo.image()
     height, width = clean.shape[:2]
     width, height = stored_size(width, height, size or 0, square=False)
     if width * height > MAX_PIXELS:
-        raise BadImage(photo, ImageFault.TOO_LARGE, f"{width} x {height} after --size {size}")
+        raise BadImage(photo.name, ImageFault.TOO_LARGE, f"{width} x {height} after --size {size}")
     if max(width, height) > LONGEST_SIDE[format]:
         raise TooLongForFormat(width, height, format, LONGEST_SIDE[format])
-    return resize_short_side(clean, size) if size else clean, sha256_of(photo)
+    return resize_short_side(clean, size) if size else clean, sha256_bytes(photo.bytes())
 
 
 def record_of(
@@ -161,14 +155,14 @@ def _readable_rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield row
 
 
-def _add_to_sheet(rows: Rows, record: Record, clean: np.ndarray, image: np.ndarray, photo: Path) -> None:
+def _add_to_sheet(rows: Rows, record: Record, clean: np.ndarray, image: np.ndarray, photo: Photo) -> None:
     """The clean photo first in its row, then what was made of it; thumbnails only, so that memory stays small."""
     place = photo, record.degradation
     if place not in rows and len(rows) < SHEET_ROWS:
-        rows[place] = [Cell(_thumbnail(clean), f"{photo.name}, clean")]
+        rows[place] = [Tile(_thumbnail(clean), f"{photo.title}, clean")]
     if place in rows and len(rows[place]) < SHEET_COLUMNS:
         label = f"{record.degradation} {record.intensity:.2f}: mu asked {record.mu_requested:.3f}, made {record.mu:.3f}"
-        rows[place].append(Cell(_thumbnail(image), label))
+        rows[place].append(Tile(_thumbnail(image), label))
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

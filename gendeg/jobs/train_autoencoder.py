@@ -13,10 +13,11 @@ from gendeg.model.bundled import make_autoencoder, sizes_of
 from gendeg.model.latents import Autoencoder, check_side, decode, encode
 from gendeg.model.loading import quiet
 from gendeg.model.weights import load_autoencoder
+from gendeg.pairs.pair import Pair, held_out_pairs
 from gendeg.primitives.images import U8Image, signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
-from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import PlacedPair, crop_pair, held_out_pairs, shuffled, to_tensor
+from gendeg.report.sheet import Tile, draw_sheet
+from gendeg.training.examples import crop_pair, shuffled, to_tensor
 from gendeg.training.losses import psnr, reconstruction_loss
 from gendeg.training.run import Run
 from gendeg.training.state import LossLog
@@ -72,7 +73,7 @@ def train_autoencoder(config: AutoencoderConfig, shown: Shown | None = None) -> 
 
 
 @contextmanager
-def _halves(pairs: list[PlacedPair], config: AutoencoderConfig) -> Iterator[Halves]:
+def _halves(pairs: list[Pair], config: AutoencoderConfig) -> Iterator[Halves]:
     """Of pairs that are simulated on the way, or of those on disk."""
     if not config.clean:
         yield lambda numbers: [_view(pairs, number, config) for number in numbers]
@@ -91,7 +92,7 @@ def _later(number: int, config: AutoencoderConfig) -> bool:
     return bool(for_sample(config.seed, number, "half").uniform() < DEGRADED)
 
 
-def _view(pairs: list[PlacedPair], number: int, config: AutoencoderConfig) -> U8Image:
+def _view(pairs: list[Pair], number: int, config: AutoencoderConfig) -> U8Image:
     """One crop of one half of a pair."""
     generator = for_sample(config.seed, number, "crop")
     both = pairs[shuffled(len(pairs), number, config.seed)].read()
@@ -108,7 +109,7 @@ def _draw_round_trips(vae: Autoencoder, config: AutoencoderConfig, step: int, sh
     LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, **measured)
     arrays = [signed_to_u8(x.permute(0, 2, 3, 1).cpu().numpy()) for x in (images, rebuilt)]
     cells = [
-        [Cell(a, "original"), Cell(b, f"{score:.1f} dB")] for a, b, score in zip(*arrays, scores.tolist(), strict=True)
+        [Tile(a, "original"), Tile(b, f"{score:.1f} dB")] for a, b, score in zip(*arrays, scores.tolist(), strict=True)
     ]
     rows = [cells[i] + cells[i + 1] + cells[i + 2] + cells[i + 3] for i in range(0, HELD_OUT, 4)]
     write_image(draw_sheet(rows, config.size), config.out / f"sheet-{step:08d}.png", "png")

@@ -14,7 +14,6 @@ from gendeg.jobs.diffusion_sheet import draw_samples
 from gendeg.jobs.fresh_pairs import FreshPairs, Recipe, fresh_recipe, training_pairs
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.jobs.pair_statistics import learn_statistics
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.published_training import as_published, check_published, published_average, squashed_views
 from gendeg.jobs.push_model import push_model
 from gendeg.model.latents import check_side, factor
@@ -22,12 +21,14 @@ from gendeg.model.loading import quiet
 from gendeg.model.lora import fuse_lora, save_lora
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
+from gendeg.model.text import PromptWriter
+from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import mix_name, parse_mix, parse_mixes
 from gendeg.primitives.ranks import world
 from gendeg.report.card_merge import write_card
 from gendeg.report.model_card import model_card
-from gendeg.training.examples import Deal, PlacedPair, parse_weights, shuffled
+from gendeg.training.examples import Deal, parse_weights, shuffled
 from gendeg.training.losses import noised, snr_plus_one_weight, target_of
 from gendeg.training.run import Run
 from gendeg.training.state import make_ema, read_log
@@ -67,7 +68,7 @@ def train_diffusion(config: DiffusionConfig, shown: Shown | None = None) -> None
         if config.vae or pipeline.config.change_scale:
             mixes = [mix_name(mix) for mix in parse_mixes(config.types)] if config.clean else []
             run.watch.lap("preparation")
-            learn_statistics(pipeline, views, config, [*mixes, *{placed.pair.degradation for placed in pairs}])
+            learn_statistics(pipeline, views, config, [*mixes, *{placed.degradation for placed in pairs}])
             run.watch.lap("statistics")
         batches = run.batches(lambda numbers: make_batch(numbers, views, pipeline, config))
         for _ in run.steps("diffusion", lambda step: _validate(pipeline, config, step, shown)):
@@ -84,7 +85,7 @@ def train_diffusion(config: DiffusionConfig, shown: Shown | None = None) -> None
         push_model(config.out / "model", config.push_to_hub)
 
 
-def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[PlacedPair]) -> None:
+def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Pair]) -> None:
     """Raises `BadOption` for what the model that the run starts from cannot do, before a folder is made."""
     check_side(pipeline.vae, config.size)
     if config.published:
@@ -92,25 +93,25 @@ def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Placed
         return  # every picture is squashed: none is too small
     if config.short_side and config.short_side < config.size:
         raise BadOption("--short-side", f"must be at least --size {config.size}, got {config.short_side}")
-    small = [placed.pair for placed in pairs if min(placed.pair.width, placed.pair.height) < config.size]
+    small = [pair for pair in pairs if 0 < min(pair.width, pair.height) < config.size]
     if small and not config.short_side:
-        first = f"{small[0].degraded} of {small[0].width} x {small[0].height}"
+        first = f"{small[0].degraded.place} of {small[0].width} x {small[0].height}"
         reason = f"{len(small)} pairs are smaller than {config.size} pixels, for example {first}"
         raise BadOption("--size", f"{reason}; --short-side {config.size} would enlarge them")
 
 
-def say_captions(pipeline: GenDegPipeline, pairs: list[PlacedPair], aloud: bool) -> None:
+def say_captions(pipeline: GenDegPipeline, pairs: list[Pair], aloud: bool) -> None:
     """How many captions this model cannot read whole. Raises `BadOption` for a degradation that it cannot be told."""
     write = PromptWriter(pipeline.reader)
     for placed in pairs:
-        write(placed.pair.caption, parse_mix(placed.pair.degradation))
+        write(placed.caption, parse_mix(placed.degradation))
     if aloud:
         write.say()
 
 
 @contextmanager
 def _views(
-    run: Run, pipeline: GenDegPipeline, pairs: list[PlacedPair], drawn: Recipe | Deal, config: DiffusionConfig
+    run: Run, pipeline: GenDegPipeline, pairs: list[Pair], drawn: Recipe | Deal, config: DiffusionConfig
 ) -> Iterator[Views]:
     """What is simulated on the way, crops of the images, or windows of latents that each machine makes once."""
     if config.compile:
@@ -141,7 +142,7 @@ def _validate(pipeline: GenDegPipeline, config: DiffusionConfig, step: int, show
     return {f"calibration/{name}": value for name, value in measured.items()}
 
 
-def _save(pipeline: GenDegPipeline, trained: Denoiser, config: DiffusionConfig, pairs: list[PlacedPair]) -> None:
+def _save(pipeline: GenDegPipeline, trained: Denoiser, config: DiffusionConfig, pairs: list[Pair]) -> None:
     done = pipeline.with_parts(
         unet=trained.unet, text_encoder=trained.text_encoder, conditioner=trained.conditioner
     )  # fmt: skip
@@ -149,7 +150,7 @@ def _save(pipeline: GenDegPipeline, trained: Denoiser, config: DiffusionConfig, 
         write_folder(config.out / "lora", lambda folder: _save_lora(done, folder, config))
         fuse_lora(done.unet)
     write_folder(config.out / "model", done.save_pretrained)
-    counts = Counter((placed.pair.degradation, placed.pair.source) for placed in pairs)
+    counts = Counter((placed.degradation, placed.source) for placed in pairs)
     rows = read_log(config.out / "calibration.csv")
     error = float(rows[-1]["mu_error"]) if rows else None
     card = model_card(config.init or config.base, counts, config, error)

@@ -15,9 +15,9 @@ from gendeg.model.latents import check_side
 from gendeg.model.loading import quiet
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.weights import load_structure
+from gendeg.pairs.pair import held_out_pairs, open_pairs
 from gendeg.primitives.images import signed_to_u8, write_image
-from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import held_out_pairs, load_pairs
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.training.losses import psnr, reconstruction_loss
 from gendeg.training.run import Run
 from gendeg.training.state import LossLog
@@ -28,7 +28,7 @@ HELD_OUT = 16
 def train_structure(config: StructureConfig) -> None:
     """Write checkpoints, `log.csv`, sheets and, at the end, the averaged network as `structure/` below `config.out`."""
     quiet()
-    pairs = load_pairs(config.pairs, "train")
+    pairs = open_pairs(config.pairs, "train")
     torch.manual_seed(config.seed)
     network = load_structure(Path(config.init)) if config.init else make_structure(sizes_of(config.sizes))
     decoder = make_decoder(config)
@@ -55,7 +55,7 @@ def _draw_corrections(network: NAFNet, decoder: Decoder, config: StructureConfig
     LossLog(config.out / "psnr.csv", step - 1, main=True).add(step=step, **measured)
     arrays = [signed_to_u8(x.permute(0, 2, 3, 1).numpy()) for x in (degraded, decoded, corrected)]
     rows = [
-        [Cell(a, "degraded"), Cell(b, f"decoded {p:.1f} dB"), Cell(c, f"corrected {q:.1f} dB")]
+        [Tile(a, "degraded"), Tile(b, f"decoded {p:.1f} dB"), Tile(c, f"corrected {q:.1f} dB")]
         for a, b, c, p, q in zip(*arrays, before.tolist(), after.tolist(), strict=True)
     ]
     write_image(draw_sheet(rows, config.size), config.out / f"sheet-{step:08d}.png", "png")

@@ -1,6 +1,5 @@
 """What transfer was worth: its arms on test pairs, over seeds and photos, and real photos that have no clean half."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,15 @@ from accelerate import PartialState
 from jaxtyping import Float
 
 from gendeg.configs import TransferConfig
-from gendeg.jobs.restore_data import Example
 from gendeg.jobs.restore_eval import evaluate_restorer
 from gendeg.jobs.transfer_photos import RealPhotos, read_view
 from gendeg.metrics.uncertainty import bootstrap_crossed
-from gendeg.primitives.files import read_json_object, write_json
+from gendeg.pairs.pair import Pair
+from gendeg.primitives.files import read_json_object, sha256_lines, write_json
 from gendeg.primitives.images import write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.cells import interval
-from gendeg.report.sheet import Cell, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.loading import load_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.whole import restore_photo
@@ -29,7 +28,7 @@ MEASURES = ("psnr", "ssim", "e_r", "e_b")
 SHOWN = 6  # real photos on the sheet
 
 
-def compare_arms(trained: dict[str, list[Path]], examples: Sequence[Example], config: TransferConfig) -> dict[str, Any]:
+def compare_arms(trained: dict[str, list[Path]], examples: Sequence[Pair], config: TransferConfig) -> dict[str, Any]:
     """Arm → measure → mean and interval over seeds and pairs; `transferred - …`: of the differences, paired.
 
     `trained`: the restorers of every arm, one a seed. Nothing without examples.
@@ -54,7 +53,7 @@ def _table(rows: list[list[dict[str, Any]]], name: str) -> Float[np.ndarray, "se
     return np.array([[row[name] for row in one] for one in rows], np.float64)
 
 
-def _scores(folder: Path, examples: Sequence[Example], cpu: bool) -> list[dict[str, Any]]:
+def _scores(folder: Path, examples: Sequence[Pair], cpu: bool) -> list[dict[str, Any]]:
     """One row an example, in their order; kept beside the restorer, and measured again for other examples."""
     place, used = folder.parent / "scores.json", _digest(examples)
     if place.exists() and (kept := read_json_object(place))["examples"] == used:
@@ -71,18 +70,18 @@ def _loaded(folder: Path, cpu: bool) -> Restorer:
     return restorer
 
 
-def _digest(examples: Sequence[Example]) -> str:
-    return hashlib.sha256("\n".join(f"{one.photo} {one.pair.degraded}" for one in examples).encode()).hexdigest()
+def _digest(examples: Sequence[Pair]) -> str:
+    return sha256_lines(f"{one.photo} {one.degraded.place}" for one in examples)
 
 
 def draw_real_photos(folders: dict[str, Path], photos: RealPhotos, config: TransferConfig) -> None:
     """Real degraded photos that no stage has seen, as they are and as each arm restores them: `real.png`."""
     restorers = {arm: _loaded(folder, config.cpu) for arm, folder in folders.items()}
     rows = []
-    for path in photos.degraded.held_out[:SHOWN]:
-        image = read_view(path, config.short_side)
-        restored = [Cell(restore_photo(network, image), arm) for arm, network in restorers.items()]
-        rows.append([Cell(image, path.name), *restored])
+    for photo in photos.degraded.held_out[:SHOWN]:
+        image = read_view(photo, config.short_side)
+        restored = [Tile(restore_photo(network, image), arm) for arm, network in restorers.items()]
+        rows.append([Tile(image, photo.title), *restored])
     write_image(draw_sheet(rows, 320), config.out / "real.png", "png")
 
 

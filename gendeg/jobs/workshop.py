@@ -12,11 +12,11 @@ import torch
 from gendeg.configs import BuildConfig
 from gendeg.jobs.halves import rules_of
 from gendeg.jobs.prepare import ModelFacts, read_inputs
-from gendeg.jobs.prompt_writer import PromptWriter
 from gendeg.jobs.shard import ShardMaker, Work
 from gendeg.jobs.stopping import Stopper
 from gendeg.model.generate import Generator, choose_sampler, settings_of
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.files import append_jsonl

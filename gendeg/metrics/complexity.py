@@ -10,9 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
-from gendeg.primitives.images import GREY, U8Image, encode_image, u8_to_unit
+from gendeg.primitives.images import GREY, U8Image, UnitImage, encode_image, u8_to_unit
 
-Unit = Float[np.ndarray, "h w 3"]
 Measures = Float[np.ndarray, "n measures"]
 
 MEASURES = ("total_variation", "gradient_entropy", "bits", "autoencoder")
@@ -28,7 +27,7 @@ def layer_of(clean: U8Image, degraded: U8Image) -> Float[np.ndarray, "h w 3"]:
     return u8_to_unit(degraded) - u8_to_unit(clean)
 
 
-def total_variation(values: Unit) -> float:
+def total_variation(values: UnitImage) -> float:
     """Mean |horizontal step| + mean |vertical step|, over channels too (anisotropic; Rudin, Osher and Fatemi, 1992).
 
     In units of the image's range; 0 for a flat one, 1 for stripes of 0 and 1 that are one pixel wide.
@@ -37,7 +36,7 @@ def total_variation(values: Unit) -> float:
     return float(sum(one.mean() for one in steps if one.size))
 
 
-def gradient_entropy(values: Unit) -> float:
+def gradient_entropy(values: UnitImage) -> float:
     """Half the entropy, in bits, of the joint histogram of both gradients of the grey image (delentropy: Larkin, 2016).
 
     arXiv 1609.01117; forward differences, binned by `STEP`. 0 for a flat image and for an even slope.

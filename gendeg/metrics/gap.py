@@ -15,9 +15,8 @@ from jaxtyping import Float
 from scipy.ndimage import minimum_filter, uniform_filter
 
 from gendeg.metrics.uncertainty import Estimate, estimate_from_draws
-from gendeg.primitives.images import GREY, U8Image, u8_to_unit
+from gendeg.primitives.images import GREY, U8Image, UnitImage, u8_to_unit
 
-Unit = Float[np.ndarray, "h w 3"]
 Histogram = Float[np.ndarray, "channels bins"]
 """Shares of an image's pixels (or of its power), each channel's sum 1."""
 
@@ -28,7 +27,7 @@ OCTAVES, STEPS = 5, 4  # of frequency below Nyquist, and bins in each
 LEVELS = np.arange(257) / 255 - 0.5 / 255  # of the two colour statistics: a bin a grey level
 
 
-def split_layers(image: Unit) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w 3"]]:
+def split_layers(image: UnitImage) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w 3"]]:
     """(coarse, fine), whose sum is the image. Adding a constant to it adds it to the coarse layer and nothing else."""
     image = image.astype(np.float64)
     size = (2 * RADIUS + 1, 2 * RADIUS + 1, 1)
@@ -42,12 +41,12 @@ def split_layers(image: Unit) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndar
 # --- the statistics ---
 
 
-def gradient(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
+def gradient(image: UnitImage, coarse: UnitImage, fine: UnitImage) -> Histogram:
     down, right = np.gradient(fine @ GREY)
     return _histogram(np.hypot(down, right)[..., None], STATISTICS["gradient"].edges)
 
 
-def local_contrast(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
+def local_contrast(image: UnitImage, coarse: UnitImage, fine: UnitImage) -> Histogram:
     """Standard deviation in each window (RMS contrast: Peli, JOSA A 1990)."""
     grey = fine @ GREY
     mean = uniform_filter(grey, WINDOW)
@@ -55,7 +54,7 @@ def local_contrast(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
     return _histogram(np.sqrt(np.maximum(variance, 0))[..., None], STATISTICS["local_contrast"].edges)
 
 
-def frequency(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
+def frequency(image: UnitImage, coarse: UnitImage, fine: UnitImage) -> Histogram:
     """The share of the power in each quarter of an octave; nothing else of how strong the layer is. Even where none."""
     grey = fine @ GREY
     rows, columns = (np.hanning(side + 2)[1:-1] for side in grey.shape)
@@ -67,12 +66,12 @@ def frequency(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
     return (found / total if total > 1e-12 else np.full(len(found), 1 / len(found)))[None]
 
 
-def colour(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
+def colour(image: UnitImage, coarse: UnitImage, fine: UnitImage) -> Histogram:
     """Of each channel of the coarse layer."""
     return _histogram(coarse, LEVELS)
 
 
-def veil(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
+def veil(image: UnitImage, coarse: UnitImage, fine: UnitImage) -> Histogram:
     """The darkest value of each channel around each pixel: what light lies over everything, and its colour."""
     return _histogram(minimum_filter(image.astype(np.float64), (PATCH, PATCH, 1)), LEVELS)
 
@@ -81,7 +80,7 @@ def veil(image: Unit, coarse: Unit, fine: Unit) -> Histogram:
 class Statistic:
     """A histogram of an image: between which edges, in which unit, and what it says."""
 
-    measure: Callable[[Unit, Unit, Unit], Histogram]
+    measure: Callable[[UnitImage, UnitImage, UnitImage], Histogram]
     edges: Float[np.ndarray, " edges"]
     unit: str
     about: str

@@ -6,7 +6,6 @@ from scipy.ndimage import convolve1d
 
 from gendeg.primitives.images import U8Image, u8_to_unit
 
-Unit = Float[np.ndarray, "h w 3"]
 Level = Float[np.ndarray, "y x 3"]
 
 KERNEL = np.array([1, 4, 6, 4, 1]) / 16

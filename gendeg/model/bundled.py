@@ -1,4 +1,4 @@
-"""The bundled model's sizes: the same classes as SD 1.5 has, small enough for a CPU (DESIGN.md, section 4)."""
+"""The bundled model's sizes: the same classes as SD 1.5 has, small enough for a CPU."""
 
 import json
 from collections.abc import Iterable
@@ -7,7 +7,6 @@ from typing import Any
 
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -148,23 +147,6 @@ def make_conditioner(sizes: Sizes = Sizes()) -> Conditioner:
 def make_structure(sizes: Sizes = Sizes()) -> NAFNet:
     """A narrow NAFNet."""
     return NAFNet(sizes.structure_width, sizes.structure_encoder, sizes.structure_middle, sizes.structure_decoder)
-
-
-def make_scheduler(prediction: str = "sample") -> DDIMScheduler:
-    """DDIM on a zero-terminal-SNR schedule (Lin et al., WACV 2024): brightness comes out right.
-
-    A small UNet says what is generated itself: to say the noise, or v, it would have to copy all of its noisy input.
-    """
-    return DDIMScheduler(
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-        clip_sample=False,
-        set_alpha_to_one=True,
-        prediction_type=prediction,
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-    )
 
 
 def make_change_scheduler() -> DPMSolverMultistepScheduler:

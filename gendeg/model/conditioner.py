@@ -1,4 +1,4 @@
-"""Text and statistics → what the UNet attends to (GenDeg, CVPR 2025, section 3.2; DESIGN.md, 3.1)."""
+"""Text and statistics → what the UNet attends to (GenDeg, CVPR 2025, section 3.2)."""
 
 import math
 from typing import NamedTuple

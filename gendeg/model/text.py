@@ -1,15 +1,21 @@
-"""Prompts → token numbers, and what of a prompt is read: a text encoder ends after so many tokens (CLIP: 77)."""
+"""Captions → prompts → token numbers, and what of them is read: a text encoder ends after so many tokens (CLIP: 77)."""
 
 import re
+import sys
 import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 from transformers import CLIPTokenizer
+
+from gendeg.intensity.ask import Ask
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.kinds import Mix, mix_name
+from gendeg.prompts import make_prompt, words
 
 LONGEST_WORD = 24
 """A longer run of letters without a space (an address, Chinese) is cut inside; it would take most of the caption."""
@@ -72,3 +78,40 @@ def shortened(caption: str, ending: str, fits: Fits) -> str:
     if following - len(kept) > LONGEST_WORD + 1 or not kept:
         kept = cut(range(len(kept) + 1, following + 1)) or kept
     return kept.rstrip(LOOSE)
+
+
+class PromptWriter:
+    """`make_prompt` for one model, or for none, that counts the captions it had to shorten."""
+
+    def __init__(self, reader: Reader | None = None):
+        self.reader = reader
+        self.shortened: set[str] = set()
+
+    def __call__(self, caption: str, mix: Mix) -> str:
+        """The published order of words; of what is too long, the caption's end is left out and never the phrase.
+
+        Raises `BadOption` where not even the phrase is read.
+        """
+        prompt = make_prompt(caption, mix)
+        if self.reader is None or self.reader.fits(prompt):
+            return prompt
+        phrase = words().phrases[mix_name(mix)]
+        if not self.reader.fits(phrase):
+            count, limit = self.reader.count(phrase), self.reader.limit
+            raise BadOption("--type", f"'{phrase}' has {count} tokens, and this model reads {limit}: it cannot be told")
+        self.shortened.add(caption)
+        return join(shortened(caption, phrase, self.reader.fits), phrase)
+
+    def say(self) -> None:
+        """How many captions were shortened, once, where any was."""
+        if self.shortened and self.reader is not None:
+            count = f"{len(self.shortened)} caption{'s' if len(self.shortened) > 1 else ''}"
+            print(
+                f"gendeg: {count} shortened: this model reads {self.reader.limit} tokens, the words of the degradation "
+                "among them ('prompt' in the records is what it read)",
+                file=sys.stderr,
+            )
+
+    def rewrite(self, ask: Ask) -> Ask:
+        """What was asked before there was a model, with a prompt that this one reads whole."""
+        return replace(ask, prompt=self(ask.caption, ask.mix))

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gendeg.pairs.manifest import SPLITS
+from gendeg.pairs.packed import samples_in
 from gendeg.pairs.photos import HUB
 from gendeg.pairs.rows import open_dataset
-from gendeg.pairs.sources import SPLIT_WORDS, Source, find_couples, find_source, parallel_layout
-from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, MissingPath, NoImages
+from gendeg.pairs.sources import Source, find_couples, find_source, parallel_layout
+from gendeg.pairs.split import SPLIT_WORDS, SPLITS
+from gendeg.primitives.errors import BadImage, BadManifest, BadOption, MissingPath, NoImages
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import find_images, output_stems
 from gendeg.primitives.folders import is_ours
@@ -167,18 +167,7 @@ def _split_of_path(path: Path) -> str:
 
 def _from_tar(path: Path, wanted: Wanted) -> tuple[list[Candidate], list[Path]]:
     """Members `<key>.<ending>`, the endings being what was named; and degraded ones without a clean half."""
-    members: dict[str, dict[str, tuple[int, int]]] = {}
-    try:
-        with tarfile.open(path) as tar:
-            if tar.fileobj is None or path.suffix != ".tar":
-                raise CannotRead(path, "only plain tars can be read: unpack a compressed one first")
-            for member in tar:
-                folder, name = os.path.split(member.name)
-                key, _, ending = name.partition(".")
-                if member.isfile():
-                    members.setdefault(os.path.join(folder, key), {})[ending] = member.offset_data, member.size
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        raise CannotRead(path, f"not a tar ({error})") from error
+    members = samples_in(path)
 
     def reader(places: dict[str, tuple[int, int]]) -> Callable[[], tuple[bytes, bytes]]:
         def read() -> tuple[bytes, bytes]:

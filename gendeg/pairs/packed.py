@@ -65,6 +65,23 @@ def read_tar(place: str, column: str) -> Iterator[Member | LeftOut]:
             yield _left_out(one.name, keys)
 
 
+def samples_in(place: str | Path) -> dict[str, dict[str, tuple[int, int]]]:
+    """Key → ending → (offset, length) of the members of a plain tar. Raises `CannotRead`."""
+    samples: dict[str, dict[str, tuple[int, int]]] = {}
+    try:
+        with tarfile.open(place) as tar:
+            if tar.fileobj is None or Path(place).suffix != ".tar":
+                raise CannotRead(place, "only plain tars can be read: unpack a compressed one first")
+            for member in tar:
+                folder, name = os.path.split(member.name)
+                key, _, ending = name.partition(".")
+                if member.isfile():
+                    samples.setdefault(os.path.join(folder, key), {})[ending] = member.offset_data, member.size
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        raise CannotRead(place, f"not a tar ({error})") from error
+    return samples
+
+
 def key_of(name: str) -> tuple[str, str]:
     """`"a/b.clean.png"` → ("a/b", "clean.png"): key and ending, as webdataset divides them."""
     folder, base = os.path.split(name)

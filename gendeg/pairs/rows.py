@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gendeg.pairs.sources import SPLIT_WORDS
-from gendeg.pairs.tables import CAPTION_COLUMNS, Row, said_split
+from gendeg.pairs.split import SPLIT_WORDS, said_split
+from gendeg.pairs.tables import CAPTION_COLUMNS, HALVES, Row
 from gendeg.primitives.errors import BadImage, BadOption, CannotRead
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.pictures import HEAD, format_of
@@ -115,10 +115,30 @@ def read_rows(place: str, column: str) -> Iterator[tuple[str, int, Row]]:
     opened = open_rows(place, column)
     for split, rows in opened.items():
         said = "" if set(opened) == {DEFAULT_SPLIT} else said_split(split)  # its only name says nothing
-        captions, kinds, splits = (_texts(rows, names) for names in (CAPTION_COLUMNS, ("kind",), ("split",)))
+        captions, kinds, splits, degradations, sources = (
+            _texts(rows, names) for names in (CAPTION_COLUMNS, ("kind",), ("split",), ("degradation",), ("source",))
+        )
         for number in range(len(rows)):
-            one = Row(number + 1, "", captions[number], kinds[number].strip().lower(), said_split(splits[number]))
-            yield split, number, Row(one.line, "", one.caption, one.kind, one.split or said)
+            fields = {"degradation": degradations[number], "source": sources[number]}
+            kind, own = kinds[number].strip().lower(), said_split(splits[number])
+            yield split, number, Row(number + 1, "", captions[number], kind, own or said, fields)
+
+
+@cache
+def half_columns(place: str) -> dict[str, str]:
+    """clean, degraded → the column that holds that half, of a dataset of pairs (`clean`, or `clean.png` as ours have).
+
+    Nothing for any other dataset. Raises `CannotRead`.
+    """
+    rows = next(iter(open_dataset(place).values()))
+    found = {half: [one for one in _image_columns(rows) if one.lower().split(".")[0] == half] for half in HALVES}
+    return {half: names[0] for half, names in found.items()} if all(found.values()) else {}
+
+
+def read_records(place: str) -> dict[str, list[dict[str, Any]]]:
+    """Split → what the column `json` says of each row, where there is one."""
+    opened = open_dataset(place)
+    return {split: rows["json"][:] for split, rows in opened.items() if "json" in rows.column_names}
 
 
 @cache

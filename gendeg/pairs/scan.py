@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gendeg.pairs.photos import Input, Photo, left_out, public_name, read_photo
+from gendeg.pairs.photos import Photo, left_out, public_name
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import read_header
@@ -25,10 +25,10 @@ class Scanned:
     plain: str
 
 
-def scan_photos(inputs: Sequence[Input], photos: Sequence[Photo], threads: int = 8) -> Iterator[Scanned | Failure]:
+def scan_photos(photos: Sequence[Photo], threads: int = 8) -> Iterator[Scanned | Failure]:
     """In the photos' order. What is no image, and the second copy of equal bytes, is a `Failure` with its reason."""
     seen: set[bytes] = set()
-    for photo, found in zip(photos, in_order(lambda photo: _look(inputs, photo), photos, threads), strict=True):
+    for photo, found in zip(photos, in_order(_look, photos, threads), strict=True):
         if isinstance(found, Scanned):
             digest = bytes.fromhex(found.sha256)
             if digest in seen:
@@ -44,9 +44,9 @@ def count_reasons(failures: Iterable[Failure]) -> dict[str, int]:
     return dict(sorted(Counter(failure.failed for failure in failures).items()))
 
 
-def _look(inputs: Sequence[Input], photo: Photo) -> Scanned | Failure:
+def _look(photo: Photo) -> Scanned | Failure:
     try:
-        data = read_photo(inputs[photo.input], photo.path, photo.offset, photo.length)
+        data = photo.bytes()
         header = read_header(data)
     except BadImage as error:
         message = str(BadImage(public_name(photo.path), error.reason, error.detail))

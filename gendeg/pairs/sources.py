@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from gendeg.pairs.manifest import SPLITS
+from gendeg.pairs.split import SPLIT_WORDS, SPLITS
 from gendeg.primitives.errors import BadManifest, BadOption, GendegError, UnknownSource
 from gendeg.primitives.files import IMAGE_EXTENSIONS, data_root
 from gendeg.primitives.kinds import parse_mix
 
 FREE = ("id", "dir")
 """Fields that may hold underscores; `{beta}` and all others end at one."""
-SPLIT_WORDS = {"train": "train", "training": "train", "val": "validation", "validation": "validation",
-               "valid": "validation", "test": "test", "testing": "test"}  # fmt: skip
 
 
 class Layout(NamedTuple):

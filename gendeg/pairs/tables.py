@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gendeg.pairs.sources import SPLIT_WORDS
+from gendeg.pairs.split import said_split
 from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath
 from gendeg.primitives.files import read_numbered_jsonl
 from gendeg.primitives.pictures import IMAGE_EXTENSIONS, OTHER_KIND, OTHER_SPLIT
@@ -68,11 +68,6 @@ def read_table(path: Path) -> Iterator[Row]:
         return
     for number, cells in _cells(path):
         yield _row(path, number, cells)
-
-
-def said_split(name: str) -> str:
-    """`"val"` → validation; a word that means none of ours stays as it is."""
-    return SPLIT_WORDS.get(name.strip().lower(), name.strip())
 
 
 def _cells(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

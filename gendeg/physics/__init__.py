@@ -1,16 +1,15 @@
-"""The simulators' table and how two of them share one photo; they bootstrap training pairs (DESIGN.md, section 5)."""
+"""The simulators' table and how two of them share one photo; they bootstrap training pairs."""
 
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
 
 from gendeg.physics import haze, low_light, motion_blur, rain, raindrop, snow
 from gendeg.physics.control import check_strength
+from gendeg.primitives.images import UnitImage
 from gendeg.primitives.kinds import Degradation, Mix, mix_name
 
-Photo = Float[np.ndarray, "h w 3"]
-Simulator = Callable[[Photo, float, np.random.Generator], Photo]
+Simulator = Callable[[UnitImage, float, np.random.Generator], UnitImage]
 """(clean, strength in [0, 1], generator) → degraded; both photos float32 in unit range and of one shape."""
 
 SIMULATORS: dict[Degradation, Simulator] = {
@@ -34,7 +33,7 @@ LIGHT_PATH = (
 fall within a few metres of the lens, so haze lies behind them; then the glass, the shaking camera, the noisy sensor."""
 
 
-DIRECTED: dict[Degradation, Callable[[Photo, float, np.random.Generator, float | None], Photo]] = {
+DIRECTED: dict[Degradation, Callable[[UnitImage, float, np.random.Generator, float | None], UnitImage]] = {
     Degradation.RAIN: rain.rain,
     Degradation.SNOW: snow.snow,
     Degradation.MOTION_BLUR: motion_blur.motion_blur,
@@ -43,8 +42,8 @@ DIRECTED: dict[Degradation, Callable[[Photo, float, np.random.Generator, float |
 
 
 def degrade(
-    clean: Photo, mix: Mix, strength: float, generator: np.random.Generator, direction: float | None = None
-) -> Photo:
+    clean: UnitImage, mix: Mix, strength: float, generator: np.random.Generator, direction: float | None = None
+) -> UnitImage:
     """Apply every member of a mix in the order of the light path; a single degradation gets the whole strength.
 
     Two members split the strength at random between 0.4 and 0.6, so that mu, which nearly adds up, stays between those

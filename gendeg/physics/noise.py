@@ -5,32 +5,32 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-Photo = Float[np.ndarray, "h w 3"]
+from gendeg.primitives.images import UnitImage
 
 
-def gaussian(clean: Photo, amount: float, generator: np.random.Generator) -> Photo:
+def gaussian(clean: UnitImage, amount: float, generator: np.random.Generator) -> UnitImage:
     """x + n, n of deviation `amount` of unit range."""
     return _unit(clean + amount * generator.standard_normal(clean.shape))
 
 
-def poisson(clean: Photo, amount: float, generator: np.random.Generator) -> Photo:
+def poisson(clean: UnitImage, amount: float, generator: np.random.Generator) -> UnitImage:
     """Photons: variance amount² · x, so that white has the deviation `amount`."""
     photons = 1 / max(amount, 1e-6) ** 2
     return _unit(generator.poisson(np.clip(clean, 0, 1) * photons) / photons)
 
 
-def speckle(clean: Photo, amount: float, generator: np.random.Generator) -> Photo:
+def speckle(clean: UnitImage, amount: float, generator: np.random.Generator) -> UnitImage:
     """x + x n, n of deviation `amount`."""
     return _unit(clean * (1 + amount * generator.standard_normal(clean.shape)))
 
 
-def salt_pepper(clean: Photo, amount: float, generator: np.random.Generator) -> Photo:
+def salt_pepper(clean: UnitImage, amount: float, generator: np.random.Generator) -> UnitImage:
     """A share `amount` of the pixels is black or white."""
     hit = generator.random((*clean.shape[:2], 1))
     return _unit(np.where(hit < amount / 2, 0.0, np.where(hit < amount, 1.0, clean)))
 
 
-NOISES: dict[str, Callable[[Photo, float, np.random.Generator], Photo]] = {
+NOISES: dict[str, Callable[[UnitImage, float, np.random.Generator], UnitImage]] = {
     "gaussian": gaussian,
     "poisson": poisson,
     "speckle": speckle,
@@ -38,5 +38,5 @@ NOISES: dict[str, Callable[[Photo, float, np.random.Generator], Photo]] = {
 }
 
 
-def _unit(image: Float[np.ndarray, "h w 3"]) -> Photo:
+def _unit(image: Float[np.ndarray, "h w 3"]) -> UnitImage:
     return np.clip(image, 0, 1).astype(np.float32)

@@ -12,16 +12,15 @@ from jaxtyping import Float
 from gendeg.physics.control import check_strength
 from gendeg.physics.fields import convolve, gaussian_blur, smooth_field
 from gendeg.physics.raindrop import sample
-from gendeg.primitives.images import GREY
+from gendeg.primitives.images import GREY, UnitImage
 from gendeg.primitives.kinds import Degradation, Mix
 
 WATER = np.array([175, 238, 238], dtype=np.float32) / 255  # Hendrycks and Dietterich's colour of spatter
 
-Photo = Float[np.ndarray, "h w 3"]
 """All below: unit range in and out, strength in [0, 1] (0 changes nothing), `ValueError` for another strength."""
 
 
-def fog(clean: Photo, strength: float, generator: np.random.Generator) -> Photo:
+def fog(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """(x + c f) m / (m + c): f a plasma fractal in [0, 1], m the photo's maximum, c up to 3 (theirs: 1.5 to 3).
 
     c is 3 strength², because half of all that fog can do is done at c = 0.7.
@@ -56,7 +55,7 @@ def plasma(height: int, width: int, decay: float, generator: np.random.Generator
     return (field / max(float(field.max()), 1e-12))[:height, :width].astype(np.float32)
 
 
-def streaks(clean: Photo, strength: float, generator: np.random.Generator) -> Photo:
+def streaks(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """1 − (1 − x)(1 − s), the screen blend: s is thresholded noise, blurred along one direction."""
     check_strength(strength)
     height, width = clean.shape[:2]
@@ -70,7 +69,7 @@ def streaks(clean: Photo, strength: float, generator: np.random.Generator) -> Ph
     return _unit(1 - (1 - clean) * (1 - np.clip(layer * strength, 0, 0.95)))
 
 
-def flakes(clean: Photo, strength: float, generator: np.random.Generator) -> Photo:
+def flakes(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """w x + (1 − w) max(x, 1.5 grey + 0.5) + s + s turned by 180°: whitened, then two layers of blurred noise."""
     check_strength(strength)
     height, width = clean.shape[:2]
@@ -86,7 +85,7 @@ def flakes(clean: Photo, strength: float, generator: np.random.Generator) -> Pho
     return _unit(kept * clean + (1 - kept) * np.minimum(white, 1) + layer + np.rot90(layer, 2))
 
 
-def shaken(clean: Photo, strength: float, generator: np.random.Generator) -> Photo:
+def shaken(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """Half along one line at even speed; half the mean of copies that are moved and turned at even speed.
 
     In the photo's own encoding, as sets made from frames do; up to 9 % of the short side, and 3 degrees.
@@ -122,7 +121,7 @@ def line_psf(length: float, angle: float) -> Float[np.ndarray, "k k"]:
     return psf[: 2 * radius + 1, : 2 * radius + 1] / len(moments)
 
 
-def dusk(clean: Photo, strength: float, generator: np.random.Generator) -> Photo:
+def dusk(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """(x L)^γ: reflectance times an uneven light L in (0, 1], then a tone curve γ from 1 to 2.5; no noise of ours."""
     check_strength(strength)
     height, width = clean.shape[:2]
@@ -132,7 +131,7 @@ def dusk(clean: Photo, strength: float, generator: np.random.Generator) -> Photo
     return _unit((clean * unlit) ** np.float32(bend))
 
 
-def spatter(clean: Photo, strength: float, generator: np.random.Generator) -> Photo:
+def spatter(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """x + m C: blobs of a thresholded smooth noise, embossed by their slope, in a pale water colour C."""
     check_strength(strength)
     height, width = clean.shape[:2]
@@ -148,7 +147,7 @@ def spatter(clean: Photo, strength: float, generator: np.random.Generator) -> Ph
     return _unit(clean + mask * WATER * generator.uniform(0.6, 1.0))
 
 
-def _unit(image: Float[np.ndarray, "h w 3"]) -> Photo:
+def _unit(image: Float[np.ndarray, "h w 3"]) -> UnitImage:
     return np.clip(image, 0, 1).astype(np.float32)
 
 
@@ -163,7 +162,7 @@ STRANGERS = {
 """Degradation → simulator of its kind, as in SIMULATORS."""
 
 
-def stranger(clean: Photo, mix: Mix, strength: float, generator: np.random.Generator) -> Photo:
+def stranger(clean: UnitImage, mix: Mix, strength: float, generator: np.random.Generator) -> UnitImage:
     """The one member of a mix by its stranger. Raises `ValueError` for a mix of two."""
     if len(mix) != 1:
         raise ValueError("the second family makes single degradations only")

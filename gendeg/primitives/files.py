@@ -112,6 +112,11 @@ def sha256_of(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def sha256_lines(lines: Iterable[str]) -> str:
+    """As `sha256_of`, of lines of text, file names of any encoding among them."""
+    return sha256_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
 def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import operator
-import secrets
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +28,6 @@ def torch_generator(seed: int, index: int | str, purpose: str, device: str = "cp
     # 63 bits: torch takes a signed 64-bit seed.
     number = int.from_bytes(_digest(seed, index, purpose)[:8], "little") >> 1
     return torch.Generator(device=device).manual_seed(number)
-
-
-def fresh_seed() -> int:
-    """A seed in [0, 2**31) from the operating system, for when the user gave none; print it and record it."""
-    return secrets.randbelow(2**31)
 
 
 def _digest(seed: int, index: int | str, purpose: str) -> bytes:

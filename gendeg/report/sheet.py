@@ -13,14 +13,14 @@ PAPER, INK = (250, 250, 248), (30, 30, 30)
 
 
 @dataclass(frozen=True)
-class Cell:
+class Tile:
     """One image of a sheet and the line above it."""
 
     image: U8Image
     label: str
 
 
-def draw_sheet(rows: Sequence[Sequence[Cell]], cell_width: int = 256) -> U8Image:
+def draw_sheet(rows: Sequence[Sequence[Tile]], cell_width: int = 256) -> U8Image:
     """Rows of labelled images, each scaled to `cell_width` pixels; a row is as high as its tallest image.
 
     Raises `ValueError` when there is no image at all.

@@ -1,4 +1,4 @@
-"""Where everything lies in a dataset's folder (DESIGN.md, section 6)."""
+"""Where everything lies in a dataset's folder."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,61 +1,21 @@
 """Pairs → training batches: a stateless stream, so that any step of a run can be made again by its number alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
 
-from gendeg.pairs.manifest import Pair, read_manifest
-from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_signed
+from gendeg.pairs.pair import Halves, Pair
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.images import U8Image, resize_short_side, u8_to_signed
 from gendeg.primitives.rng import for_sample
 
 if TYPE_CHECKING:
     import torch  # processes that simulate need none of it, and start in a third of the time without
 
 Crop = UInt8[np.ndarray, "size size 3"]
-
-
-@runtime_checkable
-class Paired(Protocol):
-    """What is drawn by its degradation or source, wherever its images lie."""
-
-    @property
-    def pair(self) -> Pair: ...
-
-
-@dataclass(frozen=True)
-class PlacedPair:
-    """A pair and the folder its paths are relative to."""
-
-    pair: Pair
-    folder: Path
-
-    def read(self, short_side: int = 0) -> tuple[U8Image, U8Image]:
-        """(clean, degraded), brought to that short side in pixels, if any. Raises `BadImage`."""
-        both = read_rgb(self.folder / self.pair.clean), read_rgb(self.folder / self.pair.degraded)
-        return (resize_short_side(both[0], short_side), resize_short_side(both[1], short_side)) if short_side else both
-
-
-def load_pairs(manifests: Sequence[Path], split: str) -> list[PlacedPair]:
-    """The pairs of one split of several manifests, in order. Raises `NoPairs` when there are none."""
-    every = [PlacedPair(pair, path.parent) for path in manifests for pair in read_manifest(path)]
-    placed = [one for one in every if one.pair.split == split]
-    if not placed:
-        raise NoPairs(manifests[0], f"pairs of split {split}")
-    return placed
-
-
-def held_out_pairs(manifests: Sequence[Path]) -> list[PlacedPair]:
-    """The validation pairs that sheets are made of, or the training pairs where a manifest holds none out."""
-    try:
-        return load_pairs(manifests, "validation")
-    except NoPairs:
-        return load_pairs(manifests, "train")
 
 
 def shuffled(count: int, number: int, seed: int) -> int:
@@ -84,15 +44,15 @@ def parse_weights(text: str) -> dict[str, float]:
     return found
 
 
-def has_pairs(pairs: Sequence[Paired], name: str) -> bool:
+def has_pairs(pairs: Sequence[Pair], name: str) -> bool:
     """Whether a name is the degradation or the source of a pair."""
-    return any(name in (placed.pair.degradation, placed.pair.source) for placed in pairs)
+    return any(name in (pair.degradation, pair.source) for pair in pairs)
 
 
 class Deal:
     """Which pair the `number`-th example of the stream is: each once an epoch, or drawn by weights."""
 
-    def __init__(self, pairs: Sequence[Paired], seed: int, weights: Mapping[str, float] = {}):
+    def __init__(self, pairs: Sequence[Pair], seed: int, weights: Mapping[str, float] = {}):
         """`weights`: how often a pair of that degradation or source is drawn; others count 1.
 
         Raises `BadOption` for a name that no pair has.
@@ -108,13 +68,31 @@ class Deal:
         return int(np.searchsorted(self._bounds, for_sample(self._seed, number, "pair").uniform(), side="right"))
 
 
-def _pair_weights(pairs: Sequence[Paired], weights: Mapping[str, float]) -> np.ndarray:
+def _pair_weights(pairs: Sequence[Pair], weights: Mapping[str, float]) -> np.ndarray:
     found = np.ones(len(pairs))
     for name, weight in weights.items():
         if not has_pairs(pairs, name):
             raise BadOption("--weights", f"no pair has the degradation or source '{name}'")
-        found[[name in (placed.pair.degradation, placed.pair.source) for placed in pairs]] *= weight
+        found[[name in (pair.degradation, pair.source) for pair in pairs]] *= weight
     return found
+
+
+class Memory:
+    """Decoded pairs, kept once they were read, as long as they fit into so many bytes. Safe to share by threads."""
+
+    def __init__(self, pairs: Sequence[Pair], room: int):
+        self.pairs, self.room = pairs, room
+        self._kept: dict[int, Halves] = {}
+
+    def read(self, index: int) -> Halves:
+        """(clean, degraded) of a pair. Raises `BadImage`."""
+        both = self._kept.get(index)
+        if both is None:
+            both = self.pairs[index].read()
+            self.room -= sum(image.nbytes for image in both)
+            if self.room >= 0:
+                self._kept[index] = both
+        return both
 
 
 def example_numbers(step: int, batch_size: int, rank: int, world: int) -> list[int]:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from gendeg.intensity.ask import intensity_to_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.draw import Drawer, curve
 from gendeg.intensity.priors import Prior
-from gendeg.intensity.quantile import intensity_to_statistics
 
 LOW = Prior("haze", "low", 1.0, {(10, 4): 50, (11, 5): 50})
 HIGH = Prior("haze", "high", 3.0, {(60, 40): 100})

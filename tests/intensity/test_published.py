@@ -6,10 +6,10 @@ import re
 import numpy as np
 import pytest
 
+from gendeg.intensity.ask import intensity_to_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.priors import load_prior, save_prior
 from gendeg.intensity.published import read_published
-from gendeg.intensity.quantile import intensity_to_statistics
 from gendeg.primitives.errors import BadManifest, MissingPath
 from tests.histograms import spread, write_histograms
 

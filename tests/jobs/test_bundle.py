@@ -16,7 +16,7 @@ from gendeg.jobs.bundle import make_bundle
 from gendeg.jobs.recipe import preset_names, read_recipe
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.model.weights import load_pipeline
-from gendeg.pairs.manifest import read_manifest
+from gendeg.pairs.pair import read_manifest
 from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, NothingToResume, RunExists
 from tests.few_pairs import write_pairs
 from tests.tiny import clean_image, generators, photo
@@ -95,7 +95,9 @@ def test_every_step_leaves_its_log_and_sheet(made: Path) -> None:
 def test_no_photo_that_is_held_out_is_learnt_from(made: Path) -> None:
     train, held = (set((made / "out" / "photos" / f"{name}.txt").read_text().split()) for name in ("train", "held_out"))
     assert len(train) == 2 and len(held) == 2 and not train & held
-    shown = {pair.clean.split("/")[-1].split("-v")[0] for pair in read_manifest(made / "out/held_out/manifest.jsonl")}
+    shown = {
+        pair.clean.path.split("/")[-1].split("-v")[0] for pair in read_manifest(made / "out/held_out/manifest.jsonl")
+    }
     assert shown == {Path(path).stem for path in held}
     assert {pair.split for pair in read_manifest(made / "out/held_out/manifest.jsonl")} == {"validation"}
     for step in ("autoencoder", "diffusion"):

@@ -10,17 +10,15 @@ import pytest
 from gendeg.configs import CaptionConfig, PlanConfig
 from gendeg.jobs.caption_pairs import caption_manifests, caption_photos
 from gendeg.jobs.plan_photos import look_at_photos
-from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
-from gendeg.pairs.photos import find_photos
+from gendeg.pairs.pair import listed, open_pairs, read_manifest, write_manifest
+from gendeg.pairs.photos import Asked, find_photos
 from gendeg.primitives.errors import BadImage, BadModel, BadOption, OutputExists
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import write_image
-from gendeg.training.examples import load_pairs
 from tests.captioners import save_blip
 from tests.tiny import photo
 
 FALLBACK = "a photo"
-PAIR = Pair("", "d.png", "haze", "fog", "train", FALLBACK, 0.1, 0.1, 20, 20)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,10 @@ def manifest(folder: Path, *captions: str) -> Path:
         write_image(np.full((20, 20, 3), level, np.uint8), folder / f"{name}.png", "png")
     (folder / "bad.png").write_bytes(b"no picture")
     names = ("black", "white", "copy", "bad", "gone")
-    pairs = [replace(PAIR, clean=f"{names[i % 5]}.png", caption=text) for i, text in enumerate(captions)]
+    pairs = [
+        listed(folder, f"{names[i % 5]}.png", "d.png", "haze", "fog", "train", text, 0.1, 0.1, 20, 20)
+        for i, text in enumerate(captions)
+    ]
     write_manifest(folder / "m.jsonl", pairs)
     return folder / "m.jsonl"
 
@@ -62,8 +63,8 @@ def test_captions_are_written_and_the_rest_is_counted(tmp_path, model):
     assert any("bad.png" in line for line in made.messages) and any("gone.png" in line for line in made.messages)
     assert made.written == (path,)
     with pytest.raises(BadImage):
-        load_pairs([path], "train")[4].read()
-    assert load_pairs([path], "train")[0].pair.caption == black, "training reads it"
+        open_pairs([path], "train")[4].read()
+    assert open_pairs([path], "train")[0].caption == black, "training reads it"
 
 
 def test_the_second_run_costs_nothing(tmp_path, model):
@@ -161,8 +162,8 @@ def test_a_folder_becomes_a_table_that_a_build_reads(tmp_path, model):
     assert made.counts == {"captioned": 4, "not_an_image": 1} and made.written == (table,)
     rows = {row["path"]: row["caption"] for row in read_jsonl(table)}
     assert set(rows) == {f"../photos/{name}.png" for name in ("bad", "black", "copy", "white", "sub/large")}
-    inputs, photos = find_photos([table])
-    looked = look_at_photos(PlanConfig((str(table),), tmp_path / "out", progress=False), inputs, photos)
+    opened = find_photos([table], Asked(hidden=True))
+    looked = look_at_photos(PlanConfig((str(table),), tmp_path / "out", progress=False), opened)
     said = dict(zip(looked.table["clean_path"].to_pylist(), looked.table["caption"].to_pylist(), strict=True))
     assert said[b"black.png"] == rows["../photos/black.png"] != FALLBACK
     assert {failure.failed for failure in looked.left_out} == {"not_an_image", "duplicate"}

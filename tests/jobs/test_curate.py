@@ -14,8 +14,7 @@ from gendeg.jobs.curate import curate, even_weights, say
 from gendeg.jobs.curate_backgrounds import by_cover
 from gendeg.jobs.curate_range import cells, in_turn
 from gendeg.jobs.curate_select import parse_ranges
-from gendeg.jobs.restore_data import load_examples
-from gendeg.pairs.manifest import Pair, read_manifest, write_manifest
+from gendeg.pairs.pair import Pair, listed, open_pairs, read_manifest, write_manifest
 from gendeg.primitives.errors import BadOption, MissingPath, NoPairs, OutputExists
 from gendeg.primitives.images import encode_image, write_image
 from tests.builds import finished_build
@@ -51,7 +50,9 @@ def write_set(folder: Path, rows: list[tuple[str, bool, float, int]], held_out: 
         write_image(degraded, folder / f"d{number}.png", "png")
         split = "validation" if number < held_out else "train"
         mu, sigma = measure_intensity(clean, degraded)
-        pairs.append(Pair(f"c{name}.png", f"d{number}.png", "rain", "made", split, "a photo", mu, sigma, SIZE, SIZE))
+        pairs.append(
+            listed(folder, f"c{name}.png", f"d{number}.png", "rain", "made", split, "a photo", mu, sigma, SIZE, SIZE)
+        )
     write_manifest(folder / "manifest.jsonl", pairs)
     return folder / "manifest.jsonl"
 
@@ -71,7 +72,7 @@ def config(manifest: Path, **changes: object) -> CurateConfig:
 
 
 def photos(pairs: list[Pair]) -> set[str]:
-    return {Path(pair.clean).name for pair in pairs}
+    return {pair.clean.title for pair in pairs}
 
 
 FLAT = {"c0.png", "c2.png"}
@@ -82,7 +83,7 @@ def test_it_takes_the_simple_backgrounds_and_the_whole_range_of_the_rain(tmp_pat
     made = curate(config(crossed(tmp_path), samples=16, backgrounds=2))
     kept = read_manifest(made.manifest)
     assert photos(kept) <= FLAT
-    rains = [int(Path(pair.degraded).stem[1:]) % 12 for pair in kept]
+    rains = [int(Path(pair.degraded.path).stem[1:]) % 12 for pair in kept]
     assert {number // 3 for number in rains} == {0, 1, 2, 3}  # every strength
     assert {number % 3 for number in rains} == {0, 1, 2}  # every slope
     assert made.report["kept"] == 16 and made.report["dropped"] == PAIRS - 16
@@ -121,8 +122,8 @@ def test_nothing_asked_nothing_dropped_and_paths_hold(tmp_path: Path) -> None:
     made = curate(config(manifest))
     assert made.reasons == [""] * PAIRS and made.report["dropped"] == 0
     for pair in read_manifest(made.manifest):
-        assert (made.manifest.parent / pair.clean).is_file() and (made.manifest.parent / pair.degraded).is_file()
-    assert len(load_examples([made.manifest], "train", 0)) == PAIRS
+        assert pair.clean.file.is_file() and pair.degraded.file.is_file()
+    assert len(open_pairs([made.manifest], "train", 0)) == PAIRS
 
 
 def test_same_seed_same_choice_and_measurements_are_kept(tmp_path: Path) -> None:
@@ -172,10 +173,10 @@ def test_samples_of_a_dataset_are_written_as_images_that_train(tmp_path: Path) -
     pairs = read_manifest(made.manifest)
     assert len(pairs) == 8 and {pair.degradation for pair in pairs} == {"haze", "rain"}
     assert all(pair.source.startswith("generated-") for pair in pairs)
-    for example in load_examples([made.manifest], "train", 0):
+    for example in open_pairs([made.manifest], "train", 0):
         clean, degraded = example.read()
         mu, sigma = measure_intensity(clean, degraded)
-        assert (mu, sigma) == pytest.approx((example.pair.mu, example.pair.sigma), abs=1e-6)
+        assert (mu, sigma) == pytest.approx((example.mu, example.sigma), abs=1e-6)
     assert len(list((tmp_path / "c/degraded").iterdir())) == 8
     assert len(list((tmp_path / "c/clean").iterdir())) == len(photos(pairs)) <= 5
     assert made.report["bytes"] > 0
@@ -187,7 +188,7 @@ def test_copies_stand_alone_and_never_share_a_name(tmp_path: Path) -> None:
     curate(CurateConfig(tuple(places), out, autoencoder_steps=0, workers=1, copy=True))
     pairs = read_manifest(out)
     assert len({pair.degraded for pair in pairs}) == 6
-    assert all(pair.degraded.startswith("c/degraded/") for pair in pairs)
+    assert all(pair.degraded.path.startswith("c/degraded/") for pair in pairs)
 
 
 def test_the_autoencoder_is_a_measure_and_counts_the_same_again(tmp_path: Path) -> None:
@@ -215,8 +216,7 @@ def test_cells_are_covered_evenly_by_any_beginning_of_the_order(tmp_path: Path) 
 def test_weights_make_degradations_even(tmp_path: Path) -> None:
     made = curate(config(crossed(tmp_path)))
     assert even_weights(made.kept) == ""
-    haze = [replace(one, placed=replace(one.placed, pair=replace(one.placed.pair, degradation="haze")))
-            for one in made.kept[:12]]  # fmt: skip
+    haze = [replace(one, pair=replace(one.pair, degradation="haze")) for one in made.kept[:12]]
     assert even_weights([*made.kept, *haze]) == "haze=4,rain=1"
 
 

@@ -10,9 +10,9 @@ from gendeg.intensity.measure import Intensity
 from gendeg.jobs.diffusion_batches import crops, encoded, make_batch, windows
 from gendeg.jobs.latent_cache import Making, make_cache
 from gendeg.jobs.train_diffusion import say_captions
-from gendeg.pairs.manifest import read_manifest, write_manifest
+from gendeg.pairs.pair import open_pairs, read_manifest, write_manifest
 from gendeg.training.conditions import Dropout, make_condition
-from gendeg.training.examples import Deal, example_numbers, load_pairs, parse_weights
+from gendeg.training.examples import Deal, example_numbers, parse_weights
 from tests.few_pairs import write_pairs
 from tests.tiny import tiny_pipeline
 
@@ -25,7 +25,7 @@ def config(tmp_path):
 
 
 def batch_of(config, numbers):
-    pairs, pipeline = load_pairs(config.pairs, "train"), tiny_pipeline()
+    pairs, pipeline = open_pairs(config.pairs, "train"), tiny_pipeline()
     deal = Deal(pairs, config.seed, parse_weights(config.weights))
     return make_batch(numbers, crops(deal, pairs, config), pipeline, config), pipeline
 
@@ -48,7 +48,7 @@ def test_behind_any_caption_the_degradation_is_learnt(config, tmp_path, capfd):
     phrases = [pipeline.tokenizer(f"in {kind} conditions").input_ids[1:-1] for kind in ("hazy", "low-light")]
     read = [[str(phrase)[1:-1] in str(row.tolist()) for phrase in phrases] for row in batch.tokens]
     assert sorted(read) == [[False, True]] * 4 + [[True, False]] * 4
-    say_captions(pipeline, load_pairs(config.pairs, "train"), aloud=True)
+    say_captions(pipeline, open_pairs(config.pairs, "train"), aloud=True)
     assert "1 caption shortened" in capfd.readouterr().err
 
 
@@ -91,14 +91,14 @@ def test_the_image_that_is_dropped_is_zero_and_the_target_stays(config):
 def test_cached_latents_are_the_mirrored_ones_where_a_crop_is_mirrored(config):
     """Pairs as large as the crop: a view is the whole pair or its mirror image, and both ways of reading agree."""
     config = replace(config, size=32, pairs=(write_pairs(config.out / "square", width=32),))
-    pairs, pipeline = load_pairs(config.pairs, "train"), tiny_pipeline()
+    pairs, pipeline = open_pairs(config.pairs, "train"), tiny_pipeline()
     cache = make_cache(pipeline.vae, pairs, config.out, Making(flips=True), wanted=False)
     views, seen = windows(lambda number: 0, pairs, cache, 16, config), set()
     for view in views(list(range(12))):
         matches = [torch.equal(view.clean, cache.read(0, mirrored).clean) for mirrored in (False, True)]
         assert sum(matches) == 1
         seen.add(matches.index(True))
-        assert view.intensity.mu == pytest.approx(pairs[0].pair.mu, rel=0.01)
+        assert view.intensity.mu == pytest.approx(pairs[0].mu, rel=0.01)
     assert seen == {0, 1}
     whole = make_cache(pipeline.vae, pairs, config.out, Making(), wanted=False)
     plain = windows(lambda number: 0, pairs, whole, 16, replace(config, flips=False))(list(range(6)))
@@ -106,7 +106,7 @@ def test_cached_latents_are_the_mirrored_ones_where_a_crop_is_mirrored(config):
 
 
 def test_pairs_are_brought_to_their_short_side(config):
-    pairs = load_pairs(config.pairs, "train")
+    pairs = open_pairs(config.pairs, "train")
     clean, degraded = pairs[0].read(16)
     assert clean.shape == degraded.shape == (16, 20, 3)
     cache = make_cache(tiny_pipeline().vae, pairs, config.out, Making(short_side=16), wanted=False)

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 
 from gendeg.jobs.build import plan
-from gendeg.jobs.estimate import Estimate, relative_area
+from gendeg.jobs.estimate import Forecast, relative_area
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import EXISTING, PlanReader
 from tests.builds import small_build
 
 
 def test_an_estimate_is_said_in_units_that_fit():
-    assert Estimate(26_730, 0.1864).say(1_000_000) == "about 26.7 GB, about 51.8 hours on one process like this"
-    assert Estimate(26_730, 0.1864).say(42) == "about 1.1 MB, about 8 seconds on one process like this"
-    assert Estimate(26_730, None).say(42) == "about 1.1 MB"
+    assert Forecast(26_730, 0.1864).say(1_000_000) == "about 26.7 GB, about 51.8 hours on one process like this"
+    assert Forecast(26_730, 0.1864).say(42) == "about 1.1 MB, about 8 seconds on one process like this"
+    assert Forecast(26_730, None).say(42) == "about 1.1 MB"
 
 
 def test_a_small_photo_stands_for_its_pixels_only(tmp_path):

@@ -11,11 +11,11 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.evaluate import evaluate
 from gendeg.jobs.evaluate_headline import headline, tabulate_headline
 from gendeg.jobs.evaluate_images import nearest_in_mu
-from gendeg.jobs.evaluate_photos import clean_photos, real_photos, spread
 from gendeg.jobs.evaluation_files import SCHEMA, as_row, read_results
 from gendeg.jobs.simulate import simulate
 from gendeg.jobs.synthesize import synthesize
 from gendeg.metrics.change import NAMES, change_statistics
+from gendeg.pairs.photos import open_photos, open_real, spread
 from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, MissingPath
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import read_rgb, write_image
@@ -239,18 +239,20 @@ def test_tables_of_photos(tmp_path):
     table.write_text(
         "path,kind,degradation,split\na.png,clean,,test\nb.png,clean,,train\nc.png,real,motion-blur,\nd.png,real,rain,train\n"
     )
-    assert clean_photos(table, "test", 0) == (tmp_path / "a.png",)
-    assert real_photos(table, "test", 0) == {"motion_blur": [tmp_path / "c.png"]}
+    assert [one.file for one in open_photos([table], split="test")] == [tmp_path / "a.png"]
+    assert {kind: [one.title for one in some] for kind, some in open_real(table, "test").items()} == {
+        "motion_blur": ["c.png"]
+    }
     table.write_text("path,degradation\nc.png,fog\n")
     with pytest.raises(BadManifest, match="line 2: no degradation is called 'fog'"):
-        real_photos(table, "test", 0)
+        open_real(table, "test")
     with pytest.raises(BadOption, match="named after a degradation"):
-        real_photos(tmp_path, "test", 0)
+        open_real(tmp_path, "test")
     with pytest.raises(MissingPath):
-        clean_photos(tmp_path / "none.csv", "test", 0)
+        open_photos([tmp_path / "none.csv"], split="test")
     table.write_text("name\na.png\n")
     with pytest.raises(BadManifest, match="column 'path'"):
-        clean_photos(table, "test", 0)
+        open_photos([table], split="test")
 
 
 def test_photos_are_spread_over_the_whole_list():

@@ -202,11 +202,11 @@ def test_copies_of_ingested_pairs_are_written_again(tmp_path):
 def test_a_photo_called_sheet_is_degraded(tmp_path):
     write_image(photo(20, 20), tmp_path / "sheet.png", "png")
     plan = plan_synthesis(SynthConfig(paths=(tmp_path,), out=tmp_path, types="haze", overwrite=True))
-    assert [one.photo.name for one in plan.photos] == ["sheet.png"]
+    assert [one.photo.title for one in plan.photos] == ["sheet.png"]
     put(tmp_path / "records.jsonl", "")  # a run's own by now
     write_image(photo(20, 20), tmp_path / "a.png", "png")
     plan = plan_synthesis(SynthConfig(paths=(tmp_path,), out=tmp_path, types="haze", overwrite=True))
-    assert [one.photo.name for one in plan.photos] == ["a.png"]
+    assert [one.photo.title for one in plan.photos] == ["a.png"]
 
 
 def test_only_a_runs_own_checkpoints_are_dropped(tmp_path):

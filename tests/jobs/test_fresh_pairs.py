@@ -19,9 +19,9 @@ from gendeg.jobs.diffusion_batches import encoded, make_batch, simulated
 from gendeg.jobs.fresh_pairs import SHARED, FreshPairs, fresh_recipe, simulated_view, training_pairs
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.model.weights import load_pipeline
+from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.errors import BadOption, NoImages, NoPairs
 from gendeg.primitives.images import write_image
-from gendeg.training.examples import load_pairs
 from tests.few_pairs import write_pairs
 from tests.tiny import clean_image, generators, photo, tiny_pipeline
 
@@ -40,7 +40,7 @@ def config(tmp_path):
 
 
 def recipe_of(config):
-    return fresh_recipe(config, load_pairs(config.pairs, "train"))
+    return fresh_recipe(config, open_pairs(config.pairs, "train"))
 
 
 def test_views_depend_on_their_number_only_and_are_measured(config):

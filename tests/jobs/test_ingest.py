@@ -13,7 +13,7 @@ from PIL import Image
 from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.ingest import ingest
-from gendeg.pairs.manifest import read_manifest
+from gendeg.pairs.pair import open_pairs, read_manifest
 from gendeg.primitives.errors import (
     BadManifest,
     BadOption,
@@ -24,8 +24,7 @@ from gendeg.primitives.errors import (
     UnknownSource,
 )
 from gendeg.primitives.files import read_jsonl
-from gendeg.primitives.images import encode_image, read_rgb, write_image
-from gendeg.training.examples import load_pairs
+from gendeg.primitives.images import encode_image, write_image
 from tests.tiny import photo
 
 
@@ -55,11 +54,11 @@ def test_two_folders_stay_where_they_are_and_train(tmp_path):
     made = ingest(options(two_folders(tmp_path / "mine"), source="my rain"))
     assert made.failures == [] and [pair.split for pair in made.pairs] == ["train"] * 3
     assert made.pairs == read_manifest(made.manifest)
-    for placed, number in zip(load_pairs([made.manifest], "train"), range(3), strict=True):
+    for placed, number in zip(open_pairs([made.manifest], "train"), range(3), strict=True):
         clean, degraded = placed.read()
-        assert np.array_equal(clean, scene(number)) and placed.pair.source == "my rain"
+        assert np.array_equal(clean, scene(number)) and placed.source == "my rain"
         mu, sigma = measure_intensity(clean, degraded)
-        assert (placed.pair.mu, placed.pair.sigma) == pytest.approx((mu, sigma), abs=1e-6)
+        assert (placed.mu, placed.sigma) == pytest.approx((mu, sigma), abs=1e-6)
     assert not list((tmp_path / "out").glob("clean*")), "nothing was copied"
 
 
@@ -86,8 +85,8 @@ def test_side_by_side(tmp_path, side):
     write_image(np.hstack(halves), tmp_path / "test" / "both.png", "png")
     (pair,) = ingest(options(tmp_path / "test", degraded="", clean="", side_by_side=side)).pairs
     assert pair.split == "test" and (pair.width, pair.height) == (64, 48)
-    assert np.array_equal(read_rgb(tmp_path / "out" / pair.clean), scene(0))
-    assert np.array_equal(read_rgb(tmp_path / "out" / pair.degraded), hazy(scene(0)))
+    assert np.array_equal(pair.clean.image(), scene(0))
+    assert np.array_equal(pair.degraded.image(), hazy(scene(0)))
 
 
 def test_a_tar(tmp_path):
@@ -99,8 +98,8 @@ def test_a_tar(tmp_path):
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
     made = ingest(options(tmp_path / "pairs.tar", degraded="rain.jpg", clean="gt.png"))
-    assert [Path(pair.degraded).suffix for pair in made.pairs] == [".jpg", ".jpg"], "good bytes are stored untouched"
-    assert np.array_equal(read_rgb(tmp_path / "out" / made.pairs[1].clean), scene(1))
+    assert [pair.degraded.file.suffix for pair in made.pairs] == [".jpg", ".jpg"], "good bytes are stored untouched"
+    assert np.array_equal(made.pairs[1].clean.image(), scene(1))
     with pytest.raises(BadManifest, match=r"no sample has both gt.png and snow.png; there are gt.png, rain.jpg, txt"):
         ingest(options(tmp_path / "pairs.tar", degraded="snow.png", clean="gt.png", overwrite=True))
 
@@ -152,7 +151,7 @@ def test_a_clean_photo_stays_in_one_split(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_image(scene(number), path, "png")
     made = ingest(options(root, source="rain13k", type="", degraded="", clean=""))
-    assert [(pair.split, Path(pair.clean).stem) for pair in made.pairs] == [("test", "9"), ("train", "2")]
+    assert [(pair.split, Path(pair.clean.path).stem) for pair in made.pairs] == [("test", "9"), ("train", "2")]
     assert made.reasons == {"leak": 1}
 
 

@@ -23,11 +23,11 @@ from gendeg.model.lora import add_lora, save_lora
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import bundled_folder, load_autoencoder, load_pipeline, load_structure
+from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.memory import own_memory
 from gendeg.restore.distill import Classifier
 from gendeg.restore.loading import load_restorer, save_restorer
 from gendeg.restore.presets import PRESETS
-from gendeg.training.examples import load_pairs
 from gendeg.training.run import Run
 from tests import captioners
 from tests.few_pairs import write_pairs
@@ -129,7 +129,7 @@ def _inside(function: Callable[..., object], name: str) -> object:
 
 
 def _latents(folder: Path) -> Iterable[Tensor]:
-    pairs = load_pairs([write_pairs(folder / "pairs", count=3)], "train")
+    pairs = open_pairs([write_pairs(folder / "pairs", count=3)], "train")
     cache = make_cache(tiny_pipeline().vae, pairs, folder / "run", wanted=False)
     for number in range(len(pairs)):
         pair = cache.read(number)

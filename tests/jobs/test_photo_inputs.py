@@ -9,10 +9,10 @@ import pytest
 from gendeg.cli.build import _report
 from gendeg.configs import SimulateConfig, SynthConfig
 from gendeg.jobs.build import Built, plan
-from gendeg.jobs.evaluate_photos import clean_photos, real_photos
 from gendeg.jobs.prepare import read_inputs, stored_config
 from gendeg.jobs.simulate import plan_tasks
 from gendeg.jobs.synth_plan import plan_synthesis
+from gendeg.pairs.photos import Photo, open_photos, open_real
 from gendeg.primitives.errors import BadManifest, NoPhotos
 from gendeg.primitives.files import read_jsonl
 from gendeg.shards.description import Description, Totals, read_description
@@ -33,6 +33,10 @@ def table(root: Path) -> Path:
     write_photos(root / "photos")
     (root / "t.csv").write_text(TABLE)
     return root / "t.csv"
+
+
+def files(photos: list[Photo]) -> list[Path]:
+    return [photo.file for photo in photos]
 
 
 def planned(root: Path, **changes: object) -> tuple[Description, dict[str, str]]:
@@ -59,21 +63,21 @@ def test_a_build_takes_the_clean_rows_of_the_splits_that_it_makes(tmp_path):
 
 def test_the_same_table_means_the_same_elsewhere(tmp_path, capsys):
     place, photos = table(tmp_path), tmp_path / "photos"
-    assert clean_photos(place, "train", 0) == (photos / "p0.png", photos / "p3.png")
+    assert files(open_photos([place], split="train")) == [photos / "p0.png", photos / "p3.png"]
     assert "3 of 5 rows left out (row of another kind 1, row of another split 2)" in capsys.readouterr().err
-    assert clean_photos(place, "validation", 0) == (photos / "p3.png", photos / "p4.png")
-    assert real_photos(place, "train", 0) == {"haze": [photos / "p2.png", photos / "p3.png"]}
+    assert files(open_photos([place], split="val")) == [photos / "p3.png", photos / "p4.png"]
+    assert files(open_real(place, "train")["haze"]) == [photos / "p2.png", photos / "p3.png"]
     tasks = plan_tasks(SimulateConfig(clean=(place,), out=tmp_path / "pairs", validation=0.0))
-    assert {task.photo.name: task.split for task in tasks} == {
+    assert {task.photo.title: task.split for task in tasks} == {
         "p0.png": "train", "p3.png": "train", "p4.png": "validation"
     }  # fmt: skip
     asked = plan_synthesis(SynthConfig(paths=(place,), out=tmp_path / "synth"))
-    assert [one.photo.name for one in asked.photos] == ["p0.png", "p1.png", "p3.png", "p4.png"]
+    assert [one.photo.title for one in asked.photos] == ["p0.png", "p1.png", "p3.png", "p4.png"]
     place.write_text("path,kind\nphotos/p0.png,real\n")
     with pytest.raises(NoPhotos, match="row of another kind 1"):
-        clean_photos(place, "train", 0)
+        open_photos([place], split="train")
     place.write_text('path,caption\nphotos/p0.png,"a\nphotos/p1.png,b\n')
-    for read in (lambda: clean_photos(place, "train", 0), lambda: planned(tmp_path, clean=(str(place),))):
+    for read in (lambda: open_photos([place], split="train"), lambda: planned(tmp_path, clean=(str(place),))):
         with pytest.raises(BadManifest, match="line 2: not a row of a table"):
             read()
 

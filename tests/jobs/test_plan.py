@@ -18,12 +18,11 @@ from gendeg.jobs.plan_photos import (
     choose_format,
     look_at_pairs,
     look_at_photos,
-    parse_split,
-    split_of,
 )
-from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.pairs.photos import find_photos, listing_digest, read_photo
+from gendeg.pairs.pair import listed, write_manifest
+from gendeg.pairs.photos import Asked, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons, scan_photos
+from gendeg.pairs.split import parse_split, split_of
 from gendeg.primitives.errors import BadManifest, BadOption, CannotRead, MissingPath, NoImages
 from gendeg.shards.plan import PlannedSample, PlanReader
 from tests.builds import priors_folder, write_photos
@@ -35,8 +34,7 @@ def settings(root: Path, **changes: object) -> PlanConfig:
 
 
 def rows_of(config: PlanConfig, path: Path) -> list[PlannedSample]:
-    inputs, photos = find_photos(config.clean)
-    seen = look_at_photos(config, inputs, photos)
+    seen = look_at_photos(config, find_photos(config.clean, Asked(hidden=True)))
     write_plan(config, seen.table, path)
     return [row for rows in PlanReader(path) for row in rows]
 
@@ -75,20 +73,20 @@ def test_every_kind_of_input_gives_the_same_photos(tmp_path):
             tar.add(photos / name, f"../odd/{name}")
     expected = {(photos / name).read_bytes() for name in names}
     for argument in ("photos", "list.txt", "list.csv", "list.jsonl", "list.parquet", "shard.tar"):
-        inputs, found = find_photos([tmp_path / argument])
-        read = {read_photo(inputs[p.input], p.path, p.offset, p.length) for p in found}
+        found = find_photos([tmp_path / argument]).photos
+        read = {photo.bytes() for photo in found}
         assert read == expected and len({p.stem for p in found}) == 3, argument
-    assert find_photos([tmp_path / "list.csv"])[1][0].caption == "photo p0.png, ü"
-    assert find_photos([tmp_path / "list.jsonl"])[1][0].caption == "hello"
+    assert find_photos([tmp_path / "list.csv"]).photos[0].caption == "photo p0.png, ü"
+    assert find_photos([tmp_path / "list.jsonl"]).photos[0].caption == "hello"
 
 
 def test_absolute_paths_of_a_table_stay_on_this_machine(tmp_path):
     photos = write_photos(tmp_path / "home of alice" / "photos", 2)
     names = [str(photos / "p0.png"), str(photos / "p1.png")]
     (tmp_path / "list.txt").write_text("\n".join(names))
-    (input,), found = find_photos([tmp_path / "list.txt"])
+    (input,), found, _ = find_photos([tmp_path / "list.txt"], Asked(hidden=True))
     assert [photo.path for photo in found] == ["p0.png", "p1.png"] and input.place == str(photos)
-    assert read_photo(input, found[0].path, -1, -1) == (photos / "p0.png").read_bytes()
+    assert found[0].bytes() == (photos / "p0.png").read_bytes()
 
 
 def test_a_hugging_face_dataset_is_an_input(tmp_path):
@@ -100,9 +98,9 @@ def test_a_hugging_face_dataset_is_an_input(tmp_path):
         "image", datasets.Image()
     )
     rows.save_to_disk(tmp_path / "saved")
-    inputs, found = find_photos([tmp_path / "saved"])
+    found = find_photos([tmp_path / "saved"]).photos
     assert [photo.caption for photo in found] == ["one", "two", "three"]
-    read = [read_photo(inputs[0], photo.path, photo.offset, photo.length) for photo in found]
+    read = [photo.bytes() for photo in found]
     assert read == [Path(path).read_bytes() for path in paths]
 
 
@@ -112,7 +110,7 @@ def test_captions_come_from_text_files_of_a_tar(tmp_path):
     with tarfile.open(tmp_path / "s.tar", "w") as tar:
         tar.add(photos / "p0.png", "p0.png")
         tar.add(tmp_path / "p0.txt", "p0.txt")
-    assert [photo.caption for photo in find_photos([tmp_path / "s.tar"])[1]] == ["two dogs"]
+    assert [photo.caption for photo in find_photos([tmp_path / "s.tar"]).photos] == ["two dogs"]
 
 
 def test_bad_inputs_are_refused(tmp_path):
@@ -128,29 +126,28 @@ def test_bad_inputs_are_refused(tmp_path):
     with pytest.raises(NoImages):
         find_photos([tmp_path / "empty"])
     (tmp_path / "bad.txt").write_text("gone.png\n")
-    inputs, found = find_photos([tmp_path / "bad.txt"])
+    opened = find_photos([tmp_path / "bad.txt"], Asked(hidden=True))
     with pytest.raises(NoImages):
-        look_at_photos(settings(tmp_path, clean=(str(tmp_path / "bad.txt"),)), inputs, found)
+        look_at_photos(settings(tmp_path, clean=(str(tmp_path / "bad.txt"),)), opened)
 
 
 def test_the_listing_digest_sees_names_sizes_and_captions(tmp_path):
     photos = write_photos(tmp_path / "photos", 2)
-    digests = [listing_digest(find_photos([photos])[1])]
+    digests = [listing_digest(find_photos([photos]).photos)]
     (photos / "p0.png").rename(photos / "p9.png")
-    digests.append(listing_digest(find_photos([photos])[1]))
+    digests.append(listing_digest(find_photos([photos]).photos))
     with open(photos / "p9.png", "ab") as stream:
         stream.write(b"\0")
-    digests.append(listing_digest(find_photos([photos])[1]))
+    digests.append(listing_digest(find_photos([photos]).photos))
     assert len(set(digests)) == 3
-    assert listing_digest(find_photos([photos])[1]) == digests[-1]
+    assert listing_digest(find_photos([photos]).photos) == digests[-1]
 
 
 def test_scanning_counts_duplicates_and_bad_files_in_order(tmp_path):
     photos = write_photos(tmp_path / "photos", 2)
     (photos / "q.png").write_bytes((photos / "p0.png").read_bytes())
     (photos / "r.png").write_bytes(b"")
-    inputs, found = find_photos([photos])
-    scanned = list(scan_photos(inputs, found))
+    scanned = list(scan_photos(find_photos([photos]).photos))
     assert [getattr(one, "failed", "") for one in scanned] == ["", "", "duplicate", "empty"]
     assert count_reasons(scanned[2:]) == {"duplicate": 1, "empty": 1}
 
@@ -276,8 +273,7 @@ def test_a_plan_depends_on_the_seed_only(tmp_path):
 def test_size_and_format_decide_what_is_stored(tmp_path):
     write_photos(tmp_path / "photos", 2, "jpg")
     config = settings(tmp_path)
-    inputs, found = find_photos(config.clean)
-    good = list(scan_photos(inputs, found))
+    good = list(scan_photos(find_photos(config.clean).photos))
     assert choose_format(config, good) == "jpg"
     assert choose_format(settings(tmp_path, size=16), good) == "png"
     rows = rows_of(config, tmp_path / "plan.parquet")
@@ -285,20 +281,21 @@ def test_size_and_format_decide_what_is_stored(tmp_path):
     rows = rows_of(settings(tmp_path, size=16, square=True), tmp_path / "plan.parquet")
     assert all(not row.keep and (row.width, row.height) == (16, 16) for row in rows)
     write_photos(tmp_path / "photos", 1, "png")
-    inputs, found = find_photos(config.clean)
-    assert choose_format(config, list(scan_photos(inputs, found))) == "png"  # a mixture cannot stay as it is
+    assert (
+        choose_format(config, list(scan_photos(find_photos(config.clean).photos))) == "png"
+    )  # a mixture cannot stay as it is
 
 
 def test_existing_pairs_fill_shards_of_their_own(tmp_path):
     photos = write_photos(tmp_path / "photos", 3)
     pairs = [
-        Pair(f"photos/p{i}.png", f"photos/p{i}.png", "haze", "RESIDE", "train", "", 0.0, 0.0, 36, 32) for i in range(3)
+        listed(tmp_path, f"photos/p{i}.png", f"photos/p{i}.png", "haze", "RESIDE", "train", "", 0.0, 0.0, 36, 32)
+        for i in range(3)
     ]
-    pairs.append(Pair("photos/p0.png", "photos/gone.png", "haze", "RESIDE", "train", "", 0.0, 0.0, 36, 32))
+    pairs.append(listed(tmp_path, "photos/p0.png", "photos/gone.png", "haze", "RESIDE", "train", "", 0.0, 0.0, 36, 32))
     write_manifest(tmp_path / "pairs.jsonl", pairs)
     config = settings(tmp_path, types="haze", per_image=1, shard_size=2, include=(tmp_path / "pairs.jsonl",))
-    inputs, found = find_photos([photos])
-    seen = look_at_photos(config, inputs, found)
+    seen = look_at_photos(config, find_photos([photos]))
     manifests, table, bad = look_at_pairs(config, 1, seen.format)
     assert [Path(one.place).name for one in manifests] == ["pairs.jsonl"] and count_reasons(bad) == {"missing": 1}
     planned = write_plan(config, seen.table, tmp_path / "plan.parquet", table)

@@ -1,7 +1,6 @@
 """One photo stands in one split, over generated samples and existing pairs, in whatever bytes it comes."""
 
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,13 @@ from gendeg.configs import IngestConfig
 from gendeg.jobs import prepare
 from gendeg.jobs.build import build, plan
 from gendeg.jobs.ingest import ingest
-from gendeg.jobs.plan_photos import split_of
 from gendeg.jobs.plan_splits import Apart
 from gendeg.jobs.prepare import read_inputs
 from gendeg.jobs.status import failures
 from gendeg.jobs.verify import verify
-from gendeg.pairs.manifest import read_manifest, write_manifest
-from gendeg.pairs.photos import read_photo
-from gendeg.primitives.files import sha256_of
+from gendeg.pairs.photos import Photo
+from gendeg.pairs.split import split_of
+from gendeg.primitives.files import read_jsonl, sha256_of, write_jsonl
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.shards.description import read_description
 from gendeg.shards.layout import Layout
@@ -52,8 +50,8 @@ def planned(root: Path, **changes: object) -> dict[bytes, set[str]]:
     inputs = read_inputs(layout)
     for rows in PlanReader(layout.plan):
         for row in rows:
-            clean = read_photo(inputs[row.input], row.clean_path.decode(), -1, -1)
-            found[read_rgb(clean).tobytes()].add(row.split)
+            clean = Photo(inputs[row.input], row.clean_path.decode()).image()
+            found[clean.tobytes()].add(row.split)
     return found
 
 
@@ -94,9 +92,9 @@ def test_copies_in_other_bytes_are_drawn_together(root):
 def test_pairs_that_disagree_stay_where_they_are_held_out(root):
     manifest = pairs_of(root, "test")
     other = root / "other.jsonl"
-    pairs = [replace(p, clean=f"pairs/{p.clean}", degraded=f"pairs/{p.degraded}", split="train")
-             for p in read_manifest(manifest)]  # fmt: skip
-    write_manifest(other, pairs)
+    rows = [row | {"clean": f"pairs/{row['clean']}", "degraded": f"pairs/{row['degraded']}", "split": "train"}
+            for row in read_jsonl(manifest)]  # fmt: skip
+    write_jsonl(other, rows)
     assert all(len(names) == 1 for names in planned(root, include=(other, manifest)).values())
     assert read_description(Layout(root / "out")).left_out == {"leak": 2}
     assert {one.message for one in failures(root / "out")} == {
@@ -113,7 +111,7 @@ def test_what_the_pairs_train_on_is_not_tested_with(root):
 def test_without_a_second_split_nothing_is_decoded(root, monkeypatch):
     from gendeg.jobs import plan_splits
 
-    monkeypatch.delattr(plan_splits, "read_rgb")
+    monkeypatch.delattr(plan_splits, "Photo")
     planned(root, include=(pairs_of(root, "train"),))
 
 

@@ -19,8 +19,9 @@ from gendeg.jobs.recipe import preset
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.model.latents import sample_posterior
 from gendeg.model.weights import load_pipeline
+from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.errors import BadOption
-from gendeg.training.examples import Deal, load_pairs
+from gendeg.training.examples import Deal
 from gendeg.training.losses import noised
 from tests.few_pairs import write_pairs
 from tests.tiny import REFERENCE, needs_reference, tiny_stable_diffusion, write_base
@@ -52,7 +53,7 @@ def test_their_step_by_hand(config: DiffusionConfig) -> None:
     groups = parameter_groups(denoiser, told)
     assert [group.get("lr", told.learning_rate) for group in groups] == pytest.approx([1e-4, 1e-3])
     optimizer = torch.optim.AdamW(groups, 1e-4, betas=(0.9, 0.999), weight_decay=0.01)
-    pairs = load_pairs(told.pairs, "train")
+    pairs = open_pairs(told.pairs, "train")
     views = squashed_views(Deal(pairs, told.seed), pairs, told)
     average, least = copy.deepcopy(denoiser.unet.state_dict()), dict[str, torch.Tensor]()
     for micro in range(8):
@@ -85,7 +86,7 @@ def test_their_step_by_hand(config: DiffusionConfig) -> None:
 
 def test_what_an_example_is(config: DiffusionConfig) -> None:
     """Whole and squashed, measured on that; half of them mirrored; targets around the posterior's mean."""
-    pairs, pipeline = load_pairs(config.pairs, "train"), start_pipeline(config)
+    pairs, pipeline = open_pairs(config.pairs, "train"), start_pipeline(config)
     views = squashed_views(lambda number: 1, pairs, config)
     halves = [np.array(Image.fromarray(image).resize((8, 8), Image.Resampling.LANCZOS)) for image in pairs[1].read()]
     difference = np.abs(halves[0] / 255 - halves[1] / 255)

@@ -12,12 +12,11 @@ from safetensors.torch import save_file
 
 from gendeg.configs import RestoreEvalConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.restore_data import load_examples
 from gendeg.jobs.restore_eval import ScoreRow, evaluate_restorer, score, summarise
 from gendeg.jobs.restore_report import report_restorer, tabulate_scores
 from gendeg.metrics.alignment import psnr
 from gendeg.metrics.lpips import Lpips
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.pair import listed, open_pairs, write_manifest
 from gendeg.primitives.errors import BadModel, MissingPath, NoPairs, OutputExists, SizesDiffer
 from gendeg.primitives.images import U8Image, write_image
 from gendeg.restore.loading import save_restorer
@@ -49,7 +48,9 @@ def manifest(tmp_path: Path) -> Path:
         write_image(clean, tmp_path / f"c{number}.png", "png")
         write_image(degraded, tmp_path / f"d{number}.png", "png")
         measured = measure_intensity(clean, degraded)
-        pair = Pair(f"c{number}.png", f"d{number}.png", kind, source, "test", "a photo", *_both(measured), *size[::-1])
+        pair = listed(
+            tmp_path, f"c{number}.png", f"d{number}.png", kind, source, "test", "a photo", *_both(measured), *size[::-1]
+        )
         rows.append(pair)
     write_manifest(tmp_path / "m.jsonl", rows)
     return tmp_path / "m.jsonl"
@@ -66,7 +67,7 @@ def config(manifest: Path, tmp_path: Path) -> RestoreEvalConfig:
 
 
 def test_an_identity_restorer_has_exactly_the_inputs_numbers(manifest: Path) -> None:
-    rows = evaluate_restorer(_identity(), load_examples([manifest], "test"))
+    rows = evaluate_restorer(_identity(), open_pairs([manifest], "test"))
     assert len(rows) == 6
     for row in rows:
         assert row.psnr == row.psnr_input and row.ssim == row.ssim_input and row.gain == 0
@@ -78,7 +79,7 @@ def test_an_identity_restorer_has_exactly_the_inputs_numbers(manifest: Path) -> 
 
 
 def test_the_numbers_are_those_of_the_images(manifest: Path) -> None:
-    (example,) = [one for one in load_examples([manifest], "test") if one.pair.degraded == "d3.png"]
+    (example,) = [one for one in open_pairs([manifest], "test") if one.degraded.place == "d3.png"]
     clean, degraded = example.read()
     halved = (clean.astype(int) + (degraded.astype(int) - clean) // 2).astype(np.uint8)
     row = score(example, clean, degraded, halved)
@@ -149,9 +150,9 @@ def test_a_pair_that_cannot_be_used_is_a_failure_and_the_rest_is_measured(
     results = report_restorer(config)
     assert sorted(failure["failed"] for failure in results["failures"]) == ["missing", "sizes_differ"]
     assert results["summary"][-1]["n"] == 4
-    examples = load_examples(config.pairs, "test")
+    examples = open_pairs(config.pairs, "test")
     with pytest.raises(SizesDiffer, match=r"d2.png: is 1 x 1 pixels, its clean photo 9 x 8; a pair has one size"):
-        evaluate_restorer(_identity(), [one for one in examples if one.pair.degraded == "d2.png"])
+        evaluate_restorer(_identity(), [one for one in examples if one.degraded.place == "d2.png"])
 
 
 def test_what_is_not_there(config: RestoreEvalConfig, tmp_path: Path) -> None:

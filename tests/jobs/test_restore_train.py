@@ -12,8 +12,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from gendeg.configs import RestoreTrainConfig
-from gendeg.jobs.restore_data import load_examples
 from gendeg.jobs.restore_train import make_network, train_restorer
+from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.errors import BadModel, BadOption, DifferentRun, MissingPath, NothingToResume, RunExists
 from gendeg.restore.content_prior import PriorRestorer
 from gendeg.restore.loading import load_restorer, save_restorer
@@ -94,7 +94,7 @@ def test_a_run_on_a_dataset_and_a_manifest_together(config: RestoreTrainConfig) 
 
 
 def test_examples_of_the_callers_own_take_the_place_of_the_data(config: RestoreTrainConfig) -> None:
-    examples = load_examples(config.pairs, "train")[:2]
+    examples = open_pairs(config.pairs, "train")[:2]
     train_restorer(replace(config, pairs=(), steps=2), examples, small_restorer())
     assert (config.out / "model").is_dir() and (config.out / "sheet-00000002.png").exists()
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from gendeg.configs import TaskConfig, TransferConfig
 from gendeg.jobs.restore_teachers import fresh_restorer
-from gendeg.jobs.restore_transfer import Task, distill, fine_tune, open_task, train_teachers, transfer
+from gendeg.jobs.restore_transfer import Transfer, distill, fine_tune, open_task, train_teachers, transfer
 from gendeg.jobs.transfer_compare import ALL_PAIRS, SCRATCH, TRANSFERRED, tabulate
 from gendeg.primitives.errors import BadOption, DifferentRun, MissingPath, NoPairs
 from gendeg.primitives.images import write_image
@@ -125,7 +125,7 @@ def test_minorities(given: dict[str, Any]) -> None:
     assert task.pairs_of(TRANSFERRED, 3) == task.pairs_of(SCRATCH, 3)
     drawn = {tuple(pair.photo for pair in task.pairs_of(SCRATCH, seed)) for seed in range(8)}
     assert len(drawn) > 1, "another seed draws other pairs"
-    assert len(Task(replace(task.config, share=1e-6), task.photos, task.pairs, ()).pairs_of(SCRATCH, 0)) == 1
+    assert len(Transfer(replace(task.config, share=1e-6), task.photos, task.pairs, ()).pairs_of(SCRATCH, 0)) == 1
 
 
 def test_the_student_is_the_seeds_network_with_another_encoder(
@@ -184,6 +184,7 @@ def test_other_photos_and_pairs_need_another_folder(given: dict[str, Any]) -> No
         ({"real": Path("/nowhere")}, MissingPath, "/nowhere"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_refused_before_a_folder_is_made(
     given: dict[str, Any], changed: dict[str, Any], error: type[Exception], says: str
 ) -> None:

@@ -8,11 +8,11 @@ import pytest
 from gendeg.configs import SimulateConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.simulate import plan_tasks, simulate
-from gendeg.pairs.manifest import read_manifest
+from gendeg.pairs.pair import read_manifest
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadOption, NoImages, OutputExists, UnknownDegradation
 from gendeg.primitives.files import read_jsonl, sha256_of
-from gendeg.primitives.images import read_rgb, u8_to_unit, unit_to_u8, write_image
+from gendeg.primitives.images import u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import SINGLES, Degradation, mix_name
 from gendeg.primitives.records import Failure
 from gendeg.primitives.rng import for_sample
@@ -45,7 +45,7 @@ def test_the_manifest_says_what_the_files_show(config):
     pairs = read_manifest(made.manifest)
     assert pairs == made.pairs and len(pairs) == 4 * 3 and not made.failures
     for pair in pairs:
-        clean, degraded = read_rgb(config.out / pair.clean), read_rgb(config.out / pair.degraded)
+        clean, degraded = pair.read()
         assert clean.shape == degraded.shape == (pair.height, pair.width, 3) == (16, 16, 3)
         assert (pair.mu, pair.sigma) == pytest.approx(measure_intensity(clean, degraded), abs=1e-6)
         assert pair.mu > 0 and pair.source == "simulated"
@@ -67,8 +67,8 @@ def test_a_pair_can_be_made_again_from_its_name(config, photos):
     generator = for_sample(4, "p1/0", "simulate")
     clean = photo(33, 24, seed=1)
     expected = degrade(u8_to_unit(clean), (Degradation.RAIN, Degradation.HAZE), float(generator.uniform()), generator)
-    assert (read_rgb(whole.out / pair.degraded) == unit_to_u8(expected)).all()
-    assert (read_rgb(whole.out / pair.clean) == clean).all() and pair.degradation == "rain+haze"
+    assert (pair.degraded.image() == unit_to_u8(expected)).all()
+    assert (pair.clean.image() == clean).all() and pair.degradation == "rain+haze"
 
 
 def test_the_same_bytes_for_one_and_two_workers_and_again(config, tmp_path):
@@ -84,7 +84,7 @@ def test_the_same_bytes_for_one_and_two_workers_and_again(config, tmp_path):
 def test_other_photos_do_not_change_a_pair(config, photos, tmp_path):
     whole = simulate(replace(config, types="haze")).pairs
     alone = simulate(replace(config, types="haze", clean=(photos / "p2.png",), out=tmp_path / "alone")).pairs
-    assert [p for p in whole if p.clean.startswith("clean/p2-")] == alone
+    assert [p.as_row() for p in whole if p.clean.path.startswith("clean/p2-")] == [p.as_row() for p in alone]
 
 
 def test_a_bad_photo_is_a_failure_and_the_others_are_made(config, photos):
@@ -159,7 +159,8 @@ def test_a_narrow_part_of_the_ranges_is_a_narrow_range_of_mu(config):
 def test_the_second_family_says_so_and_makes_other_pictures(config):
     first = simulate(config).pairs
     second = simulate(replace(config, out=config.out / "other", family="strangers")).pairs
-    assert {pair.source for pair in second} == {"strangers"} and [p.clean for p in first] == [p.clean for p in second]
+    assert {pair.source for pair in second} == {"strangers"}
+    assert [p.clean.path for p in first] == [p.clean.path for p in second]
     assert all(a.mu != b.mu for a, b in zip(first, second, strict=True))
 
 

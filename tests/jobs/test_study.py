@@ -12,7 +12,6 @@ import pytest
 
 from gendeg.configs import StudyConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.restore_data import load_examples
 from gendeg.jobs.study import study
 from gendeg.jobs.study_data import find_study_photos
 from gendeg.jobs.study_noise import with_noise
@@ -21,10 +20,10 @@ from gendeg.jobs.study_real import find_real, missing_sources, real_digest, writ
 from gendeg.jobs.study_recipe import read_study
 from gendeg.jobs.study_scores import by_degradation, difference, mean_over
 from gendeg.jobs.study_work import RESULT, Study, make_run, run_all, training_config, training_examples
-from gendeg.pairs.manifest import read_manifest
+from gendeg.pairs.pair import open_pairs, read_manifest
 from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, NotEnoughPhotos, RunsFailed
 from gendeg.primitives.files import read_json_object, sha256_of
-from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.images import resize_short_side
 from gendeg.shards.reader import load_gends
 from gendeg.training.examples import crop_pair
 from tests.builds import finished_build
@@ -79,8 +78,8 @@ def test_an_unseen_source_is_only_tested_on_and_sources_are_told_apart():
         "haze/stranger": "ood", "haze/strangers": "ood", "rain/strangers": "ood",
     }  # fmt: skip
     assert all("haze/stranger" not in one["trained"] for one in results_of(config))
-    real = load_examples([config.out / "data" / "real"], "test")
-    assert {one.pair.source for one in real} == {"known", "stranger"}
+    real = open_pairs([config.out / "data" / "real"], "test")
+    assert {one.source for one in real} == {"known", "stranger"}
 
 
 def test_unseen_sources_without_a_pair_are_named():
@@ -101,7 +100,7 @@ def test_pairs_of_a_dataset_are_real_pairs_too(tmp_path, capsys):
     assert len(pairs) == len(stored) and f"{len(stored)} of the {len(stored)} pairs" in capsys.readouterr().err
     for pair, number in zip(pairs, range(len(stored)), strict=True):
         expected = [resize_short_side(image, 24) for image in stored.read(number)]
-        halves = [read_rgb(tmp_path / "set" / path) for path in (pair.clean, pair.degraded)]
+        halves = pair.read()
         assert all(np.array_equal(a, b) for a, b in zip(halves, expected, strict=True))
         assert measure_intensity(*halves).mu == pytest.approx(pair.mu, abs=1e-6)
     assert real_digest(data) == real_digest(data) != real_digest(replace(data, pairs=()))
@@ -262,19 +261,19 @@ def test_smaller_shares_lie_within_larger_ones_and_seeds_draw_others():
     config = small_study(finished_study())
     recipe = read_study(config)
     whole, runs = Study(config, recipe), {run.folder: run for run in plan_runs(recipe)}
-    drawn = {name: {one.pair.degraded for one in training_examples(whole, runs[name])} for name in runs}
+    drawn = {name: {one.degraded.place for one in training_examples(whole, runs[name])} for name in runs}
     for seed in (0, 1):
         assert drawn[f"existing-s{seed}"] < drawn[f"existing+0.5generated-s{seed}"]
         assert drawn[f"existing+0.5generated-s{seed}"] < drawn[f"existing+generated-s{seed}"]
 
 
 def test_noise_is_of_the_asked_size_and_always_the_same():
-    (inner, *_) = load_examples([finished_study() / "out" / "data" / "within"], "train")
+    (inner, *_) = open_pairs([finished_study() / "out" / "data" / "within"], "train")
     (noisy,) = with_noise([inner], "gaussian=0.1", 3)
     clean, first = noisy.read()
     assert (first == noisy.read()[1]).all() and (clean == inner.read()[0]).all()
     assert np.std((first.astype(float) - clean)[(clean > 80) & (clean < 175)]) == pytest.approx(25.5, rel=0.1)
-    assert noisy.pair.degradation == "noise" and noisy.pair.source == "gaussian=0.1"
+    assert noisy.degradation == "noise" and noisy.source == "gaussian=0.1"
     assert crop_pair(clean, first, 16, np.random.default_rng(0))[0].shape == (16, 16, 3)
     for wrong in ("gauss=0.1", "gaussian", "gaussian=2"):
         with pytest.raises(BadOption):

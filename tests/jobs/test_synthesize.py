@@ -8,6 +8,7 @@ from gendeg.configs import SynthConfig
 from gendeg.jobs.synth_plan import plan_asks, plan_synthesis
 from gendeg.jobs.synthesize import SHEET_COLUMNS, SHEET_ROWS, Rows, _add_to_sheet, _open_records
 from gendeg.model.generate import Settings, choose_sampler, settings_of
+from gendeg.pairs.photos import Input, Kind, Photo
 from gendeg.primitives.errors import BadOption, OutputExists
 from gendeg.primitives.images import write_image
 from tests.tiny import clean_image, example_record, generators, photo, tiny_pipeline, tiny_stable_diffusion
@@ -39,12 +40,12 @@ def test_photos_of_one_name_have_rows_of_their_own_and_a_row_ends() -> None:
     clean = photo(8, 8)
     for folder in ("one", "two"):
         for _ in range(20):
-            _add_to_sheet(rows, RECORD, clean, clean, Path(folder) / "same.png")
+            _add_to_sheet(rows, RECORD, clean, clean, Photo(Input(Kind.FOLDER, folder), "same.png"))
     assert [len(row) for row in rows.values()] == [SHEET_COLUMNS] * 2
     clean_cell, first = list(rows.values())[1][:2]
     assert clean_cell.label == "same.png, clean" and first.label.startswith("haze 0.50")
     for number in range(SHEET_ROWS):
-        _add_to_sheet(rows, RECORD, clean, clean, Path(str(number)))
+        _add_to_sheet(rows, RECORD, clean, clean, Photo(Input(Kind.FOLDER, ""), str(number)))
     assert len(rows) == SHEET_ROWS
 
 

@@ -9,7 +9,7 @@ from gendeg.configs import AutoencoderConfig, DiffusionConfig, StructureConfig
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.jobs.train_structure import train_structure
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.pair import listed, write_manifest
 from gendeg.primitives.errors import BadModel, BadOption
 from tests.tiny import tiny_pipeline
 
@@ -22,7 +22,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, Any]:
-    pair = Pair("a.png", "b.png", "haze", "fog", "train", "a photo", 0.1, 0.1, 32, 24)
+    pair = listed(tmp_path, "a.png", "b.png", "haze", "fog", "train", "a photo", 0.1, 0.1, 32, 24)
     write_manifest(tmp_path / "m.jsonl", [pair])
     return {"pairs": (tmp_path / "m.jsonl",), "out": tmp_path / "run", "size": 32, "cpu": True, "precision": "no"}
 

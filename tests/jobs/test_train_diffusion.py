@@ -13,6 +13,7 @@ from gendeg.jobs.train_structure import train_structure
 from gendeg.model.base import load_base
 from gendeg.model.latents import decode, encode
 from gendeg.model.weights import load_pipeline, load_structure, model_sha256
+from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.errors import BadOption
 from tests.few_pairs import write_pairs
 from tests.tiny import clean_image, generators, tiny_pipeline, tiny_stable_diffusion, write_base
@@ -91,11 +92,10 @@ def test_structure_learns_from_the_current_model(given, tmp_path, prediction):
 def test_what_the_model_decodes_is_what_structure_gets(given, tmp_path):
     """At no noise the decoded image is the autoencoder's own; with more, the model's errors are in it."""
     from gendeg.jobs.structure_batches import make_decoder, make_triples
-    from gendeg.training.examples import load_pairs
 
     del given["sheet_photos"]
     tiny_pipeline().save_pretrained(tmp_path / "model")
-    pairs = load_pairs(given["pairs"], "train")
+    pairs = open_pairs(given["pairs"], "train")
     made = {}
     for share in (0.0, 0.9):
         config = StructureConfig(**given, model=str(tmp_path / "model"), noise_share=share)
@@ -109,13 +109,12 @@ def test_what_the_model_decodes_is_what_structure_gets(given, tmp_path):
 def test_structure_starts_from_the_photo_plus_the_decoded_change(given, tmp_path):
     """As asked, or as the model does it."""
     from gendeg.jobs.structure_batches import make_decoder, make_triples
-    from gendeg.training.examples import load_pairs
 
     del given["sheet_photos"]
     model = tiny_pipeline()
     model.register_to_config(residual_decoding=True)
     model.save_pretrained(tmp_path / "model")
-    pairs = load_pairs(given["pairs"], "train")
+    pairs = open_pairs(given["pairs"], "train")
     asked = StructureConfig(**given, vae=str(tmp_path / "model"), latent_jitter=0.0, residual=True)
     plain = StructureConfig(**given, vae=str(tmp_path / "model"), latent_jitter=0.0)
     as_it_does = StructureConfig(**given, model=str(tmp_path / "model"), noise_share=0.0)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from gendeg.model.bundled import make_autoencoder, make_conditioner, make_scheduler, make_unet
+from gendeg.model.bundled import make_autoencoder, make_conditioner, make_unet
 from gendeg.model.latents import decode, encode, factor
-from tests.tiny import CORPUS, SIZES, clean_image, tiny_pipeline, tiny_stable_diffusion, tiny_tokenizer
+from tests.tiny import CORPUS, SIZES, clean_image, make_scheduler, tiny_pipeline, tiny_stable_diffusion, tiny_tokenizer
 
 CAPTIONS = [*CORPUS, "", "zebra №5 — ÆØÅ 日本語 🦓", "x" * 500, "UPPER Case", "tabs\tand\nlines"]
 

@@ -5,11 +5,10 @@ import pytest
 import torch
 
 from gendeg.model import samplers
-from gendeg.model.bundled import make_scheduler
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import LDM_SCHEDULE, ContinuousEulerAncestralScheduler
 from gendeg.model.schedulers import NOISE_ONLY, SECOND_ORDER, WORKING, known_levels, level_at, noise_process
-from tests.tiny import clean_image, generators, tiny_pipeline
+from tests.tiny import clean_image, generators, make_scheduler, tiny_pipeline
 
 REFUSED = ["PNDMScheduler", "EDMEulerScheduler", "IPNDMScheduler", "LCMScheduler"]
 DEVIATION = 0.3

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.pairs.photos import Opened, open_photos, read_photo
+from gendeg.pairs.pair import listed, write_manifest
+from gendeg.pairs.photos import Asked, Opened, find_photos
 from gendeg.primitives.errors import BadImage, BadOption, GendegError, NoPhotos
 from tests.builds import write_photos
 
@@ -22,7 +22,7 @@ def counts(opened: Opened) -> dict[str, int]:
 
 
 def bytes_of(opened: Opened) -> list[bytes]:
-    return [read_photo(opened.inputs[p.input], p.path, p.offset, p.length) for p in opened.photos]
+    return [photo.bytes() for photo in opened.photos]
 
 
 def files_of(opened: Opened) -> list[str]:
@@ -53,21 +53,25 @@ p0.png,clean,,train
 
 def test_a_table_gives_its_clean_photos_of_the_splits_that_are_made(tmp_path):
     (write_photos(tmp_path) / "t.csv").write_text(TABLE)
-    opened = open_photos([tmp_path / "t.csv"], splits=["train"])
+    opened = find_photos([tmp_path / "t.csv"], Asked(hidden=True, splits=["train"]))
     assert [(photo.path, photo.split) for photo in opened.photos] == [("p0.png", "train"), ("p4.png", "")]
     assert counts(opened) == {"other_kind": 2, "other_split": 1, "duplicate": 1}
-    assert files_of(open_photos([tmp_path / "t.csv"], splits=["train", "test"])) == ["p0.png", "p3.png", "p4.png"]
-    assert files_of(open_photos([tmp_path / "t.csv"], kind="real")) == ["p1.png", "p4.png"]
+    assert files_of(find_photos([tmp_path / "t.csv"], Asked(hidden=True, splits=["train", "test"]))) == [
+        "p0.png",
+        "p3.png",
+        "p4.png",
+    ]
+    assert files_of(find_photos([tmp_path / "t.csv"], Asked(hidden=True, kind="real"))) == ["p1.png", "p4.png"]
     (tmp_path / "only.csv").write_text("path,split\np0.png,test\n")
     with pytest.raises(NoPhotos, match=r"row of another split 1\); --split names"):
-        open_photos([tmp_path / "only.csv"], splits=["train"])
+        find_photos([tmp_path / "only.csv"], Asked(hidden=True, splits=["train"]))
 
 
 def test_a_manifest_of_pairs_gives_its_clean_photos(tmp_path):
     write_photos(tmp_path)
-    pair = Pair("p0.png", "p1.png", "haze", "mine", "train", "a dog", 0.1, 0.1, 8, 8)
+    pair = listed(tmp_path, "p0.png", "p1.png", "haze", "mine", "train", "a dog", 0.1, 0.1, 8, 8)
     write_manifest(tmp_path / "pairs.jsonl", [pair])
-    opened = open_photos([tmp_path / "pairs.jsonl"])
+    opened = find_photos([tmp_path / "pairs.jsonl"], Asked(hidden=True))
     assert files_of(opened) == ["p0.png"] and opened.photos[0].caption == "a dog"
 
 
@@ -111,17 +115,17 @@ def img2dataset(root: Path, layout: str) -> Path:
 def test_the_folders_of_img2dataset_are_taken_with_their_captions(tmp_path, layout, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     folder = img2dataset(tmp_path, layout)
-    opened = open_photos([folder])
+    opened = find_photos([folder], Asked(hidden=True))
     whole = [photo for photo in opened.photos if photo.caption != "failed"]
     assert [photo.caption for photo in whole] == ["thing 0", "thing 1", "thing 2"]
-    read = [read_photo(opened.inputs[p.input], p.path, p.offset, p.length) for p in whole]
+    read = [photo.bytes() for photo in whole]
     assert read == [(tmp_path / "photos" / f"p{i}.jpg").read_bytes() for i in range(3)]
     assert counts(opened) == {"other_file": 2 if layout == "parquet" else 4}  # statistics, tables without pictures
     for photo in set(opened.photos) - set(whole):  # rows that failed to download: found when they are read
         with pytest.raises(BadImage, match="0 bytes"):
-            read_photo(opened.inputs[photo.input], photo.path, photo.offset, photo.length)
+            photo.bytes()
     if layout == "parquet":
-        one = open_photos([folder / "00000.parquet"])
+        one = find_photos([folder / "00000.parquet"], Asked(hidden=True))
         assert [photo.caption for photo in one.photos] == ["thing 0", "thing 1", "failed"]
 
 
@@ -131,7 +135,7 @@ def test_a_caption_beside_a_photo_has_words(tmp_path):
     (tmp_path / "p1.txt").write_text("\ufeffein  Hund\n")
     (tmp_path / "p2.json").write_text('{"caption": "a cat"}')
     (tmp_path / "p3.json").write_text('{"caption": 3')
-    opened = open_photos([tmp_path])
+    opened = find_photos([tmp_path], Asked(hidden=True))
     assert [photo.caption for photo in opened.photos] == ["", "ein Hund", "a cat", ""] and not opened.left_out
 
 
@@ -140,7 +144,7 @@ def test_members_of_a_tar_are_taken_or_counted(tmp_path):
     place = pack(
         tmp_path / "t.tar", {"a.png": png, "a.npy": b"1", "b": png, "notes.md": b"x", ".c.png": b"", "a.json": b"{"}
     )
-    opened = open_photos([place])
+    opened = find_photos([place], Asked(hidden=True))
     assert [photo.path for photo in opened.photos] == ["a.png", "b"] and bytes_of(opened) == [png, png]
     assert counts(opened) == {"sidecar": 1, "other_file": 1, "hidden": 1}
 
@@ -149,11 +153,11 @@ def test_several_pictures_of_a_sample_are_refused_by_name(tmp_path):
     png, other = ((write_photos(tmp_path / "photos", 2) / f"p{i}.png").read_bytes() for i in range(2))
     place = pack(tmp_path / "t.tar", {"1.lq.png": png, "1.gt.png": other, "2.gt.png": other + b"\0", "2.lq.png": png})
     with pytest.raises(BadOption, match=r"several pictures a sample: lq\.png, gt\.png"):
-        open_photos([place])
+        find_photos([place], Asked(hidden=True))
     with pytest.raises(BadOption, match="no pictures 'hq'"):
-        open_photos([place], column="hq")
+        find_photos([place], Asked(hidden=True, column="hq"))
     for name in ("gt", "gt.png"):
-        opened = open_photos([place], column=name)
+        opened = find_photos([place], Asked(hidden=True, column=name))
         assert bytes_of(opened) == [other, other + b"\0"] and counts(opened) == {"other_kind": 2}
 
 
@@ -169,9 +173,9 @@ def test_a_dataset_that_gendeg_built_is_no_folder_of_photos(tmp_path):
     for split, data in zip(("train", "test"), png, strict=True):
         members = {"k.clean.png": data, "k.degraded.png": png[0], "k.json": record}
         pack(built / f"haze/{split}-00000.tar", members)
-    opened = open_photos([photos])
+    opened = find_photos([photos], Asked(hidden=True))
     assert files_of(opened) == ["p0.png", "p1.png"] and counts(opened) == {"dataset": 1}
-    opened = open_photos([built], splits=["train"])
+    opened = find_photos([built], Asked(hidden=True, splits=["train"]))
     assert bytes_of(opened) == [png[0]] and opened.photos[0].caption == "a dog"
     assert counts(opened) == {"hidden": 1, "sidecar": 1, "other_kind": 2, "other_split": 1}
 
@@ -205,11 +209,11 @@ def two_columns(tmp_path_factory) -> Path:
 def test_the_first_of_several_image_columns_is_not_taken_silently(two_columns, name, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_CACHE", str(two_columns / "cache"))
     with pytest.raises(BadOption, match="several columns of images: lq, gt") as refused:
-        open_photos([two_columns / name])
+        find_photos([two_columns / name], Asked(hidden=True))
     assert refused.value.option == "--column"
     with pytest.raises(BadOption, match="no column of images 'hash'; there are lq, gt"):
-        open_photos([two_columns / name], column="hash")
-    opened = open_photos([two_columns / name], column="gt", splits=["train"])
+        find_photos([two_columns / name], Asked(hidden=True, column="hash"))
+    opened = find_photos([two_columns / name], Asked(hidden=True, column="gt", splits=["train"]))
     assert bytes_of(opened) == [(two_columns / f"photos/p{i}.png").read_bytes() for i in (2, 3)]
     assert [photo.caption for photo in opened.photos] == ["one", "two"]
     assert counts(opened) == ({"other_split": 2} if name == "saved" else {})
@@ -220,7 +224,7 @@ def test_the_first_of_several_image_columns_is_not_taken_silently(two_columns, n
 
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
     os.mkfifo(write_photos(tmp_path, 1) / "z.png")
-    opened = open_photos([tmp_path])
+    opened = find_photos([tmp_path], Asked(hidden=True))
     with pytest.raises(BadImage, match="not a regular file"):
         bytes_of(opened)
 
@@ -239,4 +243,4 @@ def test_no_broken_table_or_tar_ends_in_an_unexpected_error(tmp_path):
     for name, data in broken.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(GendegError):
-            open_photos([tmp_path / name])
+            find_photos([tmp_path / name], Asked(hidden=True))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gendeg.report.sheet import GAP, LABEL, MARGIN, Cell, draw_sheet
+from gendeg.report.sheet import GAP, LABEL, MARGIN, Tile, draw_sheet
 
 
-def cell(colour: tuple[int, int, int], height: int, width: int, label: str = "x") -> Cell:
-    return Cell(np.full((height, width, 3), colour, dtype=np.uint8), label)
+def cell(colour: tuple[int, int, int], height: int, width: int, label: str = "x") -> Tile:
+    return Tile(np.full((height, width, 3), colour, dtype=np.uint8), label)
 
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -26,7 +26,7 @@ def test_size_and_places():
 
 def test_a_picture_of_the_cells_width_is_not_touched():
     picture = np.random.default_rng(0).integers(0, 256, (30, 64, 3), dtype=np.uint8)
-    sheet = draw_sheet([[Cell(picture, "")]], cell_width=64)
+    sheet = draw_sheet([[Tile(picture, "")]], cell_width=64)
     np.testing.assert_array_equal(sheet[MARGIN + LABEL : MARGIN + LABEL + 30, MARGIN : MARGIN + 64], picture)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from gendeg import load_gends
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.build import build
-from gendeg.pairs.manifest import Pair, write_manifest
+from gendeg.pairs.pair import listed, write_manifest
 from gendeg.primitives.errors import MissingPath, NotADataset, UnknownDegradation
 from gendeg.primitives.images import unit_to_u8, write_image
 from gendeg.primitives.records import Record
@@ -35,7 +35,19 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for half in ("clean", "degraded"):
             write_image(photo(32, 32, seed=number + 9 * (half == "clean")), root / f"{half}{number}.png", "png")
         pairs.append(
-            Pair(f"clean{number}.png", f"degraded{number}.png", "snow", "Snow100k", "validation", "", 0.0, 0.0, 32, 32)
+            listed(
+                root,
+                f"clean{number}.png",
+                f"degraded{number}.png",
+                "snow",
+                "Snow100k",
+                "validation",
+                "",
+                0.0,
+                0.0,
+                32,
+                32,
+            )
         )
     write_manifest(root / "pairs.jsonl", pairs)
     config = small_build(root, include=(root / "pairs.jsonl",), split="train=0.5,validation=0.5", per_image=2)

@@ -10,10 +10,11 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.model.weights import load_pipeline
+from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.images import signed_to_u8
 from gendeg.primitives.kinds import parse_mix
 from gendeg.prompts import make_prompt
-from gendeg.training.examples import load_pairs, to_tensor
+from gendeg.training.examples import to_tensor
 from tests.few_pairs import write_pairs
 
 pytestmark = pytest.mark.slow
@@ -36,14 +37,14 @@ def test_eight_pairs_by_heart(tmp_path):
     print(f"loss {start:.4f} -> {end:.4f}, a {start / end:.0f}th")
     assert end < start / 10
     pipeline, errors = load_pipeline(str(config.out / "model")), []
-    for number, placed in enumerate(load_pairs([manifest], "train")):
+    for number, placed in enumerate(open_pairs([manifest], "train")):
         clean, _ = placed.read()
-        prompt = make_prompt(placed.pair.caption, parse_mix(placed.pair.degradation))
+        prompt = make_prompt(placed.caption, parse_mix(placed.degradation))
         made = pipeline(
-            to_tensor([clean]), [prompt], [placed.pair.mu], [placed.pair.sigma],
-            [torch.Generator().manual_seed(number)], degradations=[placed.pair.degradation],
+            to_tensor([clean]), [prompt], [placed.mu], [placed.sigma],
+            [torch.Generator().manual_seed(number)], degradations=[placed.degradation],
         )  # fmt: skip
         image = signed_to_u8(made[0].permute(1, 2, 0).numpy())
-        errors.append(abs(measure_intensity(clean, image).mu - placed.pair.mu))
+        errors.append(abs(measure_intensity(clean, image).mu - placed.mu))
     print("errors of mu:", " ".join(f"{error:.4f}" for error in errors))
     assert max(errors) < 0.02

@@ -4,29 +4,24 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from inspect import unwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.images import write_image
+from gendeg.pairs.pair import listed
+from gendeg.primitives.errors import BadOption
 from gendeg.training.examples import (
     Deal,
-    PlacedPair,
     crop_pair,
     example_numbers,
-    held_out_pairs,
-    load_pairs,
     parse_weights,
     shuffled,
     to_tensor,
 )
 from tests.tiny import photo
 
-PAIR = Pair("a.png", "b.png", "haze", "fog", "train", "", 0.1, 0.1, 8, 8)
+PAIR = listed("", "a.png", "b.png", "haze", "fog", "train", "", 0.1, 0.1, 8, 8)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 30])
@@ -50,7 +45,7 @@ def test_many_epochs_from_many_threads():
         assert list(pool.map(lambda n: shuffled(3, n, 9), numbers)) == alone
 
 
-KINDS = [PlacedPair(replace(PAIR, degradation=kind, source=source), Path())
+KINDS = [replace(PAIR, degradation=kind, source=source)
          for kind, source in (("haze", "a"), ("rain", "a"), ("rain", "b"), ("snow", "b"))]  # fmt: skip
 
 
@@ -119,25 +114,3 @@ def test_tensors_are_signed_and_channels_last():
     assert batch.shape == (2, 3, 4, 6) and batch.dtype == torch.float32
     assert (batch[0] == -1).all() and (batch[1] == 1).all()
     assert batch.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_pairs_of_a_split_from_several_manifests(tmp_path):
-    for name, splits in (("one", ["train", "validation"]), ("two", ["train", "test"])):
-        (tmp_path / name).mkdir()
-        write_manifest(tmp_path / name / "m.jsonl", [replace(PAIR, split=split, source=name) for split in splits])
-    manifests = [tmp_path / "one" / "m.jsonl", tmp_path / "two" / "m.jsonl"]
-    loaded = load_pairs(manifests, "train")
-    assert [(placed.pair.source, placed.folder) for placed in loaded] == [(n, tmp_path / n) for n in ("one", "two")]
-    assert [placed.pair.split for placed in held_out_pairs(manifests)] == ["validation"]
-    assert [placed.pair.split for placed in held_out_pairs(manifests[1:])] == ["train"]
-    with pytest.raises(NoPairs, match="validation"):
-        load_pairs(manifests[1:], "validation")
-
-
-def test_a_placed_pair_reads_its_files(tmp_path):
-    write_image(photo(8, 8, seed=1), tmp_path / "a.png", "png")
-    write_image(photo(8, 8, seed=2), tmp_path / "b.png", "png")
-    write_manifest(tmp_path / "m.jsonl", [PAIR])
-    clean, degraded = load_pairs([tmp_path / "m.jsonl"], "train")[0].read()
-    np.testing.assert_array_equal(clean, photo(8, 8, seed=1))
-    np.testing.assert_array_equal(degraded, photo(8, 8, seed=2))

@@ -58,7 +58,7 @@ def test_the_other_targets():
 
 
 def test_noising_agrees_with_diffusers():
-    from gendeg.model.bundled import make_scheduler
+    from tests.tiny import make_scheduler
 
     latent, noise, _ = pair(0, 0, 0)
     scheduler, t = make_scheduler(), torch.tensor([0, 400, 999])

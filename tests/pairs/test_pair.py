@@ -1,26 +1,32 @@
 """The pair manifest: written and read back, and bad lines named by their number."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
 from gendeg.intensity.measure import Intensity
-from gendeg.pairs.manifest import Pair, by_degradation_and_source, read_manifest, write_manifest
+from gendeg.pairs.pair import by_degradation_and_source, listed, read_manifest, write_manifest
 from gendeg.primitives.errors import BadManifest, MissingPath, NoPairs
 
-PAIR = Pair("clean/a.png", "degraded/a.png", "haze", "fog", "train", "a street", 0.25, 0.125, 64, 48)
+ROW = {
+    "clean": "clean/a.png", "degraded": "degraded/a.png", "degradation": "haze", "source": "fog", "split": "train",
+    "caption": "a street", "mu": 0.25, "sigma": 0.125, "width": 64, "height": 48,
+}  # fmt: skip
+PAIR = listed("", **ROW)
 
 
 def test_round_trip(tmp_path):
-    pairs = [PAIR, replace(PAIR, degradation="rain+haze", split="test", caption="ein Hügel")]
+    pairs = [listed(tmp_path, **ROW | change) for change in ({}, {"degradation": "rain+haze", "caption": "ein Hügel"})]
     write_manifest(tmp_path / "m.jsonl", pairs)
     assert read_manifest(tmp_path / "m.jsonl") == pairs
     assert pairs[0].intensity == Intensity(0.25, 0.125)
 
 
 def test_spellings_become_the_one_name(tmp_path):
-    write_manifest(tmp_path / "m.jsonl", [replace(PAIR, degradation=name) for name in ("motion-blur", "haze+rain")])
+    write_manifest(
+        tmp_path / "m.jsonl", [listed(tmp_path, **ROW | {"degradation": name}) for name in ("motion-blur", "haze+rain")]
+    )
     assert [pair.degradation for pair in read_manifest(tmp_path / "m.jsonl")] == ["motion_blur", "rain+haze"]
 
 
@@ -42,7 +48,7 @@ def test_spellings_become_the_one_name(tmp_path):
     ],
 )
 def test_a_bad_line_is_named(tmp_path, change, said):
-    lines = [json.dumps(asdict(PAIR)), "", json.dumps(asdict(PAIR) | change)]
+    lines = [json.dumps(ROW), "", json.dumps(ROW | change)]
     (tmp_path / "m.jsonl").write_text("\n".join(lines) + "\n")
     with pytest.raises(BadManifest, match=said) as caught:
         read_manifest(tmp_path / "m.jsonl")
@@ -50,7 +56,7 @@ def test_a_bad_line_is_named(tmp_path, change, said):
 
 
 def test_a_missing_field_is_named(tmp_path):
-    row = asdict(PAIR)
+    row = dict(ROW)
     del row["caption"]
     (tmp_path / "m.jsonl").write_text(json.dumps(row))
     with pytest.raises(BadManifest, match="not right: caption"):

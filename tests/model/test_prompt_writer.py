@@ -2,8 +2,7 @@
 
 import pytest
 
-from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.model.text import Reader
+from gendeg.model.text import PromptWriter, Reader
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import KNOWN, mix_name
 from gendeg.prompts import make_prompt, words

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gendeg.intensity.ask import intensity_to_statistics, median_sigma
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.quantile import draw_statistics, intensity_to_statistics, median_sigma
 
 
 def uniform(first: int = 0, last: int = 127, sigma: int = 40) -> np.ndarray:
@@ -66,19 +66,3 @@ def test_a_mu_that_the_prior_lacks_takes_its_nearest_sigma():
     joint[10, 20], joint[100, 90] = 0.5, 0.5
     assert median_sigma(joint, 12 * MU_BINS.width) == pytest.approx(20.5 * SIGMA_BINS.width)
     assert median_sigma(joint, 0.7) == pytest.approx(90.5 * SIGMA_BINS.width)
-
-
-def test_draws_follow_the_joint():
-    joint = np.zeros((128, 128))
-    joint[20, 30], joint[80, 30], joint[80, 90] = 0.25, 0.25, 0.5
-    generator = np.random.default_rng(1)
-    draws = [draw_statistics(joint, generator) for _ in range(2000)]
-    bins = [(int(d.mu / MU_BINS.width), int(d.sigma / SIGMA_BINS.width)) for d in draws]
-    shares = {cell: bins.count(cell) / len(bins) for cell in set(bins)}
-    assert set(shares) == {(20, 30), (80, 30), (80, 90)}
-    assert shares[20, 30] == pytest.approx(0.25, abs=0.04) and shares[80, 90] == pytest.approx(0.5, abs=0.04)
-
-
-def test_draws_repeat_with_their_generator():
-    first, second = (draw_statistics(diagonal(), np.random.default_rng(3)) for _ in range(2))
-    assert first == second
