@@ -112,7 +112,7 @@ def _loop(pipeline: GenDegPipeline, known: dict[str, Tensor]) -> Tensor:
     pipeline.unet.double()
     try:
         return pipeline.denoise(
-            CleanLatent(known["clean"][:1].float(), clean, *known["clean"].shape[-2:]),
+            CleanLatent(known["clean"].float(), clean, *known["clean"].shape[-2:]),
             Conditioning(context, None),
             Conditioning(null, None),
             branches(PAPER["guidance_text"], PAPER["guidance_image"]),

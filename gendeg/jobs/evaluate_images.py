@@ -9,7 +9,7 @@ import numpy as np
 from gendeg.configs import EvaluateConfig
 from gendeg.intensity.ask import ask_intensities
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.evaluation_files import Made
+from gendeg.jobs.evaluation_files import Scored
 from gendeg.jobs.synth_plan import PhotoPlan, Sample, plan_photos
 from gendeg.jobs.synthesize import read_clean, record_of
 from gendeg.metrics.change import BLUR_WINDOW
@@ -88,7 +88,7 @@ class Studio:
         with pipeline.altered(calibration={}):
             self.plain_digest = model_sha256(pipeline)
 
-    def images(self, photos: list[Subject]) -> Iterator[tuple[Made, U8Image, U8Image]]:
+    def images(self, photos: list[Subject]) -> Iterator[tuple[Scored, U8Image, U8Image]]:
         """(what it is, clean, degraded) of every image; a photo that cannot be read is a failure."""
         with bar("photos", total=len(photos), wanted=self.config.progress) as progress:
             for photo in photos:
@@ -112,7 +112,7 @@ class _Sitting:
         self.out = studio.config.out
         self.clean_file = self.out / "images" / "clean" / f"{photo.stem}.png"
 
-    def images(self) -> Iterator[tuple[Made, U8Image, U8Image]]:
+    def images(self) -> Iterator[tuple[Scored, U8Image, U8Image]]:
         self._keep_clean()
         studio, planned = self.studio, self.photo.planned
         for purpose, samples in planned.items():
@@ -133,7 +133,7 @@ class _Sitting:
 
     def _generated(
         self, arm: str, samples: tuple[Sample, ...], purpose: str
-    ) -> Iterator[tuple[Made, U8Image, U8Image]]:
+    ) -> Iterator[tuple[Scored, U8Image, U8Image]]:
         """Batches as `synth` makes them; a grid's samples are decoded again without structure correction.
 
         A file that is there stays: the seeds that show diversity begin with the grid's own.
@@ -179,7 +179,7 @@ class _Sitting:
 
     # --- what it is measured against ---
 
-    def _reference(self, samples: tuple[Sample, ...], purpose: str) -> Iterator[tuple[Made, U8Image, U8Image]]:
+    def _reference(self, samples: tuple[Sample, ...], purpose: str) -> Iterator[tuple[Scored, U8Image, U8Image]]:
         """The simulator's image at the same mu, and for the grid that image through the autoencoder."""
         for sample in samples:
             simulated = self._once(self._file(SIMULATOR, sample), lambda s=sample: self._simulate(s))  # type: ignore[misc]
@@ -228,9 +228,9 @@ class _Sitting:
             self._write(file, make())
         return read_rgb(file)
 
-    def _made(self, arm: str, purpose: str, sample: Sample, record: Record) -> Made:
+    def _made(self, arm: str, purpose: str, sample: Sample, record: Record) -> Scored:
         clean, degraded = (file.relative_to(self.out).as_posix() for file in (self.clean_file, self._file(arm, sample)))
-        return Made(arm, purpose, self.photo.stem, clean, degraded, record)
+        return Scored(arm=arm, purpose=purpose, photo=self.photo.stem, clean=clean, degraded=degraded, record=record)
 
 
 def nearest_in_mu(at: Callable[[float], U8Image], clean: U8Image, mu: float) -> U8Image:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -13,7 +14,6 @@ from gendeg.jobs.evaluation_files import (
     ALL,
     Calibration,
     CalibrationPoint,
-    Made,
     Metrics,
     Scored,
     Structure,
@@ -36,7 +36,7 @@ SURE = 0.1  # peak of the phase correlation; by chance the highest of a 128-pixe
 ALIGNED = 0.5  # pixels: the issue's own bound for edges that have not moved
 
 
-def measure(made: Made, clean: U8Image, degraded: U8Image, config: EvaluateConfig) -> Scored:
+def measure(made: Scored, clean: U8Image, degraded: U8Image, config: EvaluateConfig) -> Scored:
     """Everything that is measured on one image beside its clean photo."""
     verdict, message = "", ""
     if made.arm in JUDGED:
@@ -51,7 +51,7 @@ def measure(made: Made, clean: U8Image, degraded: U8Image, config: EvaluateConfi
         detail=round(detail_kept(clean, degraded), 6),
         ssim=round(ssim_without_low_frequencies(clean, degraded), 6),
     )
-    return Scored(**vars(made), verdict=verdict, message=message, metrics=metrics)
+    return replace(made, verdict=verdict, message=message, metrics=metrics)
 
 
 class Summary:

@@ -22,18 +22,6 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Made:
-    """One image of an evaluation; `clean` and `degraded` are its files, relative to the evaluation's folder."""
-
-    arm: str
-    purpose: str
-    photo: str
-    clean: str
-    degraded: str
-    record: Record
-
-
-@dataclass(frozen=True)
 class Metrics:
     """Of one image beside its clean photo; `named` is the classifier's name for it."""
 
@@ -46,18 +34,19 @@ class Metrics:
     named_probability: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scored:
-    """One image with what was measured on it; `verdict`: why the build's filter refuses it, or nothing."""
+    """One image, and what was measured on it. `clean` and `degraded` are its files below the evaluation's folder;
+    `verdict` is why the build's filter refuses it, or nothing."""
 
     arm: str
     purpose: str
     photo: str
     clean: str
     degraded: str
-    verdict: str
-    message: str
-    metrics: Metrics
+    verdict: str = ""
+    message: str = ""
+    metrics: Metrics = Metrics()
     record: Record
 
     @property
@@ -260,7 +249,7 @@ def read_samples(folder: Path) -> list[Scored]:
     path, samples = folder / SAMPLES, []
     for number, row in read_numbered_jsonl(path):
         try:
-            samples.append(from_row(Scored, {"verdict": "", "message": "", "metrics": {}} | row))
+            samples.append(from_row(Scored, row))
         except (KeyError, TypeError, AttributeError, GendegError) as error:
             raise BadManifest(path, number, f"not a sample of an evaluation ({error})") from error
     return samples
