@@ -52,7 +52,7 @@ extras: setup ## install the optional packages too (EXTRAS=ray,adam8bit; all of 
 test-extras: extras ## the tests that need optional packages, and their pins
 	$(BIN)/python -c 'import bitsandbytes, pillow_heif, pillow_jxl, ray'
 	$(PYTEST) tests/slow/test_ray.py tests/slow/test_adam8bit.py tests/test_lock.py tests/primitives/test_pictures.py \
-		tests/jobs/test_photo_inputs.py
+		tests/build/test_inputs.py
 
 test-slow: setup ## only the tests marked slow
 	$(PYTEST) -m slow || test $$? -eq 5 # 5: nothing carries the mark

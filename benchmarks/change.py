@@ -26,7 +26,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.synth_plan import sample_photos
 from gendeg.metrics.change import GROUPS, change_statistics
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.energy import Compared, compare_changes, typical
@@ -39,6 +38,7 @@ from gendeg.physics import degrade
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import Degradation, Mix, mix_name, parse_mixes
 from gendeg.primitives.rng import for_sample
+from gendeg.synth.plan import sample_photos
 
 NEAR = 0.02  # of the asked mu: near enough for a simulation
 TRIES = 9  # of strengths

@@ -27,11 +27,8 @@ if __name__ != "__mp_main__":  # the processes that simulate import this file to
     import torch
     from PIL import Image
 
-    from gendeg.configs import BundleConfig, DiffusionConfig
-    from gendeg.jobs.bundle import make_bundle
-    from gendeg.jobs.denoiser import make_denoiser, new_pipeline
-    from gendeg.jobs.fresh_pairs import FreshPairs, fresh_recipe
-    from gendeg.jobs.recipe import read_recipe
+    from gendeg.bundle.bundle import make_bundle
+    from gendeg.bundle.config import BundleConfig
     from gendeg.model.latents import factor
     from gendeg.model.parts import INDEX, join_parts, write_parts
     from gendeg.model.pipeline import GenDegPipeline
@@ -39,6 +36,10 @@ if __name__ != "__mp_main__":  # the processes that simulate import this file to
     from gendeg.model.weights import load_pipeline
     from gendeg.primitives.errors import GendegError
     from gendeg.primitives.files import atomic_write
+    from gendeg.training.config import DiffusionConfig
+    from gendeg.training.diffusion import make_denoiser, new_pipeline
+    from gendeg.training.fresh_pairs import FreshPairs, fresh_recipe
+    from gendeg.training.presets import read_recipe
 
 FILES = 6
 """Of the eight that may come back, those for parts and their index; the others are the log and the sheet."""

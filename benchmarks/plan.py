@@ -17,13 +17,14 @@ def measure(samples: int) -> None:
     sys.path.insert(0, str(ROOT))
     from dataclasses import replace
 
-    from gendeg.configs import PlanConfig
-    from gendeg.jobs.plan import write_plan
+    from tests.jobs.test_plan import many_photos
+
+    from gendeg.build.config import PlanConfig
+    from gendeg.build.plan import write_plan
     from gendeg.shards.description import Description, missing_shards
     from gendeg.shards.index import Mark, write_mark
     from gendeg.shards.layout import Layout
     from tests.builds import priors_folder
-    from tests.jobs.test_plan import many_photos
 
     photos = many_photos(max(1, samples // PER_PHOTO))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -42,7 +42,7 @@ def pretend_done(out: Path) -> int:
 
 
 def configuration(root: Path):  # type: ignore[no-untyped-def]
-    from gendeg.configs import BuildConfig
+    from gendeg.build.config import BuildConfig
 
     return BuildConfig(
         clean=(str(root / "photos"),), out=root / "out", per_image=PER_PHOTO, shard_size=SHARD, estimate=False,
@@ -52,8 +52,8 @@ def configuration(root: Path):  # type: ignore[no-untyped-def]
 
 def resume(root: Path, started: float) -> None:
     """The command's own path, up to the first batch."""
-    from gendeg.jobs.build import build
-    from gendeg.jobs.workshop import Workshop
+    from gendeg.build.build import build
+    from gendeg.build.worker import Workshop
 
     def make_all(self: Workshop, shards: object, done: object) -> None:
         print(f"{MARKER}: {time.time() - started:.1f} s after the process was started", flush=True)
@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         write_photos(root / "photos", asked.photos)
-        from gendeg.jobs.build import plan
+        from gendeg.build.build import plan
 
         start = time.perf_counter()
         plan(configuration(root))

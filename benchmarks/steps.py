@@ -17,7 +17,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.synth_plan import sample_photos
 from gendeg.metrics.alignment import psnr
 from gendeg.model.generate import Generator, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
@@ -25,6 +24,7 @@ from gendeg.model.weights import BUNDLED, load_pipeline
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.kinds import SINGLES
+from gendeg.synth.plan import sample_photos
 
 INTENSITIES = (0.2, 0.5, 0.8)
 

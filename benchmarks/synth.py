@@ -14,7 +14,6 @@ from typing import TypeVar
 import torch
 
 from gendeg.intensity.ask import Ask
-from gendeg.jobs.synth_plan import sample_photos
 from gendeg.model.generate import Generator, finite, settings_of, stored, to_signed_tensor
 from gendeg.model.guidance import branches
 from gendeg.model.weights import BUNDLED, load_pipeline
@@ -23,6 +22,7 @@ from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_sho
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.rng import torch_generator
 from gendeg.prompts import make_prompt
+from gendeg.synth.plan import sample_photos
 
 Result = TypeVar("Result")
 BOTH = "decode and correct"

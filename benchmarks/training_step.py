@@ -27,10 +27,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from gendeg.jobs.denoiser import Denoiser
+from gendeg.convert.ldm import PUBLISHED
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import encode
-from gendeg.model.ldm import PUBLISHED
+from gendeg.training.diffusion import Denoiser
 from gendeg.training.losses import noised
 
 TFLOPS = {"A100": 312, "H100": 989}
@@ -85,7 +85,7 @@ def computed(size: int, batch: int, steps: int) -> None:
 
 
 def our_step(parts: tuple, batch: int, size: int, device: str) -> Callable[[], float]:
-    """One optimiser step as in gendeg.jobs.train_diffusion."""
+    """One optimiser step as in gendeg.training.diffusion."""
     unet, vae, encoder, conditioner = parts
     denoiser = Denoiser(unet, encoder, conditioner).to(device).train()
     denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -32,7 +32,7 @@ def write_checkpoint(folder: Path) -> None:
     """In the authors' format; tests/ldm.py knows every key."""
     from safetensors.torch import save_file
 
-    from gendeg.model.ldm import PUBLISHED
+    from gendeg.convert.ldm import PUBLISHED
     from tests.ldm import checkpoint
 
     save_file(checkpoint(PUBLISHED), folder / "gendeg.safetensors")

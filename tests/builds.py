@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 
 from tqdm import tqdm
 
-from gendeg.configs import BuildConfig
+from gendeg.build.config import BuildConfig
 from gendeg.intensity.priors import Prior, save_prior
 from gendeg.primitives.images import write_image
 from tests.tiny import photo, tiny_pipeline
@@ -79,7 +79,7 @@ def tree(out: Path) -> dict[str, str]:
 @cache
 def finished_build() -> Path:
     """The root of a build that ran without interruption; to be read or copied only."""
-    from gendeg.jobs.build import build
+    from gendeg.build.build import build
 
     root = Path(mkdtemp(prefix="gendeg-finished-"))
     built = build(small_build(root))

@@ -3,11 +3,11 @@
 import torch
 
 from gendeg.model.bundled import SMOKE, make_autoencoder
-from gendeg.restore.content_prior import PriorRestorer, prior_of
-from gendeg.restore.nafnet import NAFRestorer
-from gendeg.restore.network import Restorer
-from gendeg.restore.promptir import PromptRestorer
-from gendeg.restore.swin import SwinRestorer
+from gendeg.restore.networks.content_prior import PriorRestorer, prior_of
+from gendeg.restore.networks.nafnet import NAFRestorer
+from gendeg.restore.networks.network import Restorer
+from gendeg.restore.networks.promptir import PromptRestorer
+from gendeg.restore.networks.swin import SwinRestorer
 
 
 def _small(model: str) -> Restorer:

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from gendeg.configs import StudyConfig
 from gendeg.primitives.images import write_image
+from gendeg.study.config import StudyConfig
 from tests.builds import model_folder
 from tests.tiny import photo
 
@@ -94,7 +94,7 @@ def _write_pairs(folder: Path) -> None:
 @cache
 def finished_study() -> Path:
     """The root of a whole study (arms and shares); to be read or copied only."""
-    from gendeg.jobs.study import study
+    from gendeg.study.study import study
 
     root = Path(mkdtemp(prefix="gendeg-study-"))
     study(small_study(root))

@@ -1,8 +1,9 @@
-"""Who may import whom (DESIGN.md, section 7): rooms import downwards only, and the light ones never load torch."""
+"""Who may import whom: the rooms of the package are a ladder, and what `gendeg --help` loads never loads torch."""
 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,28 +11,16 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "gendeg"
 TOP = "__init__"
 
-BELOW: dict[str, set[str]] = {
-    "primitives": set(),
-    "configs": {"primitives"},
-    "prompts": {"primitives"},
-    "intensity": {"primitives", "prompts"},
-    "physics": {"primitives"},
-    "report": {"primitives", "metrics"},
-    "pairs": {"primitives", "intensity", "shards"},
-    "shards": {"primitives", "intensity"},
-    "model": {"primitives", "prompts", "intensity"},
-    "metrics": {"primitives", "intensity"},
-    "restore": {"primitives", "intensity", "model"},
-    "training": {"primitives", "configs", "intensity", "prompts", "pairs", "shards"},
-}
-"""Room → the rooms that it may import; rooms meet only in jobs."""
-BELOW["jobs"] = set(BELOW)
-BELOW["cli"] = {"configs", "jobs", "primitives"}
-BELOW["__main__"] = {"cli"}
-BELOW[TOP] = set(BELOW)  # the lazy public names
+ROOMS = (
+    "primitives", "prompts", "physics", "metrics", "intensity", "shards", "report", "model", "pairs", "synth", "build",
+    "curate", "priors", "evaluate", "training", "bundle", "convert", "restore", "study", "cli", "__main__",
+)  # fmt: skip
+"""From the ground up: a room imports only rooms that stand before it. The package's own lazy names see all of them."""
 
-LIGHT = {"primitives", "configs", "prompts", "intensity", "physics", "pairs", "cli", "__main__", TOP}
-"""Rooms whose modules load without the heavy packages, so that `gendeg --help` and the workers of a pool start fast."""
+LIGHT_ROOMS = {"primitives", "prompts", "physics", "intensity", "cli", "__main__", TOP}
+LIGHT_FILES = {"command", "config"}
+"""Modules that load without the heavy packages, nor through another module of ours, so that `gendeg --help` and the
+workers of a pool start fast: whole rooms, and these files of every room."""
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "datasets"}
 
 
@@ -44,6 +33,7 @@ class Import:
     at_load: bool
 
 
+@cache
 def imports_of(path: Path, package: str) -> list[Import]:
     """Every import of a file, those inside functions too; relative ones made absolute. `package` holds the file."""
     found = []
@@ -73,66 +63,87 @@ def _walk(node: ast.AST, at_load: bool) -> Iterator[tuple[ast.AST, bool]]:
 
 
 def offences(package: Path) -> list[str]:
-    """One line for every import that the table forbids and for every room that it does not know."""
+    """One line for every import that goes up the ladder or makes a light module heavy, and for every unknown room."""
     found = []
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).with_suffix("").parts
-        room, place = parts[0], f"{path.relative_to(package.parent)}"
-        if room not in BELOW:
-            found.append(f"{place}: unknown room '{room}'; say in BELOW (tests/test_layers.py) what it may import")
+        place = f"{path.relative_to(package.parent)}"
+        if parts[0] not in (*ROOMS, TOP):
+            found.append(f"{place}: unknown room '{parts[0]}'; give it its place in ROOMS (tests/test_layers.py)")
             continue
         for one in imports_of(path, ".".join([package.name, *parts[:-1]])):
-            reason = _forbidden(package, room, one)
+            reason = _upwards(package, parts[0], one) or _heavy(package, parts, one)
             if reason:
                 found.append(f"{place}:{one.line}: {reason}")
     return list(dict.fromkeys(found))  # a statement of three names is one offence
 
 
-def _forbidden(package: Path, room: str, one: Import) -> str:
+def _upwards(package: Path, room: str, one: Import) -> str:
     """Why this import may not stand in this room, or nothing."""
     first, *rest = one.target.split(".")
-    if first != package.name:
-        heavy = room in LIGHT and one.at_load and first in HEAVY
-        return f"{room} must load without {first}; import it inside the function that needs it" if heavy else ""
-    target = _room_of(package, rest)
-    if target == room or (target == TOP and rest == ["__version__"]) or target in BELOW[room]:
+    if first != package.name or room == TOP:
         return ""
-    return f"{room} may not import {target}; it may import {', '.join(sorted(BELOW[room])) or 'no other room'}"
+    target = rest[0] if rest and _is_module(package / rest[0]) else TOP
+    if target == room or (target == TOP and rest == ["__version__"]):
+        return ""
+    if target not in ROOMS or ROOMS.index(target) > ROOMS.index(room):
+        return f"{room} may not import {target}, which does not stand before it"
+    return ""
 
 
-def _room_of(package: Path, rest: list[str]) -> str:
-    """`["model", "nafnet"]` → model; a name that is no module below the package belongs to its `__init__`."""
-    is_module = rest and ((package / rest[0]).is_dir() or (package / f"{rest[0]}.py").is_file())
-    return rest[0] if is_module else TOP
+def _heavy(package: Path, parts: tuple[str, ...], one: Import) -> str:
+    """Why a light module may not load this, or nothing."""
+    if not one.at_load or not (parts[0] in LIGHT_ROOMS or parts[-1] in LIGHT_FILES):
+        return ""
+    name = _reached(package, one.target)
+    return f"{'/'.join(parts)}.py must load without {name}; import it inside the function that needs it" if name else ""
+
+
+@cache
+def _reached(package: Path, target: str, seen: frozenset[Path] = frozenset()) -> str:
+    """The heavy package that an import ends at, directly or through our own modules; or nothing."""
+    first, *rest = target.split(".")
+    if first != package.name:
+        return first if first in HEAVY else ""
+    for end in range(len(rest), 0, -1):
+        path = package.joinpath(*rest[:end]).with_suffix(".py")
+        if path.is_file():
+            break
+    else:
+        return ""
+    if path in seen:
+        return ""
+    below = (one for one in imports_of(path, ".".join([first, *rest[: end - 1]])) if one.at_load)
+    return next((name for one in below if (name := _reached(package, one.target, seen | {path}))), "")
+
+
+def _is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def test_imports_point_downwards() -> None:
     assert offences(PACKAGE) == [], "\n" + "\n".join(offences(PACKAGE))
 
 
-def test_table_has_no_circles() -> None:
-    """A room stands above everything it may import: some order of the rooms satisfies all of them."""
-    placed: set[str] = set()
-    while len(placed) < len(BELOW):
-        ready = {room for room, below in BELOW.items() if room not in placed and below <= placed | {room}}
-        assert ready, f"rooms in a circle: {sorted(set(BELOW) - placed)}"
-        placed |= ready
+def test_the_ladder_has_a_rung_for_every_room_and_no_other() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert rooms | {path.stem for path in PACKAGE.glob("*.py")} - {TOP} == set(ROOMS)
 
 
 @pytest.mark.parametrize(
     "place, text, expected",
     [
-        ("primitives/a.py", "from gendeg.jobs import b", "primitives may not import jobs"),
-        (
-            "primitives/a.py",
-            "def f():\n    import gendeg.jobs.b",
-            "gendeg/primitives/a.py:2: primitives may not import",
-        ),
-        ("primitives/a.py", "from ..jobs import b", "primitives may not import jobs"),
-        ("primitives/a.py", "from .. import jobs", "primitives may not import jobs"),
+        ("primitives/a.py", "from gendeg.build import b", "primitives may not import build"),
+        ("primitives/a.py", "def f():\n    import gendeg.build.b", "primitives/a.py:2: primitives may not import"),
+        ("primitives/a.py", "from ..build import b", "primitives may not import build"),
+        ("primitives/a.py", "from .. import build", "primitives may not import build"),
+        ("model/a.py", "from gendeg.build.b import c", "model may not import build, which does not stand before it"),
         ("physics/a.py", "import gendeg", "physics may not import __init__"),
-        ("primitives/a.py", "import torch.nn", "primitives must load without torch"),
-        ("cli/a.py", "try:\n    import diffusers\nexcept ImportError: pass", "cli must load without diffusers"),
+        ("primitives/a.py", "import torch.nn", "primitives/a.py must load without torch"),
+        ("cli/a.py", "try:\n    import diffusers\nexcept ImportError: pass", "cli/a.py must load without diffusers"),
+        ("build/command.py", "import torch", "build/command.py must load without torch"),
+        ("build/command.py", "from gendeg.build.b import work", "build/command.py must load without torch"),
+        ("build/config.py", "from gendeg.model import heavy", "build/config.py must load without torch"),
         ("attic/a.py", "import json", "unknown room 'attic'"),
     ],
 )
@@ -147,7 +158,8 @@ def test_each_kind_of_offence_is_seen(tmp_path: Path, place: str, text: str, exp
 @pytest.mark.parametrize(
     "place, text",
     [
-        ("jobs/a.py", "from gendeg.physics import haze\nfrom gendeg import __version__\nfrom . import b"),
+        ("build/a.py", "from gendeg.physics import haze\nfrom gendeg import __version__\nimport torch"),
+        ("build/command.py", "def f():\n    from gendeg.build.b import work"),
         ("primitives/a.py", "def f():\n    import torch"),
         ("primitives/a.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch"),
         ("model/a.py", "import torch\nfrom ..primitives import files"),
@@ -160,8 +172,9 @@ def test_what_is_allowed_passes(tmp_path: Path, place: str, text: str) -> None:
 
 def _package(folder: Path) -> Path:
     package = folder / "gendeg"
-    for room in ("primitives", "jobs", "physics", "model", "cli"):
+    for room in ("primitives", "build", "physics", "model", "cli"):
         (package / room).mkdir(parents=True)
         (package / room / "__init__.py").touch()
-    (package / "jobs" / "b.py").touch()
+    (package / "build" / "b.py").write_text("from gendeg.model.heavy import weigh\n")
+    (package / "model" / "heavy.py").write_text("import torch\n")
     return package

@@ -1,4 +1,4 @@
-"""Loose limits for the sizes of DESIGN.md, section 8, and that the tests lie where the code lies."""
+"""The shape of the house: folders one can take in at a glance, names said once, tests that lie where the code lies."""
 
 import ast
 from pathlib import Path
@@ -6,43 +6,57 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST_FILE = 510  # lines; the aim is 150
-LONGEST_FUNCTION = 60  # lines with docstring; the aim is 5 to 20
+CODE = ("gendeg", "tests", "benchmarks")
+MOST_FILES = 27  # of a folder; the aim is 25
 NOT_ROOMS = {"golden", "slow"}
 
 
-def too_large(root: Path) -> list[str]:
-    """Files and functions below `root` beyond the limits, one line each."""
-    found = []
-    for path in sorted(root.rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        lines = len(text.splitlines())
-        if lines > LONGEST_FILE:
-            found.append(f"{path.relative_to(root.parent)}: {lines} lines, limit {LONGEST_FILE}; split it by duty")
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (node.end_lineno or node.lineno) - node.lineno + 1
-                if length > LONGEST_FUNCTION:
-                    place = f"{path.relative_to(root.parent)}:{node.lineno} {node.name}"
-                    found.append(f"{place}: {length} lines, limit {LONGEST_FUNCTION}; name its parts")
-    return found
+def crowded(package: Path) -> list[str]:
+    """Folders of more modules than one takes in, one line each."""
+    counts = {path.parent: len(list(path.parent.glob("[!_]*.py"))) for path in package.rglob("*.py")}
+    return [
+        f"{folder.relative_to(package.parent)}: {count} files, most {MOST_FILES}; two ideas live here"
+        for folder, count in sorted(counts.items())
+        if count > MOST_FILES
+    ]
 
 
-@pytest.mark.parametrize("folder", ["gendeg", "tests", "benchmarks"])
-def test_files_and_functions_stay_small(folder: str) -> None:
-    assert too_large(ROOT / folder) == [], "\n" + "\n".join(too_large(ROOT / folder))
+def said_twice(package: Path) -> list[str]:
+    """Files that carry their folder's name as a prefix: `study/study_page.py` is `study/page.py`."""
+    return [
+        str(path.relative_to(package.parent))
+        for path in sorted(package.rglob("*.py"))
+        if path.stem.startswith(f"{path.parent.name}_")
+    ]
 
 
-@pytest.mark.parametrize("lines, expected", [(60, 0), (61, 1), (511, 2)])
-def test_limits_are_exact(tmp_path: Path, lines: int, expected: int) -> None:
-    (tmp_path / "a.py").write_text("def f():\n" + "    pass\n" * (lines - 1))
-    assert len(too_large(tmp_path)) == expected
+def test_no_folder_is_crowded() -> None:
+    assert crowded(ROOT / "gendeg") == []
+
+
+def test_no_name_is_said_twice() -> None:
+    assert said_twice(ROOT / "gendeg") == []
+
+
+@pytest.mark.parametrize("names, expected", [(["page.py"], 0), (["study_page.py"], 1), (["studying.py"], 0)])
+def test_a_prefix_is_seen(tmp_path: Path, names: list[str], expected: int) -> None:
+    (tmp_path / "study").mkdir()
+    for name in names:
+        (tmp_path / "study" / name).touch()
+    assert len(said_twice(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("files, expected", [(MOST_FILES, 0), (MOST_FILES + 1, 1)])
+def test_a_crowd_is_seen(tmp_path: Path, files: int, expected: int) -> None:
+    for number in range(files):
+        (tmp_path / f"a{number}.py").touch()
+    assert len(crowded(tmp_path)) == expected
 
 
 def test_every_file_says_what_it_does() -> None:
     silent = [
         str(path.relative_to(ROOT))
-        for folder in ("gendeg", "tests", "benchmarks")
+        for folder in CODE
         for path in sorted((ROOT / folder).rglob("*.py"))
         if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]

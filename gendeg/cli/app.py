@@ -10,26 +10,20 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from gendeg import __version__
-from gendeg.cli import (
-    build,
-    bundle,
-    convert,
-    curate,
-    evaluate,
-    gap,
-    pairs,
-    priors,
-    records,
-    report,
-    restore,
-    restore_transfer,
-    study,
-    synth,
-    train,
-)
-from gendeg.cli.errors import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
+from gendeg.build import command as build
+from gendeg.bundle import command as bundle
 from gendeg.cli.hush import hush_libraries
+from gendeg.convert import command as convert
+from gendeg.curate import command as curate
+from gendeg.evaluate import command as evaluate
+from gendeg.pairs import command as pairs
+from gendeg.primitives.exits import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 from gendeg.primitives.streams import mended_streams, say
+from gendeg.priors import command as priors
+from gendeg.restore import command as restore
+from gendeg.study import command as study
+from gendeg.synth import command as synth
+from gendeg.training import command as train
 
 
 class Commands(typer.core.TyperGroup):
@@ -56,16 +50,16 @@ app.command("verify", epilog=build.VERIFY_EXAMPLE)(build.verify)
 app.command("repair", epilog=build.REPAIR_EXAMPLE)(build.repair)
 app.command("retry", epilog=build.RETRY_EXAMPLE)(build.retry)
 app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
-app.command("records", epilog=records.EXAMPLE)(records.records)
-app.command("report", epilog=report.EXAMPLE)(report.report)
+app.command("records", epilog=synth.RECORDS_EXAMPLE)(synth.records)
+app.command("report", epilog=evaluate.REPORT_EXAMPLE)(evaluate.report)
 app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE)(evaluate.evaluate)
-app.command("evaluate gap", epilog=gap.EXAMPLE)(gap.gap)
+app.command("evaluate gap", epilog=evaluate.GAP_EXAMPLE)(evaluate.gap)
 app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")
 app.add_typer(restore.app, name="restore")
-restore.app.command("transfer", epilog=restore_transfer.EXAMPLE)(restore_transfer.transfer)
+restore.app.command("transfer", epilog=restore.TRANSFER_EXAMPLE)(restore.transfer)
 restore.app.command("study", epilog=study.EXAMPLE)(study.study)
 app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("convert", epilog=convert.EXAMPLE)(convert.convert)

@@ -8,6 +8,8 @@ SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = SPLITS
 HELD_OUT = ("test", "validation", "train")
 """A clean photo that appears in several splits belongs to the first of these."""
+LEAK = "leak"
+"""Why a pair is left out whose clean photo is in another split too."""
 SPLIT_WORDS = {"train": "train", "training": "train", "val": "validation", "validation": "validation",
                "valid": "validation", "test": "test", "testing": "test"}  # fmt: skip
 

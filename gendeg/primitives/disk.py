@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from gendeg.primitives.ranks import world
+from gendeg.primitives.parallel import world
 from gendeg.primitives.streams import say
 
 LACKING = {

@@ -9,7 +9,7 @@ import inspect
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, field, fields
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -160,3 +160,30 @@ def _fitted(hint: Any, said: Said, value: Any) -> Any:
     elif hint in (int, float):
         _within(value, said)
     return Path(value) if hint is Path else value
+
+
+MODEL = partial(option, "bundled", "bundled, a model folder, or a hub id.")
+
+
+SAMPLER = partial(option, "own", "paper: Euler ancestral, 100 steps, guidance 7.5 and 1.5.")
+
+
+STEPS = partial(option, None, "Sampling steps; default: the model's.", min=1)
+
+
+GUIDANCE_TEXT = partial(option, None, "Text guidance; default: the model's.")
+
+
+GUIDANCE_IMAGE = partial(option, None, "Image guidance; default: the model's.")
+
+
+STRUCTURE_CORRECTION = partial(option, True, "Put the photo's detail back after decoding.")
+
+
+IMAGE_SEED = partial(option, 0, "Same seed, same images.", min=0)
+
+
+IMAGE_BATCH = partial(option, 4, "Images of one photo made at a time.", min=1)
+
+
+DEVICE = partial(option, "auto", "auto, cpu, cuda or mps.")

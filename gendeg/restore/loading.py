@@ -6,8 +6,8 @@ from gendeg.model.loading import LOAD_ERRORS, check_component, check_whole, quie
 from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadModel, GendegError
 from gendeg.primitives.files import read_json_object
-from gendeg.restore.content_prior import TRUNKS, PriorRestorer
-from gendeg.restore.network import Restorer
+from gendeg.restore.networks.content_prior import TRUNKS, PriorRestorer
+from gendeg.restore.networks.network import Restorer
 
 KINDS: dict[str, type[Restorer]] = TRUNKS | {PriorRestorer.__name__: PriorRestorer}
 RESULT = "model"

@@ -5,7 +5,7 @@ import torch
 
 from gendeg.model.tiles import over_tiles
 from gendeg.primitives.images import U8Image, signed_to_u8, u8_to_signed
-from gendeg.restore.network import Restorer
+from gendeg.restore.networks.network import Restorer
 
 
 @torch.no_grad()

@@ -5,8 +5,8 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gendeg.configs import TrainConfig
 from gendeg.primitives.files import read_json_object, write_json
+from gendeg.training.config import TrainConfig
 
 PACE = "pace.json"
 

@@ -11,10 +11,10 @@ from accelerate.utils import DistributedType
 from diffusers.training_utils import EMAModel
 from torch import nn
 
-from gendeg.configs import TrainConfig
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar
 from gendeg.training.average import PublishedAverage
+from gendeg.training.config import TrainConfig
 from gendeg.training.examples import example_numbers
 from gendeg.training.pace import StopWatch, unsteady, write_pace
 from gendeg.training.state import (

@@ -16,11 +16,11 @@ from accelerate.tracking import get_available_trackers
 from diffusers.training_utils import EMAModel
 from torch import nn
 
-from gendeg.configs import TrainConfig
 from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, OtherLength, RunExists
 from gendeg.primitives.files import read_json_object, write_json
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.once import CONFIG, describe, same_run
+from gendeg.training.config import TrainConfig
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
 FREE_TO_CHANGE = {

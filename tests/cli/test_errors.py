@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from gendeg.cli.errors import ERROR, advice_for
 from gendeg.primitives.errors import Interrupted
+from gendeg.primitives.exits import ERROR, advice_for
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_a_cosine_says_the_way_out_and_takes_it(place: Path, capsys: pytest.Capt
 
 
 def test_a_shorter_cosine_has_no_way_out(tmp_path: Path) -> None:
-    from gendeg.configs import TrainConfig
+    from gendeg.training.config import TrainConfig
 
     config = TrainConfig((tmp_path / "m.jsonl",), tmp_path / "run", precision="no", cpu=True, tracker="none", steps=9)
     start(config)

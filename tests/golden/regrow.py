@@ -4,11 +4,11 @@ import json
 import tempfile
 from pathlib import Path
 
-from gendeg.configs import SynthConfig
-from gendeg.jobs.synth_plan import sample_photos
-from gendeg.jobs.synthesize import synthesize
 from gendeg.primitives.images import read_rgb
 from gendeg.primitives.records import Record
+from gendeg.synth.config import SynthConfig
+from gendeg.synth.plan import sample_photos
+from gendeg.synth.synthesize import synthesize
 
 BUNDLED = Path(__file__).parent / "bundled.json"
 

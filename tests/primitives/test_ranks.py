@@ -2,7 +2,7 @@
 
 import pytest
 
-from gendeg.primitives.ranks import World, share, world
+from gendeg.primitives.parallel import World, share, world
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 16])

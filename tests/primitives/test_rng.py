@@ -62,7 +62,7 @@ def test_seed_must_be_whole():
 
 
 def test_primitives_import_without_torch():
-    rooms = ["errors", "files", "images", "kinds", "progress", "ranks", "records", "rng"]
+    rooms = ["errors", "files", "images", "kinds", "parallel", "progress", "records", "rng"]
     script = (
         "import sys; "
         + "; ".join(f"import gendeg.primitives.{room}" for room in rooms)

@@ -77,7 +77,7 @@ def test_characters_that_a_stream_lacks(monkeypatch, encoding, shown):
 
 
 def test_a_signal_s_word_needs_no_stream(monkeypatch):
-    from gendeg.jobs.stopping import Stopper
+    from gendeg.build.stopping import Stopper
 
     monkeypatch.setattr(sys, "stderr", None)
     with Stopper(grace=5.0) as stopper:

@@ -8,8 +8,8 @@ import torch
 
 from gendeg.primitives.errors import BadModel
 from gendeg.restore.loading import load_restorer, save_restorer
-from gendeg.restore.network import Restorer
-from gendeg.restore.presets import PRESETS
+from gendeg.restore.networks.network import Restorer
+from gendeg.restore.networks.presets import PRESETS
 from tests.restorers import small_prior, small_restorer
 
 

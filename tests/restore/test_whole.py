@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gendeg.restore.nafnet import NAFRestorer
+from gendeg.restore.networks.nafnet import NAFRestorer
 from gendeg.restore.whole import restore_photo
 from tests.restorers import small_restorer
 from tests.tiny import photo

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from gendeg import load_gends
+from gendeg.build.build import build
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.build import build
 from gendeg.pairs.pair import listed, write_manifest
 from gendeg.primitives.errors import MissingPath, NotADataset, UnknownDegradation
 from gendeg.primitives.images import unit_to_u8, write_image

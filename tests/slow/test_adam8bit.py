@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gendeg.configs import TrainConfig
+from gendeg.training.config import TrainConfig
 from gendeg.training.run import Run
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gendeg.jobs.build import build
-from gendeg.jobs.verify import verify
+from gendeg.build.build import build
+from gendeg.build.verify import verify
 from gendeg.shards.verify import Depth
 from tests.builds import exit_code, finished_build, fork_world, log_rows, model_folder, priors_folder, small_build, tree
 

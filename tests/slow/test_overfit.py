@@ -5,15 +5,15 @@ import csv
 import pytest
 import torch
 
-from gendeg.configs import AutoencoderConfig, DiffusionConfig
 from gendeg.intensity.measure import measure_intensity
-from gendeg.jobs.train_autoencoder import train_autoencoder
-from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.model.weights import load_pipeline
 from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.images import signed_to_u8
 from gendeg.primitives.kinds import parse_mix
 from gendeg.prompts import make_prompt
+from gendeg.training.autoencoder import train_autoencoder
+from gendeg.training.config import AutoencoderConfig, DiffusionConfig
+from gendeg.training.diffusion import train_diffusion
 from gendeg.training.examples import to_tensor
 from tests.few_pairs import write_pairs
 

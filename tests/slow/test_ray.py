@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gendeg.jobs.build import build
+from gendeg.build.build import build
 from tests.builds import finished_build, log_rows, small_build, tree
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gendeg.configs import ReportConfig
-from gendeg.jobs.report import report
+from gendeg.evaluate.report import report
+from gendeg.report.config import ReportConfig
 from tests.builds import finished_build
 from tests.evaluations import write_evaluation
 

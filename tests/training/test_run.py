@@ -10,8 +10,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gendeg.configs import TrainConfig
 from gendeg.primitives.errors import BadOption
+from gendeg.training.config import TrainConfig
 from gendeg.training.run import Run
 
 WITHOUT_EXTRA = pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed here")

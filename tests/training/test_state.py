@@ -7,8 +7,8 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from gendeg.configs import TrainConfig
 from gendeg.primitives.errors import DifferentRun, NothingToResume, OutputExists, OutputNotWritable
+from gendeg.training.config import TrainConfig
 from gendeg.training.state import Checkpoints, LossLog, learning_rate_factor, make_ema, set_learning_rate, start
 
 

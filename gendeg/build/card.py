@@ -1,0 +1,184 @@
+"""The dataset card: README.md with the YAML that Hugging Face `datasets` reads, and what people want to know."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from gendeg.build.card_merge import body_part, head_part
+
+ALL = "default"
+YAML_TYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+@dataclass(frozen=True)
+class Part:
+    """The samples of one degradation in one split; mu at three quantiles."""
+
+    degradation: str
+    split: str
+    samples: int
+    bytes: int
+    mu: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class IncludedSource:
+    """Existing pairs that stand beside the generated ones."""
+
+    name: str
+    pairs: int
+    licence: str
+    homepage: str
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Everything that the card says."""
+
+    name: str  # a title, and never that of the folder: where a dataset lies is no part of what it is
+    license: str
+    clean_column: str  # clean.png or clean.jpg
+    record_types: Mapping[str, str]  # field → name of its Python type
+    parts: Sequence[Part]
+    failures: Mapping[str, int]
+    left_out: Mapping[str, int]
+    included: Sequence[IncludedSource]
+    model: str
+    model_sha256: str
+    settings: Mapping[str, object]
+    fingerprint: str
+
+
+def make_card(facts: CardFacts) -> str:
+    """The whole README.md, our parts between marks. A pure function of the facts: no date, no place."""
+    head = _yaml(_proposed(facts)) + head_part(_yaml(_counted(facts)))
+    return f"---\n{head}---\n\n{body_part(_text(facts))}\n"
+
+
+def _yaml(values: Mapping[str, object]) -> str:
+    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _kinds(facts: CardFacts) -> list[str]:
+    return list(dict.fromkeys(part.degradation for part in facts.parts))
+
+
+def _proposed(facts: CardFacts) -> dict[str, object]:
+    """What people may know better."""
+    return {
+        "license": facts.license,
+        "pretty_name": facts.name,
+        "task_categories": ["image-to-image"],
+        "tags": ["image-restoration", "webdataset", "gendeg", *_kinds(facts)],
+    }
+
+
+def _counted(facts: CardFacts) -> dict[str, object]:
+    """What readers go by: it has to fit the files."""
+    names, total = [ALL, *_kinds(facts)], sum(part.samples for part in facts.parts)
+    return {
+        "size_categories": [next((name for limit, name in SIZES if total < limit), "n>1M")],
+        "configs": [_config(facts, name) for name in names],
+        "dataset_info": [_info(facts, name) for name in names],
+    }
+
+
+def _of(facts: CardFacts, name: str) -> dict[str, list[Part]]:
+    """Split → parts of one config."""
+    splits: dict[str, list[Part]] = {}
+    for part in facts.parts:
+        if name in (ALL, part.degradation):
+            splits.setdefault(part.split, []).append(part)
+    return splits
+
+
+def _config(facts: CardFacts, name: str) -> dict[str, object]:
+    files = [
+        {"split": split, "path": [f"{part.degradation}/{split}-*.tar" for part in parts]}
+        for split, parts in _of(facts, name).items()
+    ]
+    return {"config_name": name, "data_files": files} | ({"default": True} if name == ALL else {})
+
+
+def _info(facts: CardFacts, name: str) -> dict[str, object]:
+    """Features are given, not inferred: inference would look at five samples and take 0 and 1 for whole numbers."""
+    fields = [{"name": field, "dtype": YAML_TYPES[kind]} for field, kind in facts.record_types.items()]
+    splits = [
+        {"name": split, "num_bytes": sum(p.bytes for p in parts), "num_examples": sum(p.samples for p in parts)}
+        for split, parts in _of(facts, name).items()
+    ]
+    size = sum(part.bytes for parts in _of(facts, name).values() for part in parts)
+    return {
+        "config_name": name,
+        "features": [
+            {"name": facts.clean_column, "dtype": "image"},
+            {"name": "degraded.png", "dtype": "image"},
+            {"name": "json", "struct": fields},
+            {"name": "__key__", "dtype": "string"},
+            {"name": "__url__", "dtype": "string"},
+        ],
+        "splits": splits,
+        "download_size": size,
+        "dataset_size": size,
+    }
+
+
+def _text(facts: CardFacts) -> str:
+    total = sum(part.samples for part in facts.parts)
+    rows = [
+        f"| {p.degradation} | {p.split} | {p.samples} | {p.mu[0]:.3f} | {p.mu[1]:.3f} | {p.mu[2]:.3f} |"
+        for p in facts.parts
+    ]
+    settings = ", ".join(f"{name} {value}" for name, value in facts.settings.items() if value not in ("", None))
+    sections = [
+        f"# {facts.name}",
+        f"{total} pairs of a clean photograph and its degraded version, made with gendeg.",
+        "![clean and degraded](preview.png)",
+        "| degradation | split | pairs | mu, 5 % | mu, median | mu, 95 % |\n|---|---|---|---|---|---|\n"
+        + "\n".join(rows),
+        "mu: mean of |clean - degraded| over all pixels and channels, images in [0, 1], measured as stored.",
+        _reading(facts),
+        (
+            f"## How it was made\n\nModel `{facts.model}`, SHA-256 of its weights and numbers `{facts.model_sha256}`. "
+            f"Settings: {settings}. Fingerprint of the build: `{facts.fingerprint}`."
+        ),
+        _missing(facts),
+        _included(facts),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _reading(facts: CardFacts) -> str:
+    kind = facts.parts[0].degradation if facts.parts else "haze"
+    return f"""## Reading
+
+```python
+from datasets import load_dataset
+
+pairs = load_dataset("path/or/name")["train"]  # every degradation
+some = load_dataset("path/or/name", "{kind}", streaming=True)  # one of them
+```
+
+Each sample has `{facts.clean_column}`, `degraded.png` and `json`, its record: {", ".join(facts.record_types)}."""
+
+
+def _missing(facts: CardFacts) -> str:
+    if not facts.failures and not facts.left_out:
+        return ""
+    lines = [f"- {count} planned samples were not made: {reason}" for reason, count in facts.failures.items()]
+    lines += [f"- {count} photos were left out: {reason}" for reason, count in facts.left_out.items()]
+    return "## What is not in it\n\n" + "\n".join(lines)
+
+
+def _included(facts: CardFacts) -> str:
+    if not facts.included:
+        return ""
+    rows = [f"| {s.name} | {s.pairs} | {s.licence} | {s.homepage} |" for s in facts.included]
+    head = "| source | pairs | licence | homepage |\n|---|---|---|---|\n"
+    return (
+        "## Existing pairs in it (`origin` is not `generated`)\n\nTheir own licences apply to them:\n\n"
+        + head
+        + "\n".join(rows)
+    )

@@ -1,0 +1,76 @@
+"""What a build will take: bytes from a few photos of the plan, seconds from a few steps of the model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import mean
+
+from gendeg.build.config import BuildConfig
+from gendeg.build.prepare import read_inputs
+from gendeg.build.sample import CleanHalf, read_clean, rules_of
+from gendeg.build.shard import make_images
+from gendeg.build.worker import Model
+from gendeg.model.generate import Generator
+from gendeg.primitives.images import encode_image
+from gendeg.primitives.quantities import say_bytes, say_seconds
+from gendeg.shards.description import Description
+from gendeg.shards.layout import Layout
+from gendeg.shards.plan import GENERATED, PlannedSample, PlanReader
+
+PHOTOS = 4  # that are looked at
+STEPS = 2  # that are timed; the rest is taken to go on like that
+OVERHEAD = 4096  # bytes of headers, padding and record of a sample
+NOISE = 1.15  # a degraded image compresses a little worse than its photo
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Of one sample. `seconds` is None where it was not measured."""
+
+    bytes: float
+    seconds: float | None
+
+    def say(self, samples: int) -> str:
+        """What so many of them will take."""
+        time = "" if self.seconds is None else f", about {say_seconds(self.seconds * samples)} on one process like this"
+        return f"about {say_bytes(self.bytes * samples)}{time}"
+
+
+def estimate(config: BuildConfig, description: Description, model: Model) -> Forecast:
+    """Reads photos of the middle of the plan, and runs one batch for a few steps (not with `estimate` off)."""
+    layout = Layout(config.out)
+    plan = PlanReader(layout.plan)
+    rows = plan.rows(len(description.shards) // 2)
+    rules, inputs = rules_of(description), read_inputs(layout)
+    looked = [(row, half) for row in rows[:: max(1, len(rows) // PHOTOS)][:PHOTOS]
+              if isinstance(half := read_clean(rules, inputs, row), CleanHalf)]  # fmt: skip
+    if not looked:
+        return Forecast(OVERHEAD, None)
+    sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
+    generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
+    seconds = _seconds(model, *generated[len(generated) // 2], rows) if generated and config.estimate else None
+    return Forecast(mean(sizes), seconds)
+
+
+def relative_area(row: PlannedSample, rows: Sequence[PlannedSample]) -> float:
+    """How many times as many pixels the generated ones of `rows` have, on average, as `row`."""
+    return mean(_area(one) for one in rows if one.origin == GENERATED) / _area(row)
+
+
+def _area(row: PlannedSample) -> int:
+    return row.width * row.height
+
+
+def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample]) -> float:
+    """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches."""
+    settings = model.facts.settings
+    count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
+
+    def run(steps: int) -> float:
+        generator, start = Generator(model.pipeline, replace(settings, steps=steps)), time.perf_counter()
+        make_images(generator, [row] * count, [half.image] * count, 0)
+        return time.perf_counter() - start
+
+    run(1)  # the first call is slower than all others
+    few, more = run(1), run(1 + STEPS)
+    return (few + max(0.0, more - few) / STEPS * (settings.steps - 1)) / count * relative_area(row, rows)

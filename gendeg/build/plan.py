@@ -1,0 +1,214 @@
+"""gendeg plan: clean photos → every sample of a dataset, decided before any model runs."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gendeg.build.config import PlanConfig
+from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
+from gendeg.intensity.draw import Drawn, Statistics, statistics_of
+from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
+from gendeg.primitives.records import DECIMALS
+from gendeg.primitives.rng import for_sample
+from gendeg.prompts import make_prompt
+from gendeg.shards.layout import ShardName
+from gendeg.shards.plan import EXISTING, GENERATED, PLAN_SCHEMA, PlannedShard, PlanWriter
+
+WritePrompt = Callable[[str, Mix], str]
+CHUNK = 4096  # photos whose samples are dealt out at a time
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a plan holds, in numbers."""
+
+    shards: list[PlannedShard] = field(default_factory=list)
+
+    @property
+    def samples(self) -> int:
+        return sum(shard.samples for shard in self.shards)
+
+
+def write_plan(
+    config: PlanConfig,
+    photos: pa.Table,
+    path: Path,
+    pairs: pa.Table | None = None,
+    write_prompt: WritePrompt = make_prompt,
+) -> Planned:
+    """Deals the samples out to shards and writes them. Memory holds the photos, and one shard of each kind and split.
+
+    `pairs` are existing ones: photos whose `degraded_path` is set, with columns degradation and source. `write_prompt`
+    makes prompts that the model reads whole.
+    Raises `BadOption`, `NoPrior`, `OutputNotWritable`.
+    """
+    statistics = statistics_of(config.intensity, config.priors)
+    writer = PlanWriter(path)
+    try:
+        numbers: dict[tuple[str, str], int] = defaultdict(int)
+        for name, rows in _shards(config, photos, statistics, numbers, write_prompt):
+            writer.add(name, rows)
+        if pairs is not None:
+            for name, rows in _existing_shards(config, pairs, numbers, write_prompt):
+                writer.add(name, rows)
+        writer.close()
+    except BaseException:
+        writer.abandon()
+        raise
+    return Planned(writer.shards)
+
+
+def _shards(
+    config: PlanConfig,
+    photos: pa.Table,
+    statistics: Statistics,
+    numbers: dict[tuple[str, str], int],
+    write_prompt: WritePrompt,
+) -> Iterator[tuple[ShardName, pa.Table]]:
+    """Full shards as they fill, then the rest; so shards of one number hold the same photos, degraded differently."""
+    mixes = parse_mixes(config.types)
+    splits = photos.column("split").combine_chunks().dictionary_encode()
+    codes, names = splits.indices.to_numpy(zero_copy_only=False), splits.dictionary.to_pylist()
+    waiting: dict[tuple[int, int], list[np.ndarray]] = defaultdict(list)
+
+    def shard(mix: int, split: int, samples: np.ndarray) -> tuple[ShardName, pa.Table]:
+        name = _next_name(mix_name(mixes[mix]), names[split], numbers)
+        return name, _sample_rows(config, photos, mixes[mix], name, samples, statistics, write_prompt)
+
+    for first in range(0, len(photos), CHUNK):
+        photo, variant = _deal(config, first, min(first + CHUNK, len(photos)), len(photos))
+        kind = (photo * _per_photo(config, len(photos)) + variant) % len(mixes)
+        group = kind * len(names) + codes[photo]
+        for number in np.unique(group):
+            key = divmod(int(number), len(names))
+            here = group == number
+            waiting[key].append(np.stack([photo[here], variant[here]], axis=1))
+        for key in sorted(waiting):
+            samples = np.concatenate(waiting[key])
+            whole = len(samples) - len(samples) % config.shard_size
+            for start in range(0, whole, config.shard_size):
+                yield shard(*key, samples[start : start + config.shard_size])
+            waiting[key] = [samples[whole:]]
+    for key in sorted(waiting):
+        samples = np.concatenate(waiting[key])
+        if len(samples):
+            yield shard(*key, samples)
+
+
+def _per_photo(config: PlanConfig, photos: int) -> int:
+    """At most this many samples of one photo."""
+    return -(-config.samples // photos) if config.samples else config.per_image
+
+
+def _deal(config: PlanConfig, first: int, end: int, photos: int) -> tuple[np.ndarray, np.ndarray]:
+    """(photo, variant) of every sample of the photos in [first, end); the first photos take what does not divide."""
+    most = _per_photo(config, photos)
+    with_most = config.samples - photos * (most - 1) if config.samples else photos
+    counts = np.where(np.arange(first, end) < with_most, most, most - 1)
+    photo = np.repeat(np.arange(first, end), counts)
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    return photo, np.arange(len(photo)) - starts
+
+
+def _next_name(degradation: str, split: str, numbers: dict[tuple[str, str], int]) -> ShardName:
+    name = ShardName(degradation, split, numbers[degradation, split])
+    numbers[degradation, split] += 1
+    return name
+
+
+def _sample_rows(
+    config: PlanConfig,
+    photos: pa.Table,
+    mix: Mix,
+    name: ShardName,
+    samples: np.ndarray,
+    statistics: Statistics,
+    write_prompt: WritePrompt,
+) -> pa.Table:
+    """The rows of one shard, ordered by batch."""
+    rows = photos.take(pa.array(samples[:, 0]))
+    uniform = for_sample(config.seed, str(name), "statistics").uniform(size=(len(samples), 3))
+    drawn, sources = statistics(mix, uniform, name.number * config.shard_size)
+    caption = rows.column("caption").combine_chunks().dictionary_encode()
+    prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
+    variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
+    kind = pa.scalar(mix_name(mix).replace("+", "_"))
+    columns = {
+        "key": pc.binary_join_element_wise(rows.column("stem"), kind, variants, "-"),
+        "degradation": _constant(mix_name(mix), len(samples)),
+        "origin": _constant(GENERATED, len(samples)),
+        "prompt": prompts.take(caption.indices),
+        "intensity": np.round(drawn.intensity, DECIMALS),
+        "mu": np.round(np.minimum(drawn.mu, MU_BINS.high), DECIMALS),
+        "sigma": np.round(np.minimum(drawn.sigma, SIGMA_BINS.high), DECIMALS),
+        "source": _sources(drawn, sources),
+        "seed": np.full(len(samples), config.seed),
+    }
+    return _finished(config, rows, columns)
+
+
+def _sources(drawn: Drawn, names: list[str]) -> pa.Array:
+    every = pa.array([*names, "+".join(names)], pa.string())  # the last one stands for −1: all of them
+    return every.take(pa.array(np.where(drawn.source < 0, len(names), drawn.source)))
+
+
+def _finished(config: PlanConfig, rows: pa.Table, columns: dict[str, object]) -> pa.Table:
+    """Adds batch numbers, sorts by them, and puts the columns in the plan's order."""
+    batch = batch_numbers(rows.column("width").to_numpy(), rows.column("height").to_numpy(), config.batch_size)
+    columns |= {"batch": batch, "shard": np.zeros(len(rows), np.int32)}
+    both = {field.name: columns.get(field.name, None) for field in PLAN_SCHEMA}
+    arrays = [rows.column(name) if value is None else pa.array(value) if isinstance(value, np.ndarray) else value
+              for name, value in both.items()]  # fmt: skip
+    table = pa.table(arrays, names=list(both))
+    return table.take(pa.array(np.argsort(batch, kind="stable")))
+
+
+def batch_numbers(width: np.ndarray, height: np.ndarray, batch_size: int) -> np.ndarray:
+    """Samples of one size go together, `batch_size` at a time, numbered by their first sample."""
+    _, size = np.unique(width.astype(np.int64) << 32 | height, return_inverse=True)
+    order = np.argsort(size, kind="stable")
+    starts = np.r_[0, np.flatnonzero(np.diff(size[order])) + 1]
+    rank = np.empty(len(size), np.int64)
+    rank[order] = np.arange(len(size)) - np.repeat(starts, np.diff(np.r_[starts, len(size)]))
+    group = size * (len(size) // batch_size + 1) + rank // batch_size
+    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+    by_first = np.empty(len(first), np.int64)
+    by_first[np.argsort(first)] = np.arange(len(first))
+    return by_first[inverse].astype(np.int32)
+
+
+def _constant(text: str, count: int) -> pa.Array:
+    return pa.array([text]).take(pa.array(np.zeros(count, np.int32)))
+
+
+# --- existing pairs ---
+
+
+def _existing_shards(
+    config: PlanConfig, pairs: pa.Table, numbers: dict[tuple[str, str], int], write_prompt: WritePrompt
+) -> Iterator[tuple[ShardName, pa.Table]]:
+    """Existing pairs fill shards of their own, after the generated ones."""
+    groups = defaultdict(list)
+    for index, key in enumerate(
+        zip(*(pairs.column(name).to_pylist() for name in ("degradation", "split")), strict=True)
+    ):
+        groups[key].append(index)
+    for (degradation, split), indices in sorted(groups.items()):
+        for start in range(0, len(indices), config.shard_size):
+            rows = pairs.take(pa.array(indices[start : start + config.shard_size]))
+            mix, count = parse_mix(degradation), len(rows)
+            kind = pa.scalar(degradation.replace("+", "_"))
+            captions = rows.column("caption").to_pylist()
+            columns = {
+                "key": pc.binary_join_element_wise(rows.column("stem"), kind, "-"),
+                "origin": _constant(EXISTING, count),
+                "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
+                **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},
+                "seed": np.zeros(count, np.int64),
+            }
+            yield _next_name(degradation, split, numbers), _finished(config, rows, columns)

@@ -1,0 +1,213 @@
+"""The first step of a build: plan it, or find the plan that stands already and see that it is the same build."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from gendeg.build.config import BuildConfig
+from gendeg.build.inputs import included, look_at_pairs, look_at_photos
+from gendeg.build.plan import write_plan
+from gendeg.build.splits import keep_apart
+from gendeg.intensity.draw import statistics_of
+from gendeg.intensity.priors import priors_digest
+from gendeg.model.generate import Settings
+from gendeg.model.text import PromptWriter
+from gendeg.pairs.photos import HUB, Asked, Input, Kind, Opened, find_photos, listing_digest
+from gendeg.pairs.scan import count_reasons
+from gendeg.pairs.split import made_splits, parse_split
+from gendeg.primitives.errors import (
+    BadOption,
+    DamagedDataset,
+    DifferentRun,
+    MissingExtra,
+    MissingPath,
+    NeedsInputs,
+    NotADataset,
+    OtherPhotos,
+)
+from gendeg.primitives.files import (
+    ensure_writable,
+    read_json_object,
+    sha256_bytes,
+    sha256_of,
+    write_json,
+    write_jsonl,
+)
+from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.shards.description import Description, read_description, write_description
+from gendeg.shards.layout import Layout
+
+PLACES = ("clean", "column", "out", "include", "model", "device", "engine", "workers", "grace", "check_disk",
+          "estimate", "dry_run", "progress", "priors")  # fmt: skip
+"""Fields of the configuration that do not decide the bytes by themselves (inputs and plan have their own hashes)."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The model, as far as a plan has to know it."""
+
+    sha256: str
+    settings: Settings
+    precision: str
+    write_prompt: PromptWriter = field(default_factory=PromptWriter)
+
+
+def check_config(config: BuildConfig) -> None:
+    """Raises `BadOption` and `MissingExtra` before anything is read or written."""
+    least = {"--per-image": config.per_image, "--shard-size": config.shard_size, "--batch-size": config.batch_size,
+             "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
+    for option, value in least.items():
+        if value < 1:
+            raise BadOption(option, f"must be at least 1, got {value}")
+    for option, value in {"--samples": config.samples, "--size": config.size}.items():
+        if value < 0:
+            raise BadOption(option, f"must not be negative, got {value}")
+    if config.engine == "ray" and find_spec("ray") is None:
+        raise MissingExtra("ray", "ray")
+    parse_mixes(config.types)
+    parse_split(config.split)
+    statistics_of(config.intensity, config.priors)
+
+
+def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
+    """Writes plan and configuration, or finds both. Call it while holding the folder's lock.
+
+    Raises `DifferentRun` naming what differs, `DamagedDataset` when the plan on disk was changed, and what
+    the inputs raise.
+    """
+    layout = Layout(config.out)
+    opened = find_photos(config.clean, Asked(splits=made_splits(config.split), column=config.column, hidden=True))
+    digest = sha256_bytes((listing_digest(opened.photos, config.column) + _include_digest(config.include)).encode())
+    try:
+        before = read_description(layout)
+    except NotADataset:
+        before = None
+    if before is not None:
+        _refuse_other(layout, before, _described(config, facts, digest, str(before.settings["format"])))
+        if not layout.plan.is_file() or sha256_of(layout.plan) != before.plan_sha256:
+            _plan(config, layout, facts, opened, digest)
+            if not sha256_of(layout.plan) == before.plan_sha256:
+                raise DamagedDataset(layout.plan, "the plan was damaged and cannot be made again from these photos")
+        _write_inputs(layout, config, opened.inputs)
+        return before
+    description = _plan(config, layout, facts, opened, digest)
+    _write_inputs(layout, config, opened.inputs)
+    write_description(layout, description)
+    return description
+
+
+def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened, digest: str) -> Description:
+    for folder in (layout.root, layout.side, layout.marks, layout.logs):
+        ensure_writable(folder)
+    seen = look_at_photos(config, opened)
+    manifests, pairs, bad_pairs = look_at_pairs(config, len(opened.inputs), seen.format)
+    opened.inputs.extend(manifests)
+    apart = keep_apart(config, opened.inputs, seen.table, pairs)
+    included = apart.pairs if len(apart.pairs) else None
+    planned = write_plan(config, apart.photos, layout.plan, included, facts.write_prompt)
+    facts.write_prompt.say()
+    left_out = seen.left_out + opened.left_out + bad_pairs + apart.leaks
+    write_jsonl(layout.left_out, (one.as_row() for one in left_out))
+    described = _described(config, facts, digest, seen.format)
+    return Description(
+        **(asdict(described) | {
+            "plan_sha256": sha256_of(layout.plan),
+            "shards": [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned.shards],
+            "photos": len(seen.table),
+            "left_out": count_reasons(left_out),
+            "moved": apart.moved,
+        })
+    )  # fmt: skip
+
+
+def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str) -> Description:
+    """All but the plan."""
+    asked = config.format
+    settings = {name: value for name, value in asdict(config).items() if name not in PLACES}
+    settings |= {
+        "types": ",".join(mix_name(mix) for mix in parse_mixes(config.types)),
+        "format": format if asked == "auto" else asked,
+        **asdict(facts.settings),
+        "precision": facts.precision,
+        "priors": priors_digest(parse_mixes(config.types), Path(config.priors) if config.priors else None),
+    }
+    return Description(model_label(config.model), facts.sha256, settings, digest, "", [], 0, {}, made_with=versions())
+
+
+def model_label(name: str) -> str:
+    """What records say: a folder's own name, for its path is nobody's business."""
+    return Path(name).absolute().name if Path(name).is_dir() else name
+
+
+def _include_digest(manifests: Sequence[Path]) -> str:
+    return " ".join(sha256_of(path) for path in manifests)
+
+
+def _refuse_other(layout: Layout, before: Description, now: Description) -> None:
+    differing = before.differing(now)
+    if "inputs" in differing:
+        raise OtherPhotos(layout.root, differing)
+    if differing:
+        raise DifferentRun(layout.root, differing)
+
+
+def versions() -> dict[str, str]:
+    """Of what turns numbers into bytes. Equal bytes are promised for equal versions on equal hardware."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in ("gendeg", "torch", "diffusers", "transformers", "pillow", "numpy", "pyarrow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "?"
+    return found
+
+
+# --- where things are on this machine ---
+
+
+def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) -> None:
+    """What `repair` and `retry` need to go on without being told everything again, from wherever they are called."""
+    known = list(inputs)
+    for manifest in config.include:
+        one = included(manifest)
+        known += [one] if one not in known else []
+    row = {
+        "inputs": [asdict(one) for one in known],
+        "clean": [name if name.startswith(HUB) else str(Path(name).absolute()) for name in map(str, config.clean)],
+        "column": config.column,
+        "include": [str(path.absolute()) for path in config.include],
+        "priors": str(Path(config.priors).absolute()) if config.priors else "",
+        "model": str(Path(config.model).absolute()) if Path(config.model).is_dir() else config.model,
+    }
+    write_json(layout.inputs, row)
+
+
+def read_inputs(layout: Layout) -> list[Input]:
+    """The inputs that the plan's numbers point at. Raises `DamagedDataset`."""
+    try:
+        rows = read_json_object(layout.inputs)["inputs"]
+        return [Input(Kind(row["kind"]), row["place"], row.get("column", "")) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedDataset(layout.inputs, f"not a list of inputs ({error})") from error
+
+
+def stored_config(layout: Layout, description: Description, **changes: object) -> BuildConfig:
+    """The configuration of the build that made a folder, with other workers, device and the like.
+
+    Raises `NeedsInputs` in a copy that came from the hub.
+    """
+    try:
+        row = read_json_object(layout.inputs)
+    except MissingPath as error:
+        raise NeedsInputs(layout.root) from error
+    settings = {name: value for name, value in description.settings.items() if name != "priors"}
+    places = {
+        "clean": tuple(row["clean"]),
+        "column": row.get("column", ""),
+        "include": tuple(map(Path, row["include"])),
+        "priors": row["priors"],
+    }
+    return BuildConfig(**(settings | places | {"out": layout.root, "model": row["model"]} | changes))

@@ -1,0 +1,112 @@
+"""Everything one process needs to make shards of a dataset: model, plan, inputs, its own log."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gendeg.build.config import BuildConfig
+from gendeg.build.prepare import ModelFacts, read_inputs
+from gendeg.build.sample import rules_of
+from gendeg.build.shard import ShardMaker, Work
+from gendeg.build.stopping import Stopper
+from gendeg.model.generate import Generator, choose_sampler, settings_of
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
+from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.primitives.device import choose_device, local_device
+from gendeg.primitives.files import append_jsonl
+from gendeg.shards.description import Description
+from gendeg.shards.index import Mark
+from gendeg.shards.layout import Layout
+from gendeg.shards.plan import PlannedShard, PlanReader
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded pipeline, and what a plan has to know of it."""
+
+    pipeline: GenDegPipeline
+    facts: ModelFacts
+
+    def generator(self) -> Generator:
+        return Generator(self.pipeline, self.facts.settings)
+
+
+def load_model(config: BuildConfig) -> Model:
+    """Raises `BadModel`, `HubUnreachable`, `BadOption`."""
+    device = local_device(choose_device(config.device))
+    precision = config.precision
+    if precision == "auto":
+        precision = "fp16" if device.startswith("cuda") else "fp32"
+    pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
+    choose_sampler(pipeline, config.sampler)
+    write = PromptWriter(pipeline.reader)
+    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction
+    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, *chosen), precision, write))
+
+
+class Log:
+    """What this process did and when, a line each; `status` reads the lines of all."""
+
+    def __init__(self, layout: Layout, rank: int):
+        self.path = layout.logs / f"{socket.gethostname()}-{rank}.jsonl"
+        self.rank = rank
+        self.write(event="start", pid=os.getpid())
+
+    def write(self, **row: Any) -> None:
+        append_jsonl(self.path, [{"time": round(time.time(), 2), "rank": self.rank} | row])
+
+
+class Workshop:
+    """Makes shards; `close` it. `stopper` may end the work between two batches."""
+
+    def __init__(
+        self,
+        config: BuildConfig,
+        description: Description,
+        generator: Generator,
+        rank: int = 0,
+        stopper: Stopper | None = None,
+    ):
+        self.config, self.description = config, description
+        self.layout = Layout(config.out)
+        self.log, self.stopper = Log(self.layout, rank), stopper or Stopper(config.grace)
+        self.plan = PlanReader(self.layout.plan)
+        self._started = time.monotonic()
+        self.maker = ShardMaker(
+            self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), generator,
+            description.settings["attempts"], config.workers, self._made, self._check,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.maker.close()
+
+    def make(self, shard: PlannedShard, **work: Any) -> Mark:
+        """One shard; `work` as in `Work`."""
+        self._started, self._shard = time.monotonic(), shard
+        mark = self.maker.make(Work(shard, self.plan.rows(shard.index), **work))
+        seconds = round(time.monotonic() - self._started, 2)
+        self.log.write(
+            event="shard", shard=str(shard.name), written=mark.written, failed=len(mark.failures), seconds=seconds
+        )
+        return mark
+
+    def make_all(self, shards: Iterable[PlannedShard], done: Callable[[Mark], None]) -> None:
+        for shard in shards:
+            self.stopper.check_between()
+            done(self.make(shard))
+
+    def _made(self, images: int) -> None:
+        self.log.write(event="batch", shard=str(self._shard.name), images=images)
+
+    def _check(self, share: float) -> None:
+        """`share` of the shard is still to come; at the pace so far that takes this long."""
+        spent = time.monotonic() - self._started
+        self.stopper.check(spent / (1 - share) * share if share < 1 else float("inf"))

@@ -1,0 +1,19 @@
+"""Knobs of the three trainings, and of the model that they make."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gendeg.primitives.options import argument, option
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """gendeg convert"""
+
+    checkpoint: Path = argument(help="The authors' checkpoint: .ckpt (tensors only) or .safetensors.")
+    out: Path = option(help="The model folder to write.")
+    structure: Path | None = option(None, "Their structure-correction network (NAFNet).")
+    base: str = option("", "Folder or hub id of Stable Diffusion 1.5, for its tokenizer.")
+    config: Path | None = option(None, "JSON with sizes other than the published ones.")
+    check: Path | None = option(None, ".npz of published numbers to compare with.")
+    overwrite: bool = option(False, "Replace the folder.")

@@ -1,0 +1,15 @@
+"""Knobs of the jobs that make, collect and describe pairs and their statistics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gendeg.primitives.options import argument, option
+
+
+@dataclass(frozen=True)
+class ImportPriorsConfig:
+    """gendeg priors import"""
+
+    folder: Path = argument(help="The authors' statistics: haze/Mu_RESIDE.json and the like below it.")
+    out: Path = option(help="Folder for <degradation>/<source>.json.")
+    overwrite: bool = option(False, "Replace priors that exist.")

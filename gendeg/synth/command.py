@@ -1,0 +1,79 @@
+"""gendeg synth"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.exits import ERROR, SOME_FAILED
+from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.options import command
+from gendeg.synth.config import SynthConfig
+
+EXAMPLE = "Example: gendeg synth photos/ --type rain,snow --intensity 0.3,0.6 --out degraded/"
+
+
+@command(SynthConfig)
+def synth(
+    config: SynthConfig,
+    as_json: Annotated[bool, typer.Option("--json", help="One record a line on stdout, nothing else.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made, and stop.")] = False,
+) -> int:
+    """Degrade photos: each photo, at each type and intensity. Writes images, their records and a contact sheet."""
+    if config.sigma is not None and config.mu is None:
+        raise BadOption("--sigma", "goes with --mu")
+    parse_mixes(config.types)
+    return _dry_run(config, as_json) if dry_run else _run(config, as_json)
+
+
+def _run(config: SynthConfig, as_json: bool) -> int:
+    from gendeg.primitives.records import Failure
+    from gendeg.synth.synthesize import synthesize
+
+    made, failed = 0, 0
+    for row in synthesize(config):
+        if isinstance(row, Failure):
+            failed += 1
+            print(f"gendeg: {row.message}", file=sys.stderr)
+        else:
+            made += 1
+        if as_json:
+            print(row.to_json(), flush=True)
+    print(f"{made} images in {config.out}" + (f"; {failed} photos failed" if failed else ""), file=sys.stderr)
+    if made:
+        print(f"look at {config.out / 'sheet.png'}", file=sys.stderr)
+    return (SOME_FAILED if made else ERROR) if failed else 0
+
+
+def _dry_run(config: SynthConfig, as_json: bool) -> int:
+    from gendeg.synth.plan import plan_synthesis
+
+    plan = plan_synthesis(config)
+    for sample in plan.samples:
+        asked = {
+            "path": str(sample.path),
+            "degradation": sample.ask.name,
+            "intensity": sample.ask.intensity,
+            "mu_requested": sample.ask.mu,
+            "sigma_requested": sample.ask.sigma,
+            "seed": sample.seed,
+        }
+        print(json.dumps(asked) if as_json else f"{sample.path}  mu {sample.ask.mu:.3f} sigma {sample.ask.sigma:.3f}")
+    print(f"{len(plan.samples)} images from {len(plan.photos)} photos; nothing was made", file=sys.stderr)
+    return 0
+
+
+RECORDS_EXAMPLE = "Example: gendeg records out/synth/records.jsonl"
+
+
+def records(path: Annotated[Path, typer.Argument(help="A records.jsonl that synth wrote.")]) -> None:
+    """Print asked against measured mu and sigma, per degradation and intensity."""
+    from gendeg.synth.records import read_records, tabulate_records
+
+    made, failed = read_records(path)
+    print(tabulate_records(made))
+    for failure in failed:
+        print(f"failed ({failure.failed}): {failure.message}", file=sys.stderr)

@@ -1,0 +1,127 @@
+"""What `gendeg synth` will write, decided before any model is loaded (and without torch)."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from gendeg.intensity.ask import Ask, ask_intensities, ask_statistics
+from gendeg.pairs.photos import Photo, open_photos
+from gendeg.primitives.errors import IncompleteInstall, OutputExists
+from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
+from gendeg.synth.config import SynthConfig
+
+WRITTEN = re.compile(rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)")
+"""Names of the pictures that `synth` writes, which no camera gives."""
+RECORDS, SHEET = "records.jsonl", "sheet.png"
+OWN_PHOTOS = ("china.jpg", "flower.jpg")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image to make: what is asked, with which seed, and where it goes."""
+
+    ask: Ask
+    seed: int
+    key: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class PhotoPlan:
+    """One photo and all the samples that are made of it."""
+
+    photo: Photo
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run will write, known before a model is loaded."""
+
+    photos: tuple[PhotoPlan, ...]
+    records: Path
+    sheet: Path
+
+    @property
+    def samples(self) -> list[Sample]:
+        return [sample for photo in self.photos for sample in photo.samples]
+
+
+def plan_synthesis(config: SynthConfig) -> Plan:
+    """Decide every sample.
+
+    Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, and `OutputExists` when a file that would be
+    written is there already.
+    """
+    asks = plan_asks(config)
+    found = open_photos(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))
+    seeds = range(config.seed, config.seed + config.variants)
+    photos = plan_photos(found, asks, seeds, config.out, config.format, by_mu=config.mu is not None)
+    plan = Plan(photos, config.out / RECORDS, config.out / SHEET)
+    if not config.overwrite:
+        existing = [path for path in (plan.records, plan.sheet, *(s.path for s in plan.samples)) if path.exists()]
+        if existing:
+            raise OutputExists(existing[0])
+    return plan
+
+
+def plan_asks(config: SynthConfig) -> list[Ask]:
+    """Every degradation at every intensity, or at the statistics given instead."""
+    if config.mu is None:
+        return ask_intensities(config.types, config.intensities, config.caption, config.priors)
+    mixes = parse_mixes(config.types)
+    return [ask_statistics(mix, config.mu, config.sigma, config.caption, config.priors) for mix in mixes]
+
+
+def plan_photos(
+    photos: Sequence[Photo],
+    asks: Sequence[Ask],
+    seeds: Sequence[int],
+    out: Path,
+    format: str = "png",
+    by_mu: bool = False,
+) -> tuple[PhotoPlan, ...]:
+    """Every photo with its samples."""
+    return tuple(
+        PhotoPlan(one, tuple(_place(ask, seed, one.stem, out, format, by_mu) for ask in asks for seed in seeds))
+        for one in photos
+    )
+
+
+def with_prompts(samples: Sequence[Sample], rewrite: Callable[[Ask], Ask]) -> tuple[Sample, ...]:
+    """Samples that were planned before there was a model, asked in prompts that it reads whole."""
+    return tuple(replace(sample, ask=rewrite(sample.ask)) for sample in samples)
+
+
+def sample_photos() -> tuple[Path, ...]:
+    """The photos to take when none are given: the two that scikit-learn ships, found without importing it.
+
+    Raises `IncompleteInstall` when they are not there.
+    """
+    spec = find_spec("sklearn")
+    folders = [Path(place) / "datasets" / "images" for place in (spec.submodule_search_locations or [])] if spec else []
+    paths = tuple(folder / name for folder in folders for name in OWN_PHOTOS if (folder / name).is_file())
+    if not paths:
+        raise IncompleteInstall("scikit-learn's sample photographs", folders)
+    return paths
+
+
+def _is_own(path: Path, out: Path) -> bool:
+    """Whether a picture found in a folder is what an earlier run wrote into `out`: it is not degraded a second time."""
+    if os.path.realpath(path.parent) != os.path.realpath(out):
+        return False
+    return bool(WRITTEN.fullmatch(path.name)) or (path.name in (SHEET, RECORDS) and (out / RECORDS).is_file())
+
+
+def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) -> Sample:
+    """`<stem>.<type>.i060.s0.png`: intensity in hundredths (finer where it is), or mu in ten-thousandths."""
+    if by_mu:
+        strength = f"m{round(ask.mu * 1e4):04d}"
+    else:
+        coarse = round(ask.intensity, 2) == ask.intensity
+        strength = "i" + f"{ask.intensity:.{2 if coarse else 6}f}".replace(".", "")
+    key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"
+    return Sample(ask, seed, key, out / f"{stem}.{ask.name}.{strength}.s{seed}.{format}")

@@ -1,0 +1,83 @@
+"""gendeg train"""
+
+from dataclasses import fields
+from typing import Annotated, Any, Literal
+
+import typer
+
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.options import command
+from gendeg.training.config import AutoencoderConfig, DiffusionConfig, StructureConfig
+
+EXAMPLE = "Example: gendeg train diffusion --init bundled --pairs pairs/mine/manifest.jsonl --out runs/mine"
+
+CONFIGS: dict[str, type[Any]] = {
+    "autoencoder": AutoencoderConfig, "diffusion": DiffusionConfig, "structure": StructureConfig
+}  # fmt: skip
+STARTS = {"autoencoder": ("init",), "diffusion": ("vae", "init", "base"), "structure": ("vae", "model")}
+"""What a training may begin with: one of these, which takes the place of a preset's."""
+INSTEAD = {"vae": "; to go on with an autoencoder use --init", "model": "; to go on with a model use --init"}
+
+Network = Annotated[Literal["autoencoder", "diffusion", "structure"], typer.Argument(help="What to train.")]
+Preset = Annotated[
+    str | None, typer.Option(help="Settings to start from: paper, sd15-h100x8, bundled, smoke, or a .toml file.")
+]
+
+
+@command(*CONFIGS.values())
+def train(network: Network, *, preset: Preset = None, given: dict[str, Any]) -> None:
+    """Train one of the three networks. What is not given keeps the preset's or that network's default.
+
+    Every setting, also of a preset's file, is explained in gendeg/training/config.py.
+    """
+    options = _with_preset(network, preset, given)
+    _check(network, given, options)
+    config = CONFIGS[network](**options)
+    if network == "autoencoder":
+        from gendeg.training.autoencoder import train_autoencoder
+
+        train_autoencoder(config)
+    elif network == "diffusion":
+        from gendeg.training.diffusion import train_diffusion
+        from gendeg.training.published import refuse_other_numbers
+
+        if config.published:
+            refuse_other_numbers(options)
+        train_diffusion(config)
+    else:
+        from gendeg.training.structure import train_structure
+
+        train_structure(config)
+
+
+def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """What the preset says, and what was given over it; a start that is given takes the place of the preset's."""
+    if name is None:
+        return given
+    from gendeg.training.presets import preset
+
+    table = preset(name).settings(network)
+    if any(start in given for start in STARTS[network]):
+        table = {key: value for key, value in table.items() if key not in STARTS[network]}
+    return table | given
+
+
+def _check(network: str, given: dict[str, Any], options: dict[str, Any]) -> None:
+    """Raises `BadOption` for what another network is told, a start that is missing, or simulated pairs of no photos."""
+    for name in given:
+        takers = [taker for taker, config in CONFIGS.items() if name in {one.name for one in fields(config)}]
+        if network not in takers:
+            raise BadOption(_flag(name), f"is for {' and '.join(takers)} only{INSTEAD.get(name, '')}")
+    starts = [name for name in STARTS[network] if options.get(name)]
+    if network == "structure" and len(starts) != 1:
+        raise BadOption("--vae", "or --model is needed: a trained autoencoder, or the model whose images to correct")
+    if network == "diffusion" and len(starts) != 1:
+        raise BadOption("--vae", "is needed to start anew, --base to fine-tune, --init to go on; give one of the three")
+    needless = {"simulated", "types"} | ({"weights"} if network == "autoencoder" else set())
+    for name in sorted(needless & set(given)):
+        if "clean" not in given:
+            raise BadOption(_flag(name), "is of pairs that are simulated on the way: give their photos with --clean")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

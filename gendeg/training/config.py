@@ -1,0 +1,129 @@
+"""Knobs of the three trainings, and of the model that they make."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gendeg.primitives.options import option
+
+VAE = "Folder of a trained autoencoder, or of a model with one."
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What the three trainings share. The effective batch is batch_size × accumulate × processes."""
+
+    pairs: tuple[Path, ...] = option(help="Pair manifest; may be given several times.")
+    out: Path = option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")
+    init: str = option("", "Go on from: bundled, or a folder of the same kind.")
+    sizes: Literal["bundled", "smoke"] = option("bundled", "Of networks that start fresh.")
+    steps: int = option(1000, "Optimiser steps.", min=1)
+    batch_size: int = option(16, "Crops per process and micro step.", min=1)
+    accumulate: int = option(1, "Micro steps per optimiser step.", min=1)
+    size: int = option(128, "Side of the crops in pixels.", min=16)
+    learning_rate: float = option(5e-4, "Its peak, after a linear warm-up.")
+    schedule: Literal["cosine", "constant"] = option("cosine", "After the warm-up.")  # half of one, to zero
+    warmup: int = option(100, "Steps of warm-up.", min=0)
+    optimizer: Literal["adamw", "adamw8bit"] = option("adamw", "adamw8bit: less memory; needs bitsandbytes.")
+    precision: Literal["no", "fp16", "bf16"] = option("bf16", "Mixed precision.")
+    seed: int = option(0, "Of everything random in the run.", min=0)
+    workers: int = option(2, "Threads that prepare batches.", min=1)
+    log_every: int = option(10, "Steps between rows of log.csv.", min=1)
+    sheet_every: int = option(500, "Steps between sheets, calibration, best/.", min=1)
+    checkpoint_every: int = option(250, "Steps between checkpoints.", min=1)
+    tracker: str = option("tensorboard", "tensorboard (default), wandb, mlflow ..., as accelerate knows them; none.")
+    resume: bool = option(False, "Go on from this folder's newest checkpoint.", flag="--resume")
+    extend: bool = option(False, "With --resume: to more --steps than it was begun with.", flag="--extend")
+    cpu: bool = option(False, "Use the CPU even where there is a GPU.")
+    compile: bool = option(False, "torch.compile; needs a C++ compiler.")  # halves the autoencoder's steps on a CPU
+    # no options:
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0  # that gradients are cut to; 0: as they are
+    ema_decay: float = 0.999
+    sheet_seconds: float = 0.0  # and at the latest so long after the one before, in a run of one process; 0: not so
+    keep_checkpoints: int = 2
+
+
+@dataclass(frozen=True)
+class FreshConfig(TrainConfig):
+    """What those trainings share whose pairs can be simulated on the way."""
+
+    clean: tuple[Path, ...] = option((), "Photos to simulate pairs from while it trains; may be given several times.")
+    simulated: float = option(0.8, "Share of examples that are simulated.", min=0, max=1)
+    types: str = option("all,rain+haze,snow+haze", "What is simulated: all,rain+haze,snow+haze.")  # in equal shares
+    weights: str = option("", "Draw kinds or sources more often: rain=2,haze=0.5.")  # others 1
+    # no options:
+    view: int = 256  # pixels of a simulated picture's side; crops are cut from it
+    flips: bool = True  # mirror every other crop
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig(FreshConfig):
+    """gendeg train autoencoder"""
+
+    gradient_weight: float = 1.0  # L1 of image gradients beside L1 of pixels
+    latent_weight: float = 1e-4  # keeps latents near unit size, for they condition the UNet unscaled
+
+
+@dataclass(frozen=True)
+class DiffusionConfig(FreshConfig):
+    """gendeg train diffusion; defaults are the bundled model's"""
+
+    batch_size: int = 32
+    learning_rate: float = 4e-4
+    vae: str = option("", VAE)
+    base: str = option("", "Fine-tune Stable Diffusion 1.5 or its like: folder, hub id.")
+    lora_rank: int = option(0, "Train low-rank changes only, of this rank; 0: all.", min=0)
+    gradient_checkpointing: bool = option(False, "Less memory, a third more time.")
+    cache_latents: bool = option(False, "Encode all pairs once, to disk; else every crop anew.")
+    short_side: int = option(0, "Bring pairs to this short side before; 0: as they are.", min=0)  # aspect kept
+    sheet_photos: int = option(2, "Photos of each degradation on a sheet.", min=1)  # and behind the calibration error
+    push_to_hub: str = option("", "Upload the model as user/name when it is done.")
+    # no options:
+    published: bool = False  # train exactly as GenDeg's authors do: training/published.py has their numbers
+    statistics_rate: float = 2.0  # learning rate of the two projections, relative (GenDeg, section 4)
+    drop_text: float = 0.05
+    drop_image: float = 0.05
+    drop_direction: float = 0.1  # share of examples that are not told their direction
+    drop_both: float = 0.05
+    caption_mix: float = 0.5  # share of fallback captions replaced by random ones, so that any text can be read
+    limit: int = 0  # train on this many pairs, chosen at random; 0: all (latents of each take a tenth of a second)
+    large: float = 0.25  # share of batches in which a few crops are twice as large; only beside `clean`
+    noise_mean: float = 0.0  # of the logarithm of the noise levels, where the signal has unit variance
+    noise_width: float = 0.0  # its standard deviation; 0: timesteps are uniform, as published
+    repeats: int = 1  # noise levels that each encoded crop is seen at; the batch holds so many times more examples
+    train_text: bool = True  # the small models' text encoder, which starts from nothing; CLIP always stays frozen
+    sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
+    guidance_text: float = 1.0
+    guidance_image: float = 1.0
+
+
+@dataclass(frozen=True)
+class StructureConfig(TrainConfig):
+    """gendeg train structure: of pairs that go through an autoencoder, or noised and denoised through a model"""
+
+    learning_rate: float = 1e-3
+    vae: str = option("", VAE)
+    model: str = option("", "Structure: learn to correct this model's images.")
+    residual: bool = option(False, "Structure: start from the photo + the decoded change.")  # or where the model does
+    # no options:
+    noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to
+    gradient_weight: float = 1.0
+    latent_jitter: float = 0.2  # noise on the scaled latents, up to this: what the diffusion model may leave
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """The trained model, and the numbers it samples with."""
+
+    diffusion: Path
+    out: Path
+    steps: int = 20
+    guidance_text: float = 1.0
+    guidance_image: float = 1.0
+    tile: int = 512
+    strength_gain: float = 1.0
+    blur_extent: float = 0.0
+    darkening: float = 0.0
+    spread_degradations: Sequence[str] = ()

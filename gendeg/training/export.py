@@ -1,0 +1,39 @@
+"""A trained model → its folder in half precision, and the bundled model's place in this package."""
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from gendeg.build.card_merge import write_card
+from gendeg.model.saving import write_folder
+from gendeg.model.weights import bundled_folder, load_pipeline
+from gendeg.primitives.files import data_root
+from gendeg.training.config import ExportConfig
+
+
+def export_model(config: ExportConfig, card: str) -> None:
+    """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one."""
+    trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
+    pipeline = trained.with_parts(
+        steps=config.steps,
+        guidance_text=config.guidance_text,
+        guidance_image=config.guidance_image,
+        tile=config.tile,
+        strength_gain=config.strength_gain,
+        blur_extent=config.blur_extent,
+        darkening=config.darkening,
+        spread_degradations=list(config.spread_degradations),
+    )
+    write_folder(config.out, pipeline.save_pretrained)
+    write_card(config.out / "README.md", card)
+
+
+def install_model(model: Path, priors: Path) -> None:
+    """Make a model the bundled one of this checkout, with its priors."""
+    shutil.rmtree(bundled_folder(), ignore_errors=True)
+    shutil.copytree(model, bundled_folder())
+    for prior in priors.glob("*/*.json"):
+        target = data_root("manifests") / "priors" / prior.relative_to(priors)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(prior, target)
