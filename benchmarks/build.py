@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,40 +18,43 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gendeg.configs import BuildConfig  # noqa: E402
+from gendeg.intensity.ask import Ask  # noqa: E402
 from gendeg.intensity.measure import measure_intensity  # noqa: E402
 from gendeg.jobs.prepare import ModelFacts, prepare  # noqa: E402
-from gendeg.jobs.sampler import Sampler  # noqa: E402
-from gendeg.jobs.samples import Settings  # noqa: E402
+from gendeg.jobs.shard import make_images  # noqa: E402
 from gendeg.jobs.workshop import Workshop, load_model  # noqa: E402
+from gendeg.model.generate import Generator, Settings  # noqa: E402
 from gendeg.pairs.crops import random_view  # noqa: E402
 from gendeg.primitives.images import read_rgb, write_image  # noqa: E402
+from gendeg.primitives.kinds import Mix  # noqa: E402
 from gendeg.primitives.rng import for_sample  # noqa: E402
 from gendeg.shards.description import Description  # noqa: E402
 from gendeg.shards.layout import Layout  # noqa: E402
-from gendeg.shards.plan import PlannedSample, PlanReader  # noqa: E402
+from gendeg.shards.plan import PlanReader  # noqa: E402
 
 BATCH_SECONDS = 0.05
 
 
-class Timed(Sampler):
-    """Any sampler, and the seconds that were spent in it."""
+class Timed(Generator):
+    """Any generator, and the seconds that were spent in it."""
 
-    def __init__(self, inner: Sampler | None):
+    def __init__(self, inner: Generator | None):
         self.inner, self.seconds = inner, 0.0
 
-    def run(
-        self, samples: Sequence[PlannedSample], photos: Sequence[np.ndarray], attempt: int
-    ) -> list[np.ndarray | None]:
+    def encode(self, photos: Sequence[np.ndarray]) -> Any:
+        return photos
+
+    def degrade(self, clean: Any, asks: Sequence[Ask], noise: Sequence[Any]) -> list[np.ndarray | None]:
         start = time.perf_counter()
         if self.inner is not None:
-            images = self.inner.run(samples, photos, attempt)
+            images = self.inner.degrade(self.inner.encode(clean), asks, noise)
         else:
             time.sleep(BATCH_SECONDS)  # as a GPU: it takes time, and no processor
-            images = [photo ^ 3 for photo in photos]
+            images = [photo ^ 3 for photo in clean]
         self.seconds += time.perf_counter() - start
         return images
 
-    def corrects(self, sample: PlannedSample) -> bool:
+    def corrects(self, mix: Mix) -> bool:
         return False
 
 
@@ -66,17 +70,17 @@ def photos_folder(folder: Path, count: int, size: int) -> Path:
     return folder
 
 
-def prepared(config: BuildConfig) -> tuple[Description, Sampler | None]:
+def prepared(config: BuildConfig) -> tuple[Description, Generator | None]:
     Layout(config.out).side.mkdir(parents=True)
     if not config.model:
         return prepare(config, ModelFacts("stand-in", Settings(1, 1.0, 1.0, False), "fp32")), None
     model = load_model(config)
     description = prepare(config, model.facts)
-    return description, model.sampler()
+    return description, model.generator()
 
 
-def ours(config: BuildConfig, description: Description, sampler: Timed) -> float:
-    workshop = Workshop(config, description, sampler)
+def ours(config: BuildConfig, description: Description, generator: Timed) -> float:
+    workshop = Workshop(config, description, generator)
     start = time.perf_counter()
     workshop.make_all(description.planned_shards, lambda mark: None)
     seconds = time.perf_counter() - start
@@ -84,7 +88,7 @@ def ours(config: BuildConfig, description: Description, sampler: Timed) -> float
     return seconds
 
 
-def plain_loop(config: BuildConfig, description: Description, sampler: Timed, folder: Path) -> float:
+def plain_loop(config: BuildConfig, description: Description, generator: Timed, folder: Path) -> float:
     """Read, run, measure, write, and the next batch: as the published script and the usual example do."""
     folder.mkdir()
     root, start = Path(config.clean[0]), time.perf_counter()
@@ -92,7 +96,7 @@ def plain_loop(config: BuildConfig, description: Description, sampler: Timed, fo
         for number in sorted({row.batch for row in rows}):
             batch = [row for row in rows if row.batch == number]
             photos = [read_rgb(root / row.clean_path.decode()) for row in batch]
-            for row, photo, image in zip(batch, photos, sampler.run(batch, photos, 0), strict=True):
+            for row, photo, image in zip(batch, photos, make_images(generator, batch, photos, 0), strict=True):
                 assert image is not None
                 measure_intensity(photo, image)
                 write_image(image, folder / f"{row.key}.png", "png")
@@ -121,14 +125,14 @@ def main() -> None:
         report(
             "plain loop",
             asked.samples,
-            sampler := Timed(inner),
-            plain_loop(config, description, sampler, root / "plain"),
+            generator := Timed(inner),
+            plain_loop(config, description, generator, root / "plain"),
         )
-        report("gendeg build", asked.samples, sampler := Timed(inner), ours(config, description, sampler))
+        report("gendeg build", asked.samples, generator := Timed(inner), ours(config, description, generator))
 
 
-def report(name: str, samples: int, sampler: Timed, seconds: float) -> None:
-    share = sampler.seconds / seconds
+def report(name: str, samples: int, generator: Timed, seconds: float) -> None:
+    share = generator.seconds / seconds
     print(f"{name:>14}: {samples / seconds:7.2f} images a second, {share:6.1%} of the time in the model", flush=True)
 
 

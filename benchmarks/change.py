@@ -24,16 +24,15 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.evaluate_photos import clean_photos
-from gendeg.jobs.requests import Request, request_intensity
-from gendeg.jobs.sample_photos import sample_photos
-from gendeg.jobs.samples import Settings, make_samples, noise_generator, to_signed_tensor
+from gendeg.jobs.synth_plan import sample_photos
 from gendeg.metrics.change import GROUPS, change_statistics
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.energy import Compared, compare_changes, typical
 from gendeg.metrics.uncertainty import Estimate
-from gendeg.model.latents import CleanLatent
+from gendeg.model.generate import Generator, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.physics import degrade
@@ -55,8 +54,8 @@ class Photo:
     name: str
 
 
-Make = Callable[[Photo, list[Request], int], list[U8Image]]
-"""(photo, its requests, seed) → an image for each request."""
+Make = Callable[[Photo, list[Ask], int], list[U8Image]]
+"""(photo, its asks, seed) → an image for each ask."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,10 @@ def main() -> None:
     intensities = [float(text) for text in options.intensity.split(",")]
     began = time.monotonic()
     for mix in mixes:
-        requests = [request_intensity(mix, q) for q in intensities]
+        asks = [ask_intensity(mix, q) for q in intensities]
         reference: Made | None = None
         for name, (make, seeds, first) in makers.items():
-            made = _made(make, photos, requests, range(first, first + seeds))
+            made = _made(make, photos, asks, range(first, first + seeds))
             if reference is None:
                 reference = made
                 print(_head(mix, intensities))
@@ -108,11 +107,11 @@ def _photos(options: argparse.Namespace) -> list[Photo]:
     return photos
 
 
-def _made(make: Make, photos: list[Photo], requests: list[Request], seeds: range) -> Made:
-    blur = Degradation.MOTION_BLUR in requests[0].mix
+def _made(make: Make, photos: list[Photo], asks: list[Ask], seeds: range) -> Made:
+    blur = Degradation.MOTION_BLUR in asks[0].mix
     statistics, differences = [], []
     for photo in photos:
-        versions = [make(photo, requests, seed) for seed in seeds]
+        versions = [make(photo, asks, seed) for seed in seeds]
         rows = [[change_statistics(photo.image, image, blur) for image in images] for images in versions]
         statistics.append(np.swapaxes(rows, 0, 1))
         if len(versions) > 1:
@@ -123,11 +122,11 @@ def _made(make: Make, photos: list[Photo], requests: list[Request], seeds: range
 def _kept(folder: Path, make: Make) -> Make:
     """As `make`, each image made once and found again in the folder."""
 
-    def kept(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
+    def kept(photo: Photo, asks: list[Ask], seed: int) -> list[U8Image]:
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{photo.name}.{mix_name(one.mix)}.{one.mu:.5f}.s{seed}.png" for one in requests]
+        files = [folder / f"{photo.name}.{mix_name(one.mix)}.{one.mu:.5f}.s{seed}.png" for one in asks]
         missing = [i for i, file in enumerate(files) if not file.exists()]
-        for i, image in zip(missing, make(photo, [requests[i] for i in missing], seed) if missing else [], strict=True):
+        for i, image in zip(missing, make(photo, [asks[i] for i in missing], seed) if missing else [], strict=True):
             write_image(image, files[i], "png")
         return [read_rgb(file) for file in files]
 
@@ -135,22 +134,19 @@ def _kept(folder: Path, make: Make) -> Make:
 
 
 def _modeller(pipeline: GenDegPipeline, options: argparse.Namespace) -> Make:
-    own, latents = pipeline.config, dict[str, CleanLatent]()
-    settings = Settings(options.steps or own.steps, float(own.guidance_text), float(own.guidance_image), True)
+    generator = Generator(pipeline, settings_of(pipeline, options.steps or None))
 
-    def make(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
-        if photo.name not in latents:
-            latents[photo.name] = pipeline.encode_clean(to_signed_tensor(photo.image))
-        noise = [noise_generator(seed, photo.name, request) for request in requests]
-        return make_samples(pipeline, latents[photo.name], requests, noise, settings)
+    def make(photo: Photo, asks: list[Ask], seed: int) -> list[U8Image]:
+        noise = [noise_of(seed, photo.name, ask) for ask in asks]
+        return finite(generator.degrade(generator.encode([photo.image]), asks, noise))
 
-    name = f"model-{model_sha256(pipeline)[:10]}-{_digest('model')}-{settings.steps}-{options.size}"
+    name = f"model-{model_sha256(pipeline)[:10]}-{_digest('model')}-{generator.settings.steps}-{options.size}"
     return _kept(options.keep / name, make)
 
 
-def simulate(photo: Photo, requests: list[Request], seed: int) -> list[U8Image]:
-    """At the mu that each request asks for, as the evaluation's are."""
-    return [_simulate(photo, request.mix, request.mu, seed) for request in requests]
+def simulate(photo: Photo, asks: list[Ask], seed: int) -> list[U8Image]:
+    """At the mu that each ask asks for, as the evaluation's are."""
+    return [_simulate(photo, ask.mix, ask.mu, seed) for ask in asks]
 
 
 def _simulate(photo: Photo, mix: Mix, mu: float, seed: int) -> U8Image:

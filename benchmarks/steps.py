@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.evaluate_photos import clean_photos
-from gendeg.jobs.requests import Request, request_intensity
-from gendeg.jobs.sample_photos import sample_photos
-from gendeg.jobs.samples import Settings, decode_samples, denoise_samples, noise_generator, to_signed_tensor
+from gendeg.jobs.synth_plan import sample_photos
 from gendeg.metrics.alignment import psnr
+from gendeg.model.generate import Generator, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import BUNDLED, load_pipeline
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
@@ -29,15 +29,15 @@ from gendeg.primitives.kinds import SINGLES
 INTENSITIES = (0.2, 0.5, 0.8)
 
 
-def make(pipeline: GenDegPipeline, photo: U8Image, request: Request, steps: int) -> tuple[U8Image, float]:
+def make(pipeline: GenDegPipeline, photo: U8Image, ask: Ask, steps: int) -> tuple[U8Image, float]:
     """The image, and the seconds of its denoising."""
-    own = pipeline.config
-    settings = Settings(steps, float(own.guidance_text), float(own.guidance_image), True)
-    clean, generators = pipeline.encode_clean(to_signed_tensor(photo)), [noise_generator(0, "steps", request)]
+    generator = Generator(pipeline, settings_of(pipeline, steps))
+    clean, noise = generator.encode([photo]), [noise_of(0, "steps", ask)]
+    settled = generator.settle(clean, [ask])
     began = time.perf_counter()
-    latents = denoise_samples(pipeline, clean, [request], generators, settings)
+    latents = generator.latents(clean, settled, noise)
     seconds = time.perf_counter() - began
-    return decode_samples(pipeline, clean, [request], latents, settings)[0], seconds
+    return finite(generator.images(clean, settled, latents))[0], seconds
 
 
 def main() -> None:
@@ -47,14 +47,14 @@ def main() -> None:
     photos = [resize_short_side(read_rgb(path), options.size) for path in paths]
     pipeline = load_pipeline(options.model)
     pipeline.register_to_config(strength_gain=1.0, spread_degradations=[])
-    wanted = [(photo, request_intensity(mix, q)) for photo in photos for mix in SINGLES for q in INTENSITIES]
-    made = {steps: [make(pipeline, photo, request, steps) for photo, request in wanted] for steps in counts}
+    wanted = [(photo, ask_intensity(mix, q)) for photo in photos for mix in SINGLES for q in INTENSITIES]
+    made = {steps: [make(pipeline, photo, ask, steps) for photo, ask in wanted] for steps in counts}
     best = [image for image, _ in made[counts[-1]]]
     print(f"model {options.model}, {len(photos)} photos of short side {options.size}, {len(wanted)} images each")
     print(f"{'steps':>6}{'seconds':>10}{'error of mu':>13}{'error of sigma':>16}{'to converged':>14}")
     for steps, images in made.items():
         measured = [measure_intensity(photo, image) for (photo, _), (image, _) in zip(wanted, images, strict=True)]
-        asked = [request for _, request in wanted]
+        asked = [ask for _, ask in wanted]
         mu, sigma = (
             np.mean([abs(getattr(one, name) - getattr(told, name)) for one, told in zip(measured, asked, strict=True)])
             for name in ("mu", "sigma")

@@ -13,12 +13,13 @@ from typing import TypeVar
 
 import torch
 
-from gendeg.jobs.sample_photos import sample_photos
+from gendeg.intensity.ask import Ask
+from gendeg.jobs.synth_plan import sample_photos
+from gendeg.model.generate import Generator, finite, settings_of, stored, to_signed_tensor
 from gendeg.model.guidance import branches
-from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import BUNDLED, load_pipeline
 from gendeg.primitives.errors import GendegError
-from gendeg.primitives.images import encode_image, read_rgb, resize_short_side, signed_to_u8, u8_to_signed
+from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.rng import torch_generator
 from gendeg.prompts import make_prompt
@@ -45,20 +46,17 @@ class Stopwatch:
         return result
 
 
-def degrade_once(pipeline: GenDegPipeline, image: torch.Tensor, steps: int, watch: Stopwatch) -> None:
-    """What `GenDegPipeline.__call__` does for one sample, with a clock at each stage; image is signed, 1 3 h w."""
-    prompts = [make_prompt("", (Degradation.RAIN,))]
-    chosen = branches(pipeline.config.guidance_text, pipeline.config.guidance_image)
-    generators = [torch_generator(0, 0, "bench")]
-    clean = watch.time("encode", lambda: pipeline.encode_clean(image))
-    full = watch.time("prompt", lambda: pipeline.encode_prompt(prompts, [MU], [SIGMA]))
-    null = pipeline.encode_prompt([""], [float("nan")], [float("nan")])
-    latents = watch.time("denoise", lambda: pipeline.denoise(clean, full, null, chosen, generators, steps))
-    made = watch.time("decode", lambda: pipeline.decode_latents(latents, clean, structure_correction=False))
-    if pipeline.structure is not None:
-        targets = pipeline.targets(["rain"], [MU], [SIGMA])
-        made = watch.time(BOTH, lambda: pipeline.decode_latents(latents, clean, True, targets))
-    watch.time("write", lambda: encode_image(signed_to_u8(made[0].permute(1, 2, 0).cpu().numpy()), "png"))
+def degrade_once(generator: Generator, photo: U8Image, watch: Stopwatch) -> None:
+    """What `Generator.degrade` does for one sample, with a clock at each stage."""
+    mix = (Degradation.RAIN,)
+    asks, noise = [Ask(mix, "", make_prompt("", mix), 0.5, MU, SIGMA, "")], [torch_generator(0, 0, "bench")]
+    clean = watch.time("encode", lambda: generator.pipeline.encode_clean(to_signed_tensor(photo)))
+    settled = watch.time("settle", lambda: generator.settle(clean, asks))
+    latents = watch.time("denoise", lambda: generator.latents(clean, settled, noise))
+    made = watch.time("decode", lambda: generator.pipeline.decode_latents(latents, clean, structure_correction=False))
+    if generator.pipeline.structure is not None:
+        made = watch.time(BOTH, lambda: generator.bring(clean, settled, generator.decode(clean, settled, latents)))
+    watch.time("write", lambda: encode_image(finite(stored(made))[0], "png"))
 
 
 def main() -> None:
@@ -70,10 +68,10 @@ def main() -> None:
         sys.exit(f"benchmarks/synth.py: {error}")
     steps = options.steps or pipeline.config.steps
     photo = resize_short_side(read_rgb(sample_photos()[0]), options.size)
-    image = torch.from_numpy(u8_to_signed(photo)).permute(2, 0, 1)[None]
-    degrade_once(pipeline, image, 1, Stopwatch(options.device, {}))  # the first call allocates and picks kernels
+    # The first call allocates and picks kernels.
+    degrade_once(Generator(pipeline, settings_of(pipeline, 1)), photo, Stopwatch(options.device, {}))
     for _ in range(options.repeats):
-        degrade_once(pipeline, image, steps, watch)
+        degrade_once(Generator(pipeline, settings_of(pipeline, steps)), photo, watch)
     passes = len(branches(pipeline.config.guidance_text, pipeline.config.guidance_image))
     print(f"model {options.model}, {photo.shape[1]} x {photo.shape[0]}, {steps} steps of {passes} UNet passes")
     print(f"device {options.device}, {torch.get_num_threads()} threads of {os.cpu_count()}, {platform.machine()}")

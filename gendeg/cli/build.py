@@ -4,12 +4,13 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from gendeg.cli.errors import ERROR, SOME_FAILED
 from gendeg.configs import BuildConfig
+from gendeg.primitives.options import command
 from gendeg.primitives.pictures import HARMLESS, NO_PHOTO, say_reasons
 from gendeg.primitives.quantities import say_bytes
 
@@ -21,95 +22,29 @@ RETRY_EXAMPLE = "Example: gendeg retry gends/"
 STATUS_EXAMPLE = "Example: gendeg status gends/ --json"
 PUSH_EXAMPLE = "Example: gendeg push gends/ user/name --private"
 
-Engine = Annotated[Literal["local", "ray"], typer.Option(help="ray: every shard is a task of a Ray cluster.")]
-Clean = Annotated[list[str], typer.Argument(help="Folders, tars, images, tables (.txt .csv .jsonl .parquet), hf:NAME.")]
-Out = Annotated[Path, typer.Option(help="The dataset's folder.")]
-Types = Annotated[str, typer.Option(help="Degradations and mixes (rain+haze), a comma list, or all six.")]
-PerImage = Annotated[int, typer.Option(min=1, help="Samples of each photo; the types go round.")]
-Samples = Annotated[int, typer.Option(min=0, help="Samples in all, spread over the photos; 0: by --per-image.")]
-IntensityOption = Annotated[
-    str, typer.Option(help="prior (as the published sources are), a value 0.6, or a range 0.2-0.8.")
-]
-Priors = Annotated[str, typer.Option(help="A folder of priors; default: those that come along.")]
-Column = Annotated[
-    str, typer.Option(help="The clean picture of a dataset's rows (or a tar's samples) that have several.")
-]
-Split = Annotated[
-    str, typer.Option(help="Shares of train, validation, test; what a table says of a photo's split comes first.")
-]
-Size = Annotated[int, typer.Option(min=0, help="Scale the short side to this many pixels; 0: as it is.")]
-Square = Annotated[bool, typer.Option("--square", help="Cut the middle square.")]
-Format = Annotated[
-    Literal["auto", "png", "jpg"], typer.Option(help="Of the clean half; auto keeps JPEG files untouched.")
-]
-Include = Annotated[list[Path] | None, typer.Option(help="Manifest of existing pairs to put beside (more than once).")]
-ShardSize = Annotated[int, typer.Option(min=1, help="Samples in a tar: what one worker does at a time.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images of one size made at a time.")]
-Seed = Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")]
-Model = Annotated[str, typer.Option(help="bundled, a model folder, or a hub id.")]
-SamplerOption = Annotated[
-    Literal["own", "paper"], typer.Option(help="paper: Euler ancestral, 100 steps, guidance 7.5 and 1.5.")
-]
-Steps = Annotated[int | None, typer.Option(min=1, help="Sampling steps; default: the model's.")]
-GuidanceText = Annotated[float | None, typer.Option(help="Text guidance; default: the model's.")]
-GuidanceImage = Annotated[float | None, typer.Option(help="Image guidance; default: the model's.")]
-Structure = Annotated[bool, typer.Option(help="Put the photo's detail back after decoding.")]
-Precision = Annotated[
-    Literal["auto", "fp32", "fp16", "bf16"], typer.Option(help="auto: fp16 on a GPU, fp32 elsewhere.")
-]
-Attempts = Annotated[int, typer.Option(min=1, help="Tries of a sample that the filter refuses.")]
-Tolerance = Annotated[float, typer.Option(help="|mu measured - mu asked for| that passes; 1: any.")]
-StructureKept = Annotated[float, typer.Option(help="Least correlation of structure with the photo; -1: any.")]
-License = Annotated[str, typer.Option("--license", help="Licence of the dataset, for its card.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Workers = Annotated[int, typer.Option(min=1, help="Threads of each process that read and encode.")]
-CheckDisk = Annotated[bool, typer.Option(help="Stop before the start when the disk has not enough room.")]
-Timed = Annotated[bool, typer.Option("--estimate/--no-estimate", help="Time a few steps of the model for the hours.")]
 Folder = Annotated[Path, typer.Argument(help="The dataset's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 
 
-def plan(
-    clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
-    intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
-    square: Square = False, format: Format = "auto", include: Include = None, column: Column = "",
-    shard_size: ShardSize = 500, batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled",
-    sampler: SamplerOption = "own", steps: Steps = None, guidance_text: GuidanceText = None,
-    guidance_image: GuidanceImage = None, structure_correction: Structure = True,
-    precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
-    license: License = "other", device: Device = "auto", estimate: Timed = True,
-) -> int:  # fmt: skip
+@command(BuildConfig, without=("workers", "engine", "grace", "check_disk", "dry_run"))
+def plan(config: BuildConfig) -> int:
     """Decide every sample of a dataset and write the plan; makes none. The same options to build carry it out."""
-    config = _config(dict(locals()))
     from gendeg.jobs.build import plan as make_plan
 
     description, expected = make_plan(config)
-    _say_left_out(out, description.left_out)
+    _say_left_out(config.out, description.left_out)
     samples = description.samples
     _say(f"{samples} samples in {len(description.shards)} shards, {expected.say(samples)}; nothing was made")
     return 0
 
 
-def build(
-    clean: Clean, out: Out, types: Types = "all", per_image: PerImage = 6, samples: Samples = 0,
-    intensity: IntensityOption = "prior", priors: Priors = "", split: Split = "train=1", size: Size = 0,
-    square: Square = False, format: Format = "auto", include: Include = None, column: Column = "",
-    shard_size: ShardSize = 500, batch_size: BatchSize = 8, seed: Seed = 0, model: Model = "bundled",
-    sampler: SamplerOption = "own", steps: Steps = None, guidance_text: GuidanceText = None,
-    guidance_image: GuidanceImage = None, structure_correction: Structure = True,
-    precision: Precision = "auto", attempts: Attempts = 3, tolerance: Tolerance = 0.05, structure: StructureKept = 0.15,
-    license: License = "other", device: Device = "auto", workers: Workers = 4,
-    engine: Engine = "local",
-    grace: Annotated[float, typer.Option(min=0, help="Seconds a shard gets to finish after Ctrl-C or SIGTERM.")] = 20.0,
-    check_disk: CheckDisk = True, estimate: Timed = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan, say what would be made, and stop.")] = False,
-) -> int:  # fmt: skip
+@command(BuildConfig)
+def build(config: BuildConfig) -> int:
     """Make a dataset of clean and degraded pairs: sharded, the same bytes every time. The same command resumes."""
-    config = _config(dict(locals()))
     from gendeg.jobs.build import build as make_dataset
 
     built = make_dataset(config)
-    return 0 if built is None else _report(out, built)
+    return 0 if built is None else _report(config.out, built)
 
 
 def verify(
@@ -134,22 +69,24 @@ def verify(
     return ERROR if count else 0
 
 
+@command(BuildConfig, only=("device", "workers"))
 def repair(
-    folder: Folder, device: Device = "auto", workers: Workers = 4,
+    folder: Folder, given: dict[str, Any],
     quick: Annotated[bool, typer.Option("--quick", help="Trust every shard whose size is right.")] = False,
 ) -> int:  # fmt: skip
     """Make again what is missing or damaged, to the same bytes."""
     from gendeg.jobs.repair import repair as make_good
     from gendeg.jobs.verify import depth
 
-    return _again(folder, make_good(folder, depth(quick), device=device, workers=workers))
+    return _again(folder, make_good(folder, depth(quick), **given))
 
 
-def retry(folder: Folder, device: Device = "auto", workers: Workers = 4) -> int:
+@command(BuildConfig, only=("device", "workers"))
+def retry(folder: Folder, given: dict[str, Any]) -> int:
     """Run failed samples again: refused ones with more attempts, unreadable photos if they can be read by now."""
     from gendeg.jobs.repair import retry as run_again
 
-    return _again(folder, run_again(folder, device=device, workers=workers))
+    return _again(folder, run_again(folder, **given))
 
 
 def status(
@@ -203,11 +140,6 @@ def push(
         return 0
     print(upload(folder, name, private))
     return 0
-
-
-def _config(options: dict[str, object]) -> BuildConfig:
-    clean, include = options.pop("clean"), options.pop("include")
-    return BuildConfig(clean=tuple(clean), include=tuple(include or ()), **options)  # type: ignore[arg-type]
 
 
 # Any below: the jobs' own types would bring torch to `gendeg --help`.

@@ -10,6 +10,7 @@ from gendeg.cli.errors import ERROR, SOME_FAILED
 from gendeg.configs import CaptionConfig, IngestConfig, SimulateConfig
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.options import command
 
 if TYPE_CHECKING:
     from gendeg.jobs.caption_pairs import Captions
@@ -20,22 +21,12 @@ app = typer.Typer(no_args_is_help=True, help="Make and look at (clean, degraded)
 
 
 @app.command(epilog="Example: gendeg pairs simulate photos/ --out pairs/ --types all --per-image 4")
-def simulate(
-    clean: Annotated[list[Path], typer.Argument(help="Clean photos, folders of them, or a .txt list of paths.")],
-    out: Annotated[Path, typer.Option(help="Folder for clean/, degraded/ and manifest.jsonl.")],
-    types: Annotated[str, typer.Option(help="Degradations and mixes in turn: a comma list, or all.")] = "all",
-    per_image: Annotated[int, typer.Option(min=1, help="Pairs per photo.")] = 2,
-    size: Annotated[int, typer.Option(min=0, help="Side of the square views; 0: whole photos.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes, whatever the number of workers.")] = 0,
-    validation: Annotated[float, typer.Option(min=0, max=1, help="Share of photos held out for sheets.")] = 0.05,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a manifest that exists.")] = False,
-) -> int:
+@command(SimulateConfig)
+def simulate(config: SimulateConfig) -> int:
     """Degrade photos by simple physics: pairs to train on, with their measured mu and sigma."""
-    parse_mixes(types)
+    parse_mixes(config.types)
     from gendeg.jobs.simulate import simulate as run
 
-    config = SimulateConfig(tuple(clean), out, types, per_image, size, seed, validation, workers, overwrite)
     made = run(config)
     for failure in made.failures:
         print(f"gendeg: {failure.message}", file=sys.stderr)
@@ -44,25 +35,11 @@ def simulate(
 
 
 @app.command(epilog="Example: gendeg pairs ingest /data/Rain13K --source rain13k --out pairs/rain13k")
-def ingest(
-    root: Annotated[str, typer.Argument(help="A folder, a tar, or hf:NAME (hub dataset or saved folder).")],
-    out: Annotated[Path, typer.Option(help="Folder for manifest.jsonl and failures.jsonl.")],
-    source: Annotated[str, typer.Option(help="A published dataset by name; or what to call your own pairs.")] = "",
-    type: Annotated[str, typer.Option(help="The degradation, where the source does not tell.")] = "",
-    degraded: Annotated[str, typer.Option(help="Folder, pattern {id}_rain, column, or ending of tar members.")] = "",
-    clean: Annotated[str, typer.Option(help="The same for the clean half: {id}_clean.")] = "",
-    side_by_side: Annotated[str, typer.Option(help="Both halves in one picture: clean-left or clean-right.")] = "",
-    split: Annotated[str, typer.Option(help="Shares by clean photo, where the source does not tell.")] = "train=1",
-    longest_shift: Annotated[float, typer.Option(min=0, help="Pixels; pairs further apart are kept out.")] = 3.0,
-    workers: Annotated[int, typer.Option(min=0, help="Threads; 0: one per core.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a manifest that exists.")] = False,
-) -> int:
+@command(IngestConfig)
+def ingest(config: IngestConfig) -> int:
     """Check pairs that exist already, and list the good ones: two folders, known datasets, tars, hub datasets."""
     from gendeg.jobs.ingest import ingest as run
 
-    config = IngestConfig(
-        out, root, source, type, clean, degraded, side_by_side, split, longest_shift, workers, overwrite
-    )
     made = run(config)
     print(f"{len(made.pairs)} pairs in {made.manifest}", file=sys.stderr)
     for reason, count in made.reasons.items():
@@ -71,36 +48,14 @@ def ingest(
 
 
 @app.command(epilog="Example: gendeg pairs caption pairs/manifest.jsonl")
-def caption(
-    paths: Annotated[list[str], typer.Argument(help="Pair manifests; with --out: clean photos, or folders of them.")],
-    out: Annotated[Path | None, typer.Option(help="For photos: a table (.jsonl) that gendeg build reads.")] = None,
-    model: Annotated[
-        str, typer.Option(help="An image-to-text model: folder or hub id; none: only the fallback.")
-    ] = CaptionConfig.model,
-    prompt: Annotated[
-        str | None, typer.Option(help="How captions begin, or what a chat model is asked; '' for nothing.")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Photos at a time.")] = CaptionConfig.batch_size,
-    beams: Annotated[
-        int, typer.Option(min=1, help="Beam search; 1 is faster and a little plainer.")
-    ] = CaptionConfig.beams,
-    tokens: Annotated[int, typer.Option(min=1, help="Longest caption.")] = CaptionConfig.tokens,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    cache: Annotated[Path | None, typer.Option(help="Where captions are kept; default: ~/.cache/gendeg.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Threads that read photos.")] = CaptionConfig.workers,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace captions, or a table, there already.")
-    ] = False,
-) -> int:
+@command(CaptionConfig)
+def caption(config: CaptionConfig) -> int:
     """Say what the clean photos show, with BLIP-2 or another model, so that training and building read it."""
     from gendeg.jobs.caption_pairs import caption_manifests, caption_photos
 
-    config = CaptionConfig(
-        tuple(paths), out, model, prompt, batch_size, beams, tokens, device, cache, workers, overwrite
-    )
     _refuse_photos_without_table(config)
-    made = caption_photos(config, out) if out else caption_manifests(config)
-    return _tell_captions(made, model)
+    made = caption_photos(config, config.out) if config.out else caption_manifests(config)
+    return _tell_captions(made, config.model)
 
 
 @app.command(epilog="Example: gendeg pairs show pairs/manifest.jsonl")

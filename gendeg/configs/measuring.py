@@ -3,78 +3,97 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gendeg.configs.shared import DEVICE, GUIDANCE_IMAGE, GUIDANCE_TEXT, IMAGE_BATCH, IMAGE_SEED, MODEL, STEPS
+from gendeg.primitives.options import argument, option
+
+PHOTOS = "Clean photos: a folder, a .txt list, or a .csv with path (and kind, split) columns."
+REAL = "Real degraded photos: a folder each (haze/ …), or a .csv with degradation."
+SPLIT = "Rows of a .csv that names splits."
+TYPES = "Degradations and mixes: a comma list, or all."
+SIDE = "Short side in pixels."
+
 
 @dataclass(frozen=True)
 class EvaluateConfig:
     """gendeg evaluate; the defaults make about 3,000 images, twenty minutes on two CPU cores"""
 
-    clean: Path  # photos the model never saw: a folder, a .txt list, or a table (.csv) with a column path
-    out: Path
-    model: str = "bundled"
-    pairs: Path | None = None  # manifest that the classifier of degradations is trained on
-    real: Path | None = (
-        None  # real degraded photos: a folder for each degradation, or a table with a column degradation
+    clean: Path = option(help=PHOTOS)  # that the model never saw
+    out: Path = option(help="Folder for report.html, results.json, samples.jsonl and images/.")
+    model: str = MODEL(argument=True)
+    pairs: Path | None = option(None, "Pair manifest that a classifier is trained on.")
+    real: Path | None = option(None, REAL)
+    features: str = option("", "Folder of a network (DINO, CLIP …), for KID.")
+    split: str = option("test", SPLIT)
+    types: str = option("all", TYPES, flag="--type")
+    intensities: tuple[float, ...] = option(
+        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "Comma list in [0, 1]; default: 0.1 to 0.9.",
+        flag="--intensity", min=0, max=1, shown=False,
+    )  # fmt: skip
+    photos: int = option(20, "Spread evenly over those found; 0: all; default 20.", min=0, shown=False)
+    compare: int = option(
+        8, "Of these, for seeds, changes and the model without its map; default 8.", min=0, shown=False
     )
-    features: str = ""  # folder of a network (Inception-like, DINO, CLIP) for KID
-    split: str = "test"  # rows of a table that names splits
-    types: str = "all"
-    intensities: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    photos: int = 20  # spread evenly over those found; 0: all
-    compare: int = 8  # of these, with seeds and changes, and without the calibration map (where the model has one)
-    size: int = 128  # pixels of the short side
-    variants: int = (
-        3  # seeds for diversity (of `compare` photos at `VARIED_AT`) and changes (`CHANGED_AT`); 1: not measured
-    )
-    steps: int | None = None  # None here and below: the model's own
-    guidance_text: float | None = None
-    guidance_image: float | None = None
-    seed: int = 0
-    tolerance: float = 0.05  # of the build's filter, as in BuildConfig
-    structure: float = 0.15
-    draws: int = 500  # of the bootstrap
-    classifier_steps: int = 600  # batches of 32 that the classifier is trained for
-    batch_size: int = 4
-    device: str = "auto"
-    progress: bool | None = None
+    size: int = option(128, SIDE, min=32)
+    variants: int = option(3, "Seeds for diversity and changes; 1: not measured; default 3.", min=1, shown=False)
+    steps: int | None = STEPS()
+    guidance_text: float | None = GUIDANCE_TEXT()
+    guidance_image: float | None = GUIDANCE_IMAGE()
+    seed: int = IMAGE_SEED()
+    tolerance: float = option(0.05, "Of the build's filter, in mu.", min=0)
+    structure: float = option(0.15, "Of the build's filter, a correlation.")
+    draws: int = option(500, "Of the bootstrap; default 500.", min=1, shown=False)
+    classifier_steps: int = option(600, "Batches of 32 that it is trained for.", min=1, shown=False)
+    batch_size: int = IMAGE_BATCH()
+    device: str = DEVICE()
+    progress: bool | None = None  # no option
 
 
 @dataclass(frozen=True)
 class CalibrateConfig:
     """gendeg calibrate"""
 
-    clean: Path  # photos, as for evaluate; better other ones than those that evaluate measures on
-    out: Path  # folder of the calibrated model
-    model: str = "bundled"
-    split: str = "train"
-    types: str = "all"
-    intensities: tuple[float, ...] = (0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)
-    photos: int = 6
-    rounds: int = 3  # of sampling, measuring and correcting
-    size: int = 128
-    steps: int | None = None
-    guidance_text: float | None = None
-    guidance_image: float | None = None
-    seed: int = 0
-    batch_size: int = 4
-    device: str = "auto"
-    overwrite: bool = False
-    progress: bool | None = None
+    clean: Path = option(help=PHOTOS)  # better other ones than those that evaluate measures on
+    out: Path = option(help="Folder for the model with its map; with --overwrite, its own will do.")
+    model: str = argument("bundled", "bundled, or a model folder.")
+    split: str = option("train", SPLIT)
+    types: str = option("all", TYPES, flag="--type")
+    intensities: tuple[float, ...] = (0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)  # no option
+    photos: int = option(6, "Spread evenly over those found.", min=1)
+    rounds: int = option(3, "Of sampling, measuring and correcting.", min=1)
+    size: int = option(128, SIDE, min=32)
+    steps: int | None = STEPS()
+    guidance_text: float | None = GUIDANCE_TEXT()
+    guidance_image: float | None = GUIDANCE_IMAGE()
+    seed: int = IMAGE_SEED()
+    batch_size: int = IMAGE_BATCH()
+    device: str = DEVICE()
+    overwrite: bool = option(False, "Replace a model that is there.")
+    progress: bool | None = None  # no option
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, place = text.partition("=")
+    if not name.strip() or not equals or not place:
+        raise ValueError(f"'{text}': write NAME=PLACE, such as simulators=pairs/manifest.jsonl")
+    return name.strip(), Path(place)
 
 
 @dataclass(frozen=True)
 class GapConfig:
     """gendeg evaluate gap"""
 
-    synthetic: Path  # a pair manifest, a dataset, or degraded images in a folder for each degradation
-    real: Path  # real degraded photos: a folder for each degradation, or a table with a column degradation
-    out: Path = Path("out/gap")
-    also: tuple[tuple[str, Path], ...] = ()  # (name, place) of up to three others to compare, as `synthetic`
-    split: str = "test"  # rows of a table that names splits
-    type: str = ""  # the degradation of folders that have none inside
-    size: int = 256  # pixels of the short side that all are brought to
-    most: int = 200  # images of each set and degradation, spread evenly; 0: all
-    draws: int = 200  # of the bootstrap
-    seed: int = 0
-    workers: int = 0
-    overwrite: bool = False
-    progress: bool | None = None
+    synthetic: Path = option(help="A pair manifest, a dataset, or degraded images (haze/ …; gendeg synth's --out).")
+    real: Path = option(help=REAL)
+    out: Path = option(Path("out/gap"), "Folder for gap.json and gap.html.")
+    also: tuple[tuple[str, Path], ...] = option(
+        (), "NAME=PLACE: up to three others beside it, as --synthetic.", parse=_named
+    )
+    split: str = option("test", SPLIT)
+    type: str = option("", "The degradation of folders that do not tell.")
+    size: int = option(256, "Short side in pixels that all are brought to.", min=64)
+    most: int = option(200, "Images of each set and degradation; 0: all.", min=0)  # spread evenly
+    draws: int = option(200, "Of the bootstrap.", min=1)
+    seed: int = option(0, "Same seed, same numbers.", min=0)
+    workers: int = option(0, "Threads; 0: one per core.", min=0)
+    overwrite: bool = option(False, "Replace a gap.json that exists.")
+    progress: bool | None = None  # no option

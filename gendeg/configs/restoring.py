@@ -2,64 +2,76 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from gendeg.configs.shared import DEVICE
 from gendeg.configs.training import TrainConfig
+from gendeg.primitives.options import argument, option
+
+Network = Literal["nafnet", "swin", "promptir"]
+Sizes = Literal["tiny", "paper"]
+DATA = "A pair manifest, or a folder that gendeg build made; may be given several times."
 
 
 @dataclass(frozen=True)
 class RestoreTrainConfig(TrainConfig):
-    """gendeg restore train; `pairs` are manifests and datasets"""
+    """gendeg restore train"""
 
-    model: str = "nafnet"  # nafnet, swin, promptir
-    preset: str = "tiny"  # tiny, paper
-    content_prior: str = ""  # autoencoder: the network says the latent of a frozen one
-    autoencoder: str = "bundled"  # or a folder with one (diffusers), or of a model with a vae/
-    detail_path: bool = True  # of the content prior: a light residual beside the autoencoder's image
-    weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
-    flips: bool = True  # mirror every other crop
+    pairs: tuple[Path, ...] = option(help=DATA, flag="--data")
+    out: Path = option(help="Folder of the run: checkpoints, log.csv, psnr.csv, sheets, model/.")
+    init: str = option("", "Go on from this restorer; --model and --preset do not count then.")
     steps: int = 2000
     batch_size: int = 8
     size: int = 64
     learning_rate: float = 1e-3
     warmup: int = 20
-    weight_decay: float = 0.0
-    precision: str = "no"
-    memory: int = 1000  # megabytes of decoded pairs that are kept, so that they are read once only
-    held_out: int = 48  # validation crops that sheets and psnr.csv measure, the degradations in turn
+    precision: Literal["no", "fp16", "bf16"] = "no"
+    sheet_every: int = option(500, "Steps between sheets and rows of psnr.csv.", min=1)
+    tracker: str = option("tensorboard", "tensorboard, wandb ..., as accelerate knows them; none.")
+    weight_decay: float = option(0.0, "AdamW's.", min=0)
+    model: Network = option("nafnet", "The network.")
+    preset: Sizes = option("tiny", "Its sizes; tiny is for CPUs.")
+    content_prior: Literal["", "autoencoder"] = option("", "Say the latent of a frozen autoencoder instead of pixels.")
+    autoencoder: str = option("bundled", "Which: bundled, or a folder with one.")  # diffusers', or a model's
+    detail_path: bool = option(True, "Content prior: add a light residual to its image.")
+    weights: str = option("", "Draw kinds or sources more often: rain=2,haze=0.5.")  # others 1
+    flips: bool = option(True, "Mirror every other crop.")
+    memory: int = option(1000, "Megabytes of pairs that are read once only.", min=0)
+    held_out: int = option(48, "Validation crops behind psnr.csv.", min=1)  # the degradations in turn
 
 
 @dataclass(frozen=True)
 class RestoreApplyConfig:
     """gendeg restore apply"""
 
-    model: Path
-    paths: tuple[Path, ...]
-    out: Path
-    tile: int = 512  # pixels of the windows that larger photos are restored in
-    overlap: int = 64
-    format: str = "png"  # png, jpg, webp
-    device: str = "auto"
-    overwrite: bool = False
-    progress: bool | None = None
+    model: Path = argument(help="The --out of gendeg restore train, or its model/.")
+    paths: tuple[Path, ...] = argument(help="Photos, or folders of them.")
+    out: Path = option(help="Folder for the restored photos, restored.jsonl and sheet.png.")
+    tile: int = option(512, "Larger photos are restored in windows of this side, in pixels.", min=16)
+    overlap: int = option(64, "Pixels that neighbouring windows share.", min=0)
+    format: Literal["png", "jpg", "webp"] = option("png", "Of the restored photos.")
+    device: str = DEVICE()
+    overwrite: bool = option(False, "Replace outputs that exist.")
+    progress: bool | None = None  # no option
 
 
 @dataclass(frozen=True)
 class RestoreEvalConfig:
     """gendeg restore eval"""
 
-    model: Path
-    pairs: tuple[Path, ...]  # manifests and datasets
-    out: Path
-    split: str = "test"
-    lpips: str = ""  # folder of its weights; empty: not measured
-    draws: int = 500  # of the bootstrap
-    seed: int = 0
-    limit: int = 0  # pairs of each degradation and source, at random; 0: all
-    tile: int = 512
-    overlap: int = 64
-    device: str = "auto"
-    overwrite: bool = False
-    progress: bool | None = None
+    model: Path = argument(help="The --out of gendeg restore train, or its model/.")
+    pairs: tuple[Path, ...] = option(help=DATA)
+    out: Path = option(help="Folder for results.json and scores.jsonl.")
+    split: Literal["train", "validation", "test"] = option("test", "Which pairs.")
+    lpips: str = option("", "Folder with LPIPS's weights as safetensors; without it: not measured.")
+    draws: int = option(500, "Of the bootstrap over photos.", min=1)
+    limit: int = option(0, "Pairs of each degradation and source, at random; 0: all.", min=0)
+    seed: int = option(0, "Of the intervals, and of what --limit picks.", min=0)
+    tile: int = option(512, "Larger photos are restored in windows of this side, in pixels.", min=16)
+    overlap: int = option(64, "Pixels that neighbouring windows share.", min=0)
+    device: str = DEVICE()
+    overwrite: bool = option(False, "Replace results that exist.")
+    progress: bool | None = None  # no option
 
 
 @dataclass(frozen=True)
@@ -70,44 +82,45 @@ class TaskConfig(TrainConfig):
     photos: str = ""  # SHA-256 over the paths of the photos: a stage goes on with the ones it began with
     short_side: int = 256  # pixels that photos are brought to, so that size does not tell who took them; 0: as they are
     scatter: float = 3.0  # pixels: the widest point spread that the second teacher's photos are blurred with
-    model: str = "nafnet"
-    preset: str = "tiny"
+    model: Network = "nafnet"
+    preset: Sizes = "tiny"
     warmup: int = 20
     weight_decay: float = 0.0
-    precision: str = "no"
+    precision: Literal["no", "fp16", "bf16"] = "no"
 
 
 @dataclass(frozen=True)
 class TransferConfig:
     """gendeg restore transfer; the defaults take a few minutes on two CPU cores, `compare` several times that"""
 
-    pairs: tuple[Path, ...]  # manifests, or datasets made by gendeg build
-    real: Path  # real degraded photos: a folder for each degradation, or a table (.csv) as for gendeg evaluate
-    clean: Path  # photos without degradation: a folder, a .txt list, or a table
-    type: str  # the degradation
-    out: Path
-    share: float = 0.1  # of the pairs that fine-tuning may use
-    model: str = "nafnet"
-    preset: str = "tiny"
-    steps: int = 800  # of fine-tuning, the same for every arm that it is compared with
-    teacher_steps: int = 400  # of each teacher
-    distill_steps: int = 400
-    batch_size: int = 8
-    size: int = 64
-    short_side: int = 256
-    scatter: float = 3.0
-    learning_rate: float = 1e-3  # of every stage
-    split: str = "train"  # rows of a table that names splits
+    pairs: tuple[Path, ...] = option(help="Pair manifest or dataset; may be given several times.")
+    real: Path = option(help="Real degraded photos: a folder for each degradation, or a table (.csv).")
+    clean: Path = option(help="Photos without degradation: folder, .txt list, or table.")
+    type: str = option(help="The degradation.")
+    out: Path = option(help="Folder of the run; the same command again goes on there.")
+    share: float = option(0.1, "Of the pairs that fine-tuning may use.")
+    compare: bool = option(False, "Also train without transfer: on that share, and on all pairs.")
+    test: tuple[Path, ...] = option((), "Pairs to measure on: split test, or all where none is named.")
+    seeds: int = option(3, "Repetitions that are compared.", min=1)  # of all but the teachers
+    model: Network = option("nafnet", "Network.")
+    preset: Sizes = option("tiny", "Its size.")
+    steps: int = option(800, "Of fine-tuning, in every arm.", min=1)
+    teacher_steps: int = option(400, "Of each teacher.", min=1)
+    distill_steps: int = option(400, "Of the student.", min=1)
+    batch_size: int = option(8, "Crops a process.", min=1)
+    size: int = option(64, "Side of the crops in pixels.", min=16)
+    short_side: int = option(256, "Real photos are brought to it; 0: as they are.", min=0)
+    scatter: float = option(3.0, "Widest scattering of the second teacher's photos, pixels.", min=0)
+    learning_rate: float = option(1e-3, "Its peak, in every stage.")
+    split: str = option("train", "Rows of a .csv that names splits.")
+    precision: Literal["no", "fp16", "bf16"] = option("no", "Mixed precision.")
+    seed: int = option(0, "Of the first repetition.", min=0)
+    workers: int = option(2, "Threads that prepare batches.", min=1)
+    cpu: bool = option(False, "Use the CPU even where there is a GPU.")
+    # no options:
     held_out: float = 0.2  # share of the photos that the teachers never see: they are measured on these
-    compare: bool = False  # also the student from scratch, on the same minority and on all pairs
-    test: tuple[Path, ...] = ()  # pairs that the arms are measured on
-    seeds: int = 3  # repetitions of all but the teachers, when compared
-    seed: int = 0
-    precision: str = "no"
-    workers: int = 2
     checkpoint_every: int = 250
     sheet_every: int = 400
-    cpu: bool = False
     tracker: str = "none"
     draws: int = 1000  # of the bootstrap
     progress: bool | None = None
@@ -115,14 +128,17 @@ class TransferConfig:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """gendeg restore study; everything that numbers depend on stands in the recipe"""
+    """gendeg restore study; everything that numbers depend on stands in the recipe
 
-    recipe: Path  # a .toml file, or the name of one in manifests/recipes
-    out: Path
-    clean: str | None = None  # here and below, instead of what the recipe names; "": nothing; None: as the recipe says
-    test_clean: str | None = None
-    pairs: tuple[Path, ...] = ()  # manifests, datasets, tables; none: the recipe's
-    real: str | None = None  # real photos for task transfer
-    workers: int = 0  # trainings at a time, one thread each; 0: one per core, or one on a GPU
-    device: str = "auto"
-    progress: bool | None = None
+    `clean`, `test_clean`, `pairs` and `real` stand instead of what the recipe names; "" is nothing.
+    """
+
+    recipe: Path = option(Path("ood"), "A .toml file, or the name of one in manifests/recipes.")
+    out: Path = option(Path("out/study"), "Folder of data, runs and page; the same command again goes on.")
+    clean: str | None = option(None, "Clean photos: a folder, a .txt list, or a .csv with path and split columns.")
+    test_clean: str | None = option(None, "Other photos to test on; '': rows of split test, or a fifth.")
+    pairs: tuple[Path, ...] = option((), "Real pairs: manifests, datasets, or .csv tables; several times.")
+    real: str | None = option(None, "Real degraded photos without pairs, for task transfer.")
+    workers: int = option(0, "Trainings at a time; 0: one per core, one on a GPU.", min=0)
+    device: str = DEVICE()
+    progress: bool | None = None  # no option

@@ -3,51 +3,58 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from gendeg.primitives.options import argument, option
+
+VAE = "Folder of a trained autoencoder, or of a model with one."
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """What the three trainings share. The effective batch is batch_size × accumulate × processes."""
 
-    pairs: tuple[Path, ...]
-    out: Path
-    steps: int = 1000
-    batch_size: int = 16
-    accumulate: int = 1
-    size: int = 128  # pixels of a crop's side
-    learning_rate: float = 5e-4
-    warmup: int = 100
+    pairs: tuple[Path, ...] = option(help="Pair manifest; may be given several times.")
+    out: Path = option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")
+    init: str = option("", "Go on from: bundled, or a folder of the same kind.")
+    sizes: Literal["bundled", "smoke"] = option("bundled", "Of networks that start fresh.")
+    steps: int = option(1000, "Optimiser steps.", min=1)
+    batch_size: int = option(16, "Crops per process and micro step.", min=1)
+    accumulate: int = option(1, "Micro steps per optimiser step.", min=1)
+    size: int = option(128, "Side of the crops in pixels.", min=16)
+    learning_rate: float = option(5e-4, "Its peak, after a linear warm-up.")
+    schedule: Literal["cosine", "constant"] = option("cosine", "After the warm-up.")  # half of one, to zero
+    warmup: int = option(100, "Steps of warm-up.", min=0)
+    optimizer: Literal["adamw", "adamw8bit"] = option("adamw", "adamw8bit: less memory; needs bitsandbytes.")
+    precision: Literal["no", "fp16", "bf16"] = option("bf16", "Mixed precision.")
+    seed: int = option(0, "Of everything random in the run.", min=0)
+    workers: int = option(2, "Threads that prepare batches.", min=1)
+    log_every: int = option(10, "Steps between rows of log.csv.", min=1)
+    sheet_every: int = option(500, "Steps between sheets, calibration, best/.", min=1)
+    checkpoint_every: int = option(250, "Steps between checkpoints.", min=1)
+    tracker: str = option("tensorboard", "tensorboard (default), wandb, mlflow ..., as accelerate knows them; none.")
+    resume: bool = option(False, "Go on from this folder's newest checkpoint.", flag="--resume")
+    extend: bool = option(False, "With --resume: to more --steps than it was begun with.", flag="--extend")
+    cpu: bool = option(False, "Use the CPU even where there is a GPU.")
+    compile: bool = option(False, "torch.compile; needs a C++ compiler.")  # halves the autoencoder's steps on a CPU
+    # no options:
     weight_decay: float = 0.01
     clip_norm: float = 1.0  # that gradients are cut to; 0: as they are
     ema_decay: float = 0.999
-    precision: str = "bf16"  # no, fp16, bf16
-    seed: int = 0
-    workers: int = 2  # threads that read and crop images
-    log_every: int = 10
-    sheet_every: int = 500
     sheet_seconds: float = 0.0  # and at the latest so long after the one before, in a run of one process; 0: not so
-    checkpoint_every: int = 250
     keep_checkpoints: int = 2
-    resume: bool = False
-    extend: bool = False  # with resume: go on to more steps than the run was begun with, whatever its schedule
-    init: str = ""  # a model folder whose weights the run starts from
-    cpu: bool = False
-    sizes: str = "bundled"  # of networks that start from nothing: bundled, smoke
-    optimizer: str = "adamw"  # adamw8bit keeps its two averages in 8 bits (package bitsandbytes)
-    schedule: str = "cosine"  # of the learning rate after the warm-up: cosine (half of one, to zero), constant
-    tracker: str = "tensorboard"  # or any of accelerate's: wandb, mlflow, trackio ...; none: log.csv only
-    compile: bool = False  # torch.compile: needs a C++ compiler; on a CPU it halves the autoencoder's steps only
 
 
 @dataclass(frozen=True)
 class FreshConfig(TrainConfig):
     """What those trainings share whose pairs can be simulated on the way."""
 
-    clean: tuple[Path, ...] = ()  # photos that pairs are simulated from while it trains, each anew, beside the pairs
-    simulated: float = 0.8  # share of examples that come from them
-    types: str = "all,rain+haze,snow+haze"  # what is simulated, in equal shares but for the weights
+    clean: tuple[Path, ...] = option((), "Photos to simulate pairs from while it trains; may be given several times.")
+    simulated: float = option(0.8, "Share of examples that are simulated.", min=0, max=1)
+    types: str = option("all,rain+haze,snow+haze", "What is simulated: all,rain+haze,snow+haze.")  # in equal shares
+    weights: str = option("", "Draw kinds or sources more often: rain=2,haze=0.5.")  # others 1
+    # no options:
     view: int = 256  # pixels of a simulated picture's side; crops are cut from it
-    weights: str = ""  # how often pairs of a degradation or source are drawn: rain=2,haze=0.5; others 1
     flips: bool = True  # mirror every other crop
 
 
@@ -63,15 +70,18 @@ class AutoencoderConfig(FreshConfig):
 class DiffusionConfig(FreshConfig):
     """gendeg train diffusion; defaults are the bundled model's"""
 
-    vae: str = ""  # model folder or autoencoder folder that latents are made with
-    base: str = ""  # Stable Diffusion 1.5 or its like, folder or hub id, instead of a fresh small model
-    lora_rank: int = 0  # train low-rank changes of the attention's projections instead of all weights; 0: all
-    gradient_checkpointing: bool = False  # less memory, a third more time
-    cache_latents: bool = False  # encode all pairs once, to disk, instead of every crop when its turn comes
-    published: bool = False  # train exactly as GenDeg's authors do: jobs/published_training.py has their numbers
-    short_side: int = 0  # pixels that pairs are brought to before they are cut, aspect kept; 0: as they are
     batch_size: int = 32
     learning_rate: float = 4e-4
+    vae: str = option("", VAE)
+    base: str = option("", "Fine-tune Stable Diffusion 1.5 or its like: folder, hub id.")
+    lora_rank: int = option(0, "Train low-rank changes only, of this rank; 0: all.", min=0)
+    gradient_checkpointing: bool = option(False, "Less memory, a third more time.")
+    cache_latents: bool = option(False, "Encode all pairs once, to disk; else every crop anew.")
+    short_side: int = option(0, "Bring pairs to this short side before; 0: as they are.", min=0)  # aspect kept
+    sheet_photos: int = option(2, "Photos of each degradation on them.", min=1)  # and behind the calibration error
+    push_to_hub: str = option("", "Upload the model as user/name when it is done.")
+    # no options:
+    published: bool = False  # train exactly as GenDeg's authors do: jobs/published_training.py has their numbers
     statistics_rate: float = 2.0  # learning rate of the two projections, relative (GenDeg, section 4)
     drop_text: float = 0.05
     drop_image: float = 0.05
@@ -87,20 +97,19 @@ class DiffusionConfig(FreshConfig):
     sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
     guidance_text: float = 1.0
     guidance_image: float = 1.0
-    sheet_photos: int = 2  # held-out photos of each degradation on a sheet, and behind the calibration error
-    push_to_hub: str = ""  # user/name that the result is uploaded to
 
 
 @dataclass(frozen=True)
 class StructureConfig(TrainConfig):
-    """gendeg train structure"""
+    """gendeg train structure: of pairs that go through an autoencoder, or noised and denoised through a model"""
 
-    vae: str = ""  # pairs go through this autoencoder, with some noise on the latents
-    model: str = ""  # or through this model: noised a little, denoised by it in one step, decoded
-    noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to
     learning_rate: float = 1e-3
+    vae: str = option("", VAE)
+    model: str = option("", "Structure: learn to correct this model's images.")
+    residual: bool = option(False, "Structure: start from the photo + the decoded change.")  # or where the model does
+    # no options:
+    noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to
     gradient_weight: float = 1.0
-    residual: bool = False  # start from the photo plus the decoded change; a model with residual_decoding does anyway
     latent_jitter: float = 0.2  # noise on the scaled latents, up to this: what the diffusion model may leave
 
 
@@ -124,24 +133,24 @@ class ExportConfig:
 class BundleConfig:
     """gendeg bundle"""
 
-    clean: tuple[Path, ...]
-    recipe: Path
-    out: Path
-    minutes: float = 0.0  # that it may take in all; 0: the recipe's steps, however long they take
-    pairs: tuple[Path, ...] = ()  # manifests of real pairs, whose training split is learnt from too
-    weights: str = ""  # beside the recipe's, of degradations and sources: gopro=2,lol=0.3
-    init: str = ""  # a model, or `bundled`, whose weights it starts from; its autoencoder stays as it is
-    install: bool = False
+    clean: tuple[Path, ...] = argument(help="Clean photos, folders of them, or a .txt list of paths.")
+    recipe: Path = option(help="What to make, step by step.")
+    out: Path = option(help="Folder for every step's results; the same command again goes on.")
+    minutes: float = option(0.0, "Fit the steps to this time on this machine; 0: as many as the recipe says.", min=0)
+    pairs: tuple[Path, ...] = option((), "Manifest of real pairs to learn from too; may be given several times.")
+    weights: str = option("", "Draw kinds or sources more often, beside the recipe's: gopro=2.")
+    init: str = option("", "Start from the weights of: bundled, or a model's folder.")  # its autoencoder stays
+    install: bool = option(False, "Put the model and its priors into this checkout.")
 
 
 @dataclass(frozen=True)
 class ConvertConfig:
     """gendeg convert"""
 
-    checkpoint: Path
-    out: Path
-    structure: Path | None = None
-    base: str = ""  # where the tokenizer comes from
-    config: Path | None = None  # sizes other than the published ones
-    check: Path | None = None
-    overwrite: bool = False
+    checkpoint: Path = argument(help="The authors' checkpoint: .ckpt (tensors only) or .safetensors.")
+    out: Path = option(help="The model folder to write.")
+    structure: Path | None = option(None, "Their structure-correction network (NAFNet).")
+    base: str = option("", "Folder or hub id of Stable Diffusion 1.5, for its tokenizer.")
+    config: Path | None = option(None, "JSON with sizes other than the published ones.")
+    check: Path | None = option(None, ".npz of published numbers to compare with.")
+    overwrite: bool = option(False, "Replace the folder.")

@@ -4,11 +4,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
+from gendeg.primitives.images import GREY, U8Image
 from gendeg.primitives.kinds import Degradation, Mix
 
-GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 DIRECTED = (Degradation.RAIN, Degradation.SNOW, Degradation.MOTION_BLUR)
 """What has a direction; of the others (haze, darkness, drops) it would only tell what is in the photo."""
 SECTORS = 24  # of the half circle of directions
@@ -55,7 +55,7 @@ def has_direction(mix: Mix) -> bool:
     return any(kind in DIRECTED for kind in mix)
 
 
-def measure_direction(clean: UInt8[np.ndarray, "h w 3"], degraded: UInt8[np.ndarray, "h w 3"], mix: Mix) -> Direction:
+def measure_direction(clean: U8Image, degraded: U8Image, mix: Mix) -> Direction:
     """The main direction of a pair's change, `UNKNOWN` for mixes without one.
 
     Streaks and flakes: the structure tensor of the change (Bigun and Granlund, ICCV 1987), across whose main gradient
@@ -64,7 +64,7 @@ def measure_direction(clean: UInt8[np.ndarray, "h w 3"], degraded: UInt8[np.ndar
     """
     if not has_direction(mix):
         return UNKNOWN
-    before, after = (image @ GREY / np.float32(255) for image in (clean, degraded))
+    before, after = (image @ GREY.astype(np.float32) / np.float32(255) for image in (clean, degraded))
     if Degradation.MOTION_BLUR in mix:
         return _along_loss(before, after)
     return _across_gradients(structure_tensor(after - before))

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+
+from gendeg.primitives.images import U8Image
 
 
 class Intensity(NamedTuple):
@@ -13,7 +14,7 @@ class Intensity(NamedTuple):
     sigma: float
 
 
-def measure_intensity(clean: UInt8[np.ndarray, "h w 3"], degraded: UInt8[np.ndarray, "h w 3"]) -> Intensity:
+def measure_intensity(clean: U8Image, degraded: U8Image) -> Intensity:
     """Measure a pair as it is stored: two u8 images of one size.
 
     Integer arithmetic up to the last division, so that equal bytes give equal numbers on every machine.

@@ -1,6 +1,5 @@
 """The recipe that makes a model from clean photos: autoencoder → diffusion → priors → export → calibration."""
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,19 +14,20 @@ from gendeg.jobs.calibrate import calibrate
 from gendeg.jobs.diffusion_sheet import images_on_sheet
 from gendeg.jobs.export import export_model, install_model
 from gendeg.jobs.fit_steps import Fitted, fit, least_seconds, timed
-from gendeg.jobs.recipe import Recipe, check_recipe, read_recipe
+from gendeg.jobs.recipe import Recipe, read_recipe
 from gendeg.jobs.simulate import simulate
 from gendeg.jobs.train_autoencoder import train_autoencoder
 from gendeg.jobs.train_diffusion import train_diffusion
 from gendeg.model.latents import Autoencoder
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadManifest, BadOption, NoPairs
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.files import atomic_write, read_json_object, write_json
 from gendeg.primitives.folders import claim, says
 from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.once import CONFIG, DONE, describe, once, same_run
 from gendeg.report.card_merge import body_part
 from gendeg.training.pace import Pace
-from gendeg.training.state import TRAIN, checkpoints_in, describe, read_log, refuse_changes
+from gendeg.training.state import TRAIN, checkpoints_in, read_log
 
 Shown = Callable[[GenDegPipeline | Autoencoder, int], None]
 """Gets what is being trained, with averaged weights, and the step, whenever a sheet has been drawn."""
@@ -75,7 +75,6 @@ def make_bundle(
 def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) -> Recipe:
     """The recipe, with what was given beside it. Raises `MissingPath`, `BadManifest`, `BadOption`."""
     recipe = read_recipe(config.recipe, config.out).with_settings(changed)
-    check_recipe(recipe)
     if "structure" in recipe.tables:
         reason = "[structure] is no step of a bundle any more: its model puts detail back by regression"
         raise BadManifest(config.recipe, 0, reason)
@@ -93,14 +92,11 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) 
 
 def _begin(config: BundleConfig) -> None:
     """What was asked for, kept: the folder is for that alone."""
-    path, described = config.out / "config.json", describe(config)
+    path, described = config.out / CONFIG, describe(config)
     claim(config.out, "bundle", ours=says(path, "recipe") is not None)
-    if path.exists():
-        undecided = set() if Budget(config.out, config.minutes).decisions else {"minutes"}
-        refuse_changes(config.out, described, FREE | undecided)
-    told = json.dumps(described, indent=1) + "\n"
-    if not path.exists() or path.read_text(encoding="utf-8") != told:
-        atomic_write(path, told)
+    undecided = set() if Budget(config.out, config.minutes).decisions else {"minutes"}
+    if not same_run(config.out, described, FREE | undecided) or read_json_object(path) != described:
+        write_json(path, described)
 
 
 class _Bundle:
@@ -120,15 +116,12 @@ class _Bundle:
         """Some photos and pairs simulated of them are for sheets and PSNR only."""
         given = {"clean": (self.photos.held_out,), "out": self.out / "held_out", "overwrite": True}
         asked: SimulateConfig = self.recipe.config("simulate", **given)
-        ensure_writable(self.photos.folder)
         share = asked.validation
-        _once(
-            self.photos.folder / "done",
-            lambda: split_photos(self.config.clean, self.photos, self.out, share, asked.seed),
-        )
+        photos = self.photos
+        once(photos.folder / DONE, lambda: split_photos(self.config.clean, photos, self.out, share, asked.seed))
         types = self._training("diffusion").types
         held = replace(asked, validation=1.0, types=asked.types if self._says("simulate", "types") else types)
-        _once(self.out / "held_out" / "done", lambda: _simulate(held))
+        once(self.out / "held_out" / DONE, lambda: _simulate(held))
 
     def autoencoder(self) -> dict[str, Any]:
         """Train it unless there is one; returns what the diffusion starts from."""
@@ -149,11 +142,11 @@ class _Bundle:
         asked = self.recipe.config("simulate", clean=(), out=self.out)
         pictures = asked.per_image * len(self.photos.train.read_text(encoding="utf-8", errors="ignore").splitlines())
         folder = self.out / "priors"
-        _once(folder / "done", lambda: simulate_priors(self._training("diffusion"), pictures, seconds, folder))
+        once(folder / DONE, lambda: simulate_priors(self._training("diffusion"), pictures, seconds, folder))
 
     def export(self) -> None:
         """The model's folder, calibrated where the recipe has that step and the time for it."""
-        _once(self.out / "exported", self._export)
+        once(self.out / "exported", self._export)
 
     def _export(self) -> None:
         wanted = self.recipe.config("export", diffusion=self.out / "diffusion" / "model", out=self.model)
@@ -179,18 +172,18 @@ class _Bundle:
 
     def _train(self, stage: str, train: Callable[..., None], fitted: Callable[[Any], Fitted], **start: Any) -> None:
         folder = self.out / stage
-        if (folder / "done").exists():
+        if (folder / DONE).exists():
             return
         claim(folder, TRAIN)  # before a trial, or what it has measured, is put there
         resume = bool(checkpoints_in(folder))
-        if (folder / "config.json").exists() and not resume:
-            (folder / "config.json").unlink()  # stopped before its first checkpoint: begins again
+        if (folder / CONFIG).exists() and not resume:
+            (folder / CONFIG).unlink()  # stopped before its first checkpoint: begins again
         config = self._training(stage, **start, resume=resume)
         if self.config.minutes:
             plan = self.budget.decided(stage, lambda: fitted(config))
             config = replace(config, **plan.settings())
         train(config, self.shown)
-        atomic_write(folder / "done", "")
+        atomic_write(folder / DONE, "")
         self.budget.finished(stage)
 
     def _fit_autoencoder(self, config: Any) -> Fitted:
@@ -231,13 +224,6 @@ def _simulate(config: SimulateConfig) -> None:
     made = simulate(config)
     if not made.pairs:
         raise NoPairs(made.manifest)
-
-
-def _once(mark: Path, run: Callable[[], Any]) -> None:
-    """Run a step unless its done mark is there."""
-    if not mark.exists():
-        run()
-        atomic_write(mark, "")
 
 
 def model_card(recipe: Recipe) -> str:

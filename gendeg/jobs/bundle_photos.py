@@ -49,7 +49,9 @@ def split_photos(clean: Sequence[Path], photos: Photos, out: Path, share: float,
     stems = output_stems(found)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         faults = list(pool.map(_fault, found))
-    failures = [_failure(stem, error, seed) for stem, error in zip(stems, faults, strict=True) if error]
+    failures = [
+        Failure.of(error, error.path, key=stem, seed=seed) for stem, error in zip(stems, faults, strict=True) if error
+    ]
     good = [(stem, one) for stem, one, error in zip(stems, found, faults, strict=True) if not error]
     if failures:
         write_jsonl(photos.folder / "failures.jsonl", (failure.as_row() for failure in failures))
@@ -67,15 +69,3 @@ def _fault(found: Found) -> BadImage | None:
     except BadImage as error:
         return error
     return None
-
-
-def _failure(stem: str, error: BadImage, seed: int) -> Failure:
-    return Failure(
-        key=stem,
-        failed=error.reason,
-        message=str(error),
-        degradation="",
-        seed=seed,
-        attempt=0,
-        clean_path=str(error.path),
-    )

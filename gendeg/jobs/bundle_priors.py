@@ -12,7 +12,7 @@ from gendeg.intensity.priors import fit_prior, save_prior
 from gendeg.jobs.fresh_pairs import SHARED, FreshPairs, Seen, fresh_recipe
 from gendeg.jobs.simulate import SIMULATED
 from gendeg.primitives.kinds import mix_name, parse_mixes
-from gendeg.training.examples import prefetch
+from gendeg.primitives.parallel import in_order
 
 MOST, LEAST = 160, 6
 """Pictures of each mix: what a prior is fitted to, and what it has to do with where time or photos are few."""
@@ -40,7 +40,7 @@ def _measured(config: FreshConfig, names: list[str], pictures: int, until: float
             first = FIRST + group * TOGETHER * SHARED
             return fresh.views(range(first, first + TOGETHER * SHARED, SHARED), config.view)
 
-        for group in prefetch(views, range(len(names) * MOST // TOGETHER), config.workers):
+        for group in in_order(views, range(len(names) * MOST // TOGETHER), config.workers, config.workers + 1):
             for view in group:
                 seen[view.degradation].append(view.intensity)
             made = sum(len(some) for some in seen.values())

@@ -1,6 +1,5 @@
 """Where a bundle's minutes go: what was decided, kept in `plan.json`, so that an interrupted one goes on with it."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.jobs.fit_steps import Fitted
-from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.files import read_json_object, write_json
 
 
 class Budget:
@@ -67,7 +66,7 @@ class Budget:
 
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(self._path, json.dumps(self._told, indent=1) + "\n")
+        write_json(self._path, self._told)
 
 
 def say(line: str) -> None:

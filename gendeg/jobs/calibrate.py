@@ -10,32 +10,20 @@ from typing import Any
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from gendeg.configs import CalibrateConfig, SynthConfig
+from gendeg.configs import CalibrateConfig
+from gendeg.intensity.ask import Ask, ask_intensities
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.evaluate_photos import clean_photos
-from gendeg.jobs.requests import Request
-from gendeg.jobs.samples import (
-    Settings,
-    choose_device,
-    make_samples,
-    noise_generator,
-    possible_mu,
-    settings_of,
-    to_signed_tensor,
-)
-from gendeg.jobs.synth_plan import plan_requests
 from gendeg.jobs.synthesize import read_clean
-from gendeg.model.latents import CleanLatent
-from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.generate import Generator, finite, noise_of, settings_of, stored
 from gendeg.model.response import checked_response
-from gendeg.model.strength import meet
 from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadModel, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
 from gendeg.primitives.folders import refuse_foreign, says
-from gendeg.primitives.images import signed_to_u8
-from gendeg.primitives.kinds import mix_name
+from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import bar
 
 FURTHEST = 3.0
@@ -43,15 +31,6 @@ FURTHEST = 3.0
 TINY = 1e-9
 STEP = 0.8  # share of the way, in logarithms, that a round goes: noise of the few photos is not followed to the end
 SIGMA_COUNTS, RAW_COUNTS = 0.5, 0.1  # a factor of error of sigma, or of mu before scaling, beside one of mu as it is
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo ready to be degraded any number of times."""
-
-    image: np.ndarray
-    sha256: str
-    latent: CleanLatent
 
 
 @dataclass(frozen=True)
@@ -66,7 +45,7 @@ class Answer:
 class Point:
     """One asked intensity of one degradation, what was told in a round, and what the images measured."""
 
-    request: Request
+    ask: Ask
     told: Intensity
     answer: Answer
 
@@ -76,14 +55,14 @@ class Point:
 
         Little scaling is better than much, so mu before it counts a little: of two that end alike the truer one wins.
         """
-        mu, sigma = (abs(_log(*pair)) for pair in zip(self.answer.final, _asked(self.request), strict=True))
-        return mu + SIGMA_COUNTS * sigma + RAW_COUNTS * abs(_log(self.answer.raw_mu, self.request.mu))
+        mu, sigma = (abs(_log(*pair)) for pair in zip(self.answer.final, _asked(self.ask), strict=True))
+        return mu + SIGMA_COUNTS * sigma + RAW_COUNTS * abs(_log(self.answer.raw_mu, self.ask.mu))
 
 
 def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     """Write the model with its map to `config.out` and what was measured to `calibration.json` there; returns that.
 
-    Raises `OutputExists`, `ForeignFolder`, and `BadModel` for a model that is no folder here.
+    Raises `OutputExists`, `ForeignFolder`, `BadImage`, and `BadModel` for a model that is no folder here.
     """
     source = _folder(config)
     if says(config.out / "model_index.json", "_class_name") is None:
@@ -93,10 +72,10 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     paths = clean_photos(config.clean, config.split, config.photos)
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
-    settings = settings_of(pipeline, config)
-    photos = _photos(pipeline, paths, config)
+    settings = settings_of(pipeline, config.steps, config.guidance_text, config.guidance_image)
+    photos = [read_clean(path, config.size) for path in paths]  # a handful that was chosen: all should be good
     with pipeline.altered(calibration={}):
-        rounds = _rounds(pipeline, photos, settings, config)
+        rounds = _rounds(Generator(pipeline, settings), photos, config)
     chosen = {name: _best(points) for name, points in rounds.items()}
     response = {name: curves_of(points) for name, points in chosen.items()}
     pipeline.register_to_config(calibration={**pipeline.config.calibration, **checked_response(response)})
@@ -119,34 +98,27 @@ def _folder(config: CalibrateConfig) -> Path:
     return folder
 
 
-def _photos(pipeline: GenDegPipeline, paths: Sequence[Path], config: CalibrateConfig) -> list[Photo]:
-    """Raises `BadImage`: a handful of photos that were chosen should all be good."""
-    photos = []
-    for path in paths:
-        image, sha256 = read_clean(path, SynthConfig(size=config.size))
-        photos.append(Photo(image, sha256, pipeline.encode_clean(to_signed_tensor(image))))
-    return photos
-
-
 # --- measuring ---
 
 
-def _rounds(
-    pipeline: GenDegPipeline, photos: Sequence[Photo], settings: Settings, config: CalibrateConfig
-) -> dict[str, list[list[Point]]]:
+Photos = Sequence[tuple[U8Image, str]]
+"""Each with the SHA-256 of its file."""
+
+
+def _rounds(generator: Generator, photos: Photos, config: CalibrateConfig) -> dict[str, list[list[Point]]]:
     """Degradation → rounds → points, each round told what the one before makes likely to measure as asked."""
-    requests: dict[str, list[Request]] = {}
-    for request in plan_requests(SynthConfig(types=config.types, intensities=config.intensities)):
-        if request.mu > 0 and request.sigma > 0:
-            requests.setdefault(mix_name(request.mix), []).append(request)
+    groups: dict[str, list[Ask]] = {}
+    for ask in ask_intensities(config.types, config.intensities):
+        if ask.mu > 0 and ask.sigma > 0:
+            groups.setdefault(ask.name, []).append(ask)
     found: dict[str, list[list[Point]]] = {}
-    total = config.rounds * len(photos) * sum(len(group) for group in requests.values())
+    total = config.rounds * len(photos) * sum(map(len, groups.values()))
     with bar("calibrating", total=total, wanted=config.progress) as progress:
-        for name, group in requests.items():
-            told = [_asked(request) for request in group]
+        for name, group in groups.items():
+            told = [_asked(ask) for ask in group]
             found[name] = []
             for _ in range(config.rounds):
-                measured = measure_response(pipeline, photos, group, told, settings, config, progress.update)
+                measured = measure_response(generator, photos, group, told, config, progress.update)
                 points = [Point(*one) for one in zip(group, told, measured, strict=True)]
                 found[name].append(points)
                 told = [corrected(point) for point in points]
@@ -154,59 +126,38 @@ def _rounds(
 
 
 def measure_response(
-    pipeline: GenDegPipeline,
-    photos: Sequence[Photo],
-    requests: Sequence[Request],
+    generator: Generator,
+    photos: Photos,
+    asks: Sequence[Ask],
     told: Sequence[Intensity],
-    settings: Settings,
     config: CalibrateConfig,
     made: Callable[[int], object] = lambda count: None,
 ) -> list[Answer]:
-    """What the model answers to each request when it is told so, over all photos.
+    """What the model answers to each ask when it is told so, over all photos.
 
-    Of a photo that cannot lose what is asked (`possible_mu`) its share is asked, and it weighs that share in mean mu.
+    Of a photo that cannot lose what is asked its share is asked, and it weighs that share in mean mu.
     """
-    measured, possible = np.zeros((len(photos), len(requests), 3)), np.zeros((len(photos), len(requests)))
-    for number, photo in enumerate(photos):
-        for first in range(0, len(requests), config.batch_size):
-            chosen = range(first, min(first + config.batch_size, len(requests)))
-            asked = [requests[i] for i in chosen]
-            wanted = possible_mu(pipeline, photo.latent, asked)
-            shares = [mu / request.mu for mu, request in zip(wanted, asked, strict=True)]
-            tell = [told[i]._replace(mu=told[i].mu * share) for i, share in zip(chosen, shares, strict=True)]
-            raw = _sample(pipeline, photo, asked, tell, settings, config.seed)
-            for i, mu, share, image in zip(chosen, wanted, shares, raw, strict=True):
-                scaled = _finished(pipeline, photo.image, image, requests[i], mu)
-                before, after = (measure_intensity(photo.image, one) for one in (image, scaled))
-                measured[number, i], possible[number, i] = (before.mu, after.mu, after.sigma), share
-            made(len(chosen))
-    raw, mu = measured[..., :2].sum(axis=0).T / np.maximum(possible.sum(axis=0), TINY)
-    answers = zip(raw, mu, measured[..., 2].mean(axis=0), strict=True)
+    measured, possible = np.zeros((len(photos), len(asks), 3)), np.zeros((len(photos), len(asks)))
+    for number, (photo, sha256) in enumerate(photos):
+        clean = generator.encode([photo])
+        for first in range(0, len(asks), config.batch_size):
+            batch = slice(first, first + config.batch_size)
+            settled = generator.settle(clean, asks[batch])
+            shares = [one.mu / one.ask.mu for one in settled]
+            settled = [
+                replace(one, told=tell._replace(mu=tell.mu * share))
+                for one, tell, share in zip(settled, told[batch], shares, strict=True)
+            ]
+            noise = [noise_of(config.seed, sha256, one.ask) for one in settled]
+            decoded = generator.decode(clean, settled, generator.latents(clean, settled, noise))
+            raw, scaled = (finite(stored(x)) for x in (decoded, generator.bring(clean, settled, decoded)))
+            before, after = ([measure_intensity(photo, image) for image in images] for images in (raw, scaled))
+            measured[number, batch] = [(b.mu, *a) for b, a in zip(before, after, strict=True)]
+            possible[number, batch] = shares
+            made(len(settled))
+    raw_mu, mu = measured[..., :2].sum(axis=0).T / np.maximum(possible.sum(axis=0), TINY)
+    answers = zip(raw_mu, mu, measured[..., 2].mean(axis=0), strict=True)
     return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in answers]
-
-
-def _sample(
-    pipeline: GenDegPipeline,
-    photo: Photo,
-    asked: Sequence[Request],
-    told: Sequence[Intensity],
-    settings: Settings,
-    seed: int,
-) -> list[np.ndarray]:
-    """Images as the model makes them from what it is told, neither scaled nor spread."""
-    requests = [replace(one, mu=tell.mu, sigma=tell.sigma) for one, tell in zip(asked, told, strict=True)]
-    noise = [noise_generator(seed, photo.sha256, request) for request in requests]
-    with pipeline.altered(strength_gain=1.0, blur_extent=0.0, darkening=0.0, spread_degradations=[]):
-        return make_samples(pipeline, photo.latent, requests, noise, settings)
-
-
-def _finished(
-    pipeline: GenDegPipeline, clean: np.ndarray, image: np.ndarray, request: Request, mu: float
-) -> np.ndarray:
-    before = to_signed_tensor(clean)
-    target = pipeline.targets([mix_name(request.mix)], [mu], [request.sigma])[0]
-    met = meet(before, to_signed_tensor(image), target, pipeline.config.strength_gain)
-    return signed_to_u8(met[0].permute(1, 2, 0).numpy())
 
 
 # --- from measurements to a map ---
@@ -220,31 +171,31 @@ def corrected(point: Point) -> Intensity:
     measured = Intensity(point.answer.raw_mu, point.answer.final.sigma)
     limits = Intensity(MU_BINS.high, SIGMA_BINS.high)
     values = []
-    for told, asked, found, high in zip(point.told, _asked(point.request), measured, limits, strict=True):
+    for told, asked, found, high in zip(point.told, _asked(point.ask), measured, limits, strict=True):
         aim = told * float(np.exp(STEP * _log(asked, found)))
         values.append(min(max(aim, asked / FURTHEST), asked * FURTHEST, high))
     return Intensity(*values)
 
 
 def _best(rounds: Sequence[Sequence[Point]]) -> list[Point]:
-    """Of each request the round that came nearest: the first one tells the model just what is asked."""
+    """Of each ask the round that came nearest: the first one tells the model just what is asked."""
     return [min(points, key=lambda point: point.off) for points in zip(*rounds, strict=True)]
 
 
 def curves_of(points: Sequence[Point]) -> dict[str, list[list[float]]]:
     """The map of one degradation: told mu made monotone (isotonic regression), sigma as a factor of the asked one."""
-    ordered = sorted({point.request.mu: point for point in points}.items())
+    ordered = sorted({point.ask.mu: point for point in points}.items())
     asked = np.array([mu for mu, _ in ordered])
     told = IsotonicRegression().fit_transform(asked, [point.told.mu for _, point in ordered])
-    factors = [point.told.sigma / point.request.sigma for _, point in ordered]
+    factors = [point.told.sigma / point.ask.sigma for _, point in ordered]
     return {
         "mu": [[round(float(a), 6), round(float(t), 6)] for a, t in zip(asked, told, strict=True)],
         "sigma": [[round(float(a), 6), round(float(f), 6)] for a, f in zip(asked, factors, strict=True)],
     }
 
 
-def _asked(request: Request) -> Intensity:
-    return Intensity(request.mu, request.sigma)
+def _asked(ask: Ask) -> Intensity:
+    return Intensity(ask.mu, ask.sigma)
 
 
 def _log(value: float, reference: float) -> float:
@@ -279,9 +230,9 @@ def _store(calibration: Mapping[str, Any], source: Path, out: Path) -> None:
 
 def _as_row(point: Point) -> dict[str, float]:
     row = {
-        "intensity": point.request.intensity,
-        "mu_asked": point.request.mu,
-        "sigma_asked": point.request.sigma,
+        "intensity": point.ask.intensity,
+        "mu_asked": point.ask.mu,
+        "sigma_asked": point.ask.sigma,
         "mu_told": point.told.mu,
         "sigma_told": point.told.sigma,
         "mu_raw": point.answer.raw_mu,

@@ -8,16 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from jaxtyping import UInt8
-
 from gendeg.configs import CaptionConfig
 from gendeg.pairs.captions import cache_file, default_cache, keep_captions, open_cache, plain_caption
 from gendeg.pairs.manifest import read_manifest, write_manifest
 from gendeg.pairs.photos import Input, Kind, find_photos, read_photo
 from gendeg.primitives.errors import BadImage, BadOption, HubUnreachable, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
-from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar, track
 from gendeg.prompts import words
@@ -34,7 +31,6 @@ UNREACHABLE = (
 )
 LARGEST = 768
 """Pixels of the short side that a captioner is shown: they look at 224 to 512 of them, and 64 photos wait in memory."""
-U8Image = UInt8[np.ndarray, "h w 3"]
 Place = tuple[Input, str]
 
 
@@ -165,8 +161,8 @@ def _describe(looks: Mapping[Place, str | BadImage], config: CaptionConfig) -> D
     photos = {look: place for place, look in looks.items() if isinstance(look, str)}
     if not photos:
         return Described()
-    from gendeg.jobs.samples import choose_device
     from gendeg.model.captioner import Captioner, locate_captioner
+    from gendeg.primitives.device import choose_device
 
     try:
         located = locate_captioner(config.model)

@@ -1,6 +1,5 @@
 """gendeg curate: what there is to learn in backgrounds and in degradations, and pairs chosen so that it is balanced."""
 
-import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from gendeg.jobs.curate_table import describe, tabulate
 from gendeg.metrics.complexity import MEASURES, mean_ranks
 from gendeg.pairs.manifest import SPLITS, write_manifest
 from gendeg.primitives.errors import BadOption, NoPairs, OutputExists
-from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, write_jsonl
+from gendeg.primitives.files import ensure_writable, sha256_bytes, write_json, write_jsonl
 from gendeg.primitives.folders import says
 from gendeg.primitives.quantities import say_bytes
 
@@ -170,7 +169,7 @@ def _write(config: CurateConfig, curated: Curated, export: Export) -> None:
         if why not in (KEPT, HELD_OUT):
             rows.append(_dropped(one.placed, why))
     write_jsonl(config.out.with_suffix(".dropped.jsonl"), rows)
-    atomic_write(config.out.with_suffix(".report.json"), json.dumps(curated.report, indent=1) + "\n")
+    write_json(config.out.with_suffix(".report.json"), curated.report)
     write_manifest(config.out, pairs)
 
 

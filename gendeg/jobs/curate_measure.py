@@ -17,9 +17,9 @@ from gendeg.metrics.complexity import background_complexity, layer_complexity, l
 from gendeg.metrics.layer_shape import layer_shape
 from gendeg.primitives.errors import BadImage, BadOption, CannotRead
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
+from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import track
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 SCHEMA = "gendeg-complexity-1"
 WINDOW = 512  # pixels: of larger images the middle is measured, unscaled, for training sees pixels as they are
 LOOK = 96  # pixels of the middle that the autoencoder is shown

@@ -4,16 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import UInt8
-
 from gendeg.metrics.layer_shape import LayerShape
 from gendeg.pairs.manifest import Pair
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.faults import ImageFault
-from gendeg.primitives.images import read_rgb
-
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import U8Image, read_rgb
 
 
 @dataclass(frozen=True)

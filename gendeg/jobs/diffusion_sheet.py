@@ -1,19 +1,22 @@
 """The sheet of a diffusion run: held-out photos under every degradation it is trained on, at three intensities."""
 
+import math
 from collections import Counter
 
 import numpy as np
 
 from gendeg.configs import DiffusionConfig
+from gendeg.intensity.ask import Ask
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.jobs.prompt_writer import PromptWriter
+from gendeg.model.generate import Generator, finite, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.pairs.manifest import Pair
-from gendeg.primitives.images import U8Image, signed_to_u8, write_image
+from gendeg.primitives.images import U8Image, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import torch_generator
 from gendeg.report.sheet import Cell, draw_sheet
-from gendeg.training.examples import PlacedPair, held_out_pairs, to_tensor
+from gendeg.training.examples import PlacedPair, held_out_pairs
 from gendeg.training.state import LossLog
 
 QUANTILES = (0.2, 0.5, 0.85)
@@ -61,14 +64,10 @@ def _generate(
     pipeline: GenDegPipeline, placed: PlacedPair, asked: list[Pair], config: DiffusionConfig
 ) -> tuple[U8Image, list[U8Image]]:
     """A clean photo, and it under one degradation as strong as each of the pairs that are asked for."""
-    clean = placed.read(config.short_side)[0]
-    made = pipeline(
-        to_tensor([clean]),
-        prompts=[PromptWriter(pipeline.reader)(placed.pair.caption, parse_mix(asked[0].degradation))] * len(asked),
-        mu=[pair.mu for pair in asked],
-        sigma=[pair.sigma for pair in asked],
-        generators=[torch_generator(config.seed, i, "sheet") for i in range(len(asked))],
-        steps=min(pipeline.config.steps, config.sample_steps),
-        degradations=[asked[0].degradation] * len(asked),
-    )
-    return clean, list(signed_to_u8(made.permute(0, 2, 3, 1).cpu().numpy()))
+    clean, caption = placed.read(config.short_side)[0], placed.pair.caption
+    mix = parse_mix(asked[0].degradation)
+    prompt = PromptWriter(pipeline.reader)(caption, mix)
+    asks = [Ask(mix, caption, prompt, math.nan, pair.mu, pair.sigma, pair.source) for pair in asked]
+    generator = Generator(pipeline, settings_of(pipeline, min(pipeline.config.steps, config.sample_steps)))
+    noise = [torch_generator(config.seed, i, "sheet") for i in range(len(asked))]
+    return clean, finite(generator.degrade(generator.encode([clean]), asks, noise))

@@ -8,8 +8,9 @@ from statistics import mean
 from gendeg.configs import BuildConfig
 from gendeg.jobs.halves import CleanHalf, read_clean, rules_of
 from gendeg.jobs.prepare import read_inputs
-from gendeg.jobs.sampler import Sampler
+from gendeg.jobs.shard import make_images
 from gendeg.jobs.workshop import Model
+from gendeg.model.generate import Generator
 from gendeg.primitives.images import encode_image
 from gendeg.primitives.quantities import say_bytes, say_seconds
 from gendeg.shards.description import Description
@@ -66,8 +67,8 @@ def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[P
     count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
 
     def run(steps: int) -> float:
-        sampler, start = Sampler(model.pipeline, replace(settings, steps=steps)), time.perf_counter()
-        sampler.run([row] * count, [half.image] * count, 0)
+        generator, start = Generator(model.pipeline, replace(settings, steps=steps)), time.perf_counter()
+        make_images(generator, [row] * count, [half.image] * count, 0)
         return time.perf_counter() - start
 
     run(1)  # the first call is slower than all others

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+
+from gendeg.jobs.evaluation_files import ALL, Headline, Results
+from gendeg.metrics.uncertainty import Estimate
+from gendeg.report.cells import interval
 
 LOWER, HIGHER = "lower", "higher"
 WEAK = 0.2  # the intensity at which rain, snow and raindrops must leave the photo nearly as it is
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -44,86 +46,80 @@ FINE_GRID = 6  # intensities from which ties leave room for a rank correlation o
 WANTED_MU = {ALL: 0.010}  # others 0.015
 
 
-def headline(results: dict[str, Any]) -> list[dict[str, Any]]:
+def headline(results: Results) -> list[Headline]:
     """One row for each deciding number that was measured; `wanted` and `met` where the project has set a bound."""
     parts = (_calibration, _structure, _recognition, _realism, _change)
     return [row for part in parts for row in part(results)]
 
 
-def _calibration(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    fine = len(results["settings"]["intensities"]) >= FINE_GRID
-    for name, section in results["calibration"].get("model", {}).items():
-        yield _row(MU, name, section["mu_mae"], WANTED_MU.get(name, 0.015))
-        if name != ALL and "mu_spearman" in section:
-            yield _row(MU_RANK, name, section["mu_spearman"], 0.98 if fine else None)
-        yield _row(MU_BIAS, name, section["mu_bias"])
-        yield _row(SIGMA, name, section["sigma_mae"])
-        yield _row(SIGMA_BIAS, name, section["sigma_bias"])
-        yield _row(REFUSED, name, section["refused"], 0.02 if name == ALL else None)
+def _calibration(results: Results) -> Iterator[Headline]:
+    fine = len(results.settings["intensities"]) >= FINE_GRID
+    for name, found in results.calibration.get("model", {}).items():
+        yield _row(MU, name, found.mu_mae, WANTED_MU.get(name, 0.015))
+        if name != ALL and found.mu_spearman is not None:
+            yield _row(MU_RANK, name, found.mu_spearman, 0.98 if fine else None)
+        yield _row(MU_BIAS, name, found.mu_bias)
+        yield _row(SIGMA, name, found.sigma_mae)
+        yield _row(SIGMA_BIAS, name, found.sigma_bias)
+        if found.refused is not None:
+            yield _row(REFUSED, name, found.refused, 0.02 if name == ALL else None)
 
 
-def _structure(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for name, section in results["structure"].get("model", {}).items():
+def _structure(results: Results) -> Iterator[Headline]:
+    for name, found in results.structure.get("model", {}).items():
         if name == ALL:
             continue
-        weak = [point["psnr"] for point in section["by_intensity"] if point["intensity"] == WEAK]
+        weak = [point.psnr for point in found.by_intensity or () if point.intensity == WEAK]
         if weak:
             yield _row(WEAK_PSNR, name, weak[0], 32.0 if name in ("rain", "snow", "raindrop") else None)
-        if "shift" in section:
-            yield _row(SHIFT, name, section["shift"], None if name == "motion_blur" else 0.5)
-        if "detail_relative" in section:
-            yield _row(DETAIL, name, section["detail_relative"], 0.9)
-    yield _row(AUTOENCODER, ALL, results["autoencoder"]["psnr_clean"])
+        if found.shift is not None:
+            yield _row(SHIFT, name, found.shift, None if name == "motion_blur" else 0.5)
+        if found.detail_relative is not None:
+            yield _row(DETAIL, name, found.detail_relative, 0.9)
+    if results.autoencoder is not None:
+        yield _row(AUTOENCODER, ALL, results.autoencoder.psnr_clean)
 
 
-def _recognition(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    strong = results.get("recognition", {}).get("model", {}).get("accuracy_strong", {})
-    for name, estimate in strong.items():
-        yield _row(NAMED, name, estimate, 0.95)
+def _recognition(results: Results) -> Iterator[Headline]:
+    if results.recognition is not None:
+        for name, one in results.recognition.model.accuracy_strong.items():
+            yield _row(NAMED, name, one, 0.95)
 
 
-def _realism(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    distances = results.get("realism", {}).get("sliced_wasserstein", {})
-    for name, section in distances.items():
-        yield _row(GAIN, name, section["gain"])
+def _realism(results: Results) -> Iterator[Headline]:
+    distances = (results.realism or {}).get("sliced_wasserstein", {})
+    for name, found in distances.items():
+        yield _row(GAIN, name, found.gain)
     if distances:
-        closer = float(sum(section["closer"] == "model" for section in distances.values()))
-        count = {"value": closer, "low": closer, "high": closer, "n": len(distances)}
-        yield _row(CLOSER, ALL, count, 4.0)
-    for name, section in results.get("diversity", {}).items():
-        if "ratio" in section:
-            yield _row(VARIETY, name, section["ratio"])
+        closer = float(sum(found.closer == "model" for found in distances.values()))
+        yield _row(CLOSER, ALL, Estimate(closer, closer, closer, len(distances)), 4.0)
+    for name, varied in (results.diversity or {}).items():
+        if varied.ratio is not None:
+            yield _row(VARIETY, name, varied.ratio)
 
 
-def _change(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for name, section in results.get("change", {}).items():
-        yield _row(CHANGE, name, section["distance"], 1.5)
-        for point in section["by_intensity"]:
-            at = f"{point['intensity']:g}"
-            yield _row(
-                replace(CHANGE, id=f"change_at_{at}", title=f"{CHANGE.title}, at {at}"), name, point["distance"], 1.5
-            )
-        yield _row(CHANGE_SPREAD, name, section["spread"], 0.7)
+def _change(results: Results) -> Iterator[Headline]:
+    for name, found in (results.change or {}).items():
+        yield _row(CHANGE, name, found.distance, 1.5)
+        for point in found.by_intensity:
+            at = f"{point.intensity:g}"
+            kind = replace(CHANGE, id=f"change_at_{at}", title=f"{CHANGE.title}, at {at}")
+            yield _row(kind, name, point.distance, 1.5)
+        if found.spread is not None:
+            yield _row(CHANGE_SPREAD, name, found.spread, 0.7)
 
 
-def _row(kind: Kind, degradation: str, estimate: dict[str, Any], wanted: float | None = None) -> dict[str, Any]:
-    row = {
-        "id": kind.id, "title": kind.title, "degradation": degradation, **estimate, "unit": kind.unit,
-        "better": kind.better,
-    }  # fmt: skip
-    if wanted is None:
-        return row
-    met = estimate["value"] <= wanted if kind.better == LOWER else estimate["value"] >= wanted
-    return row | {"wanted": wanted, "met": met}
+def _row(kind: Kind, degradation: str, estimate: Estimate, wanted: float | None = None) -> Headline:
+    row = estimate.as_row()
+    met = None if wanted is None else row["value"] <= wanted if kind.better == LOWER else row["value"] >= wanted
+    return Headline(kind.id, kind.title, degradation, **row, unit=kind.unit, better=kind.better, wanted=wanted, met=met)
 
 
-def tabulate_headline(rows: list[dict[str, Any]]) -> str:
-    """A line for each number: value, interval, how many images, and whether it is as wanted."""
-    lines = [f"{'measure':<19}{'degradation':<13}{'value':>9}  {'95 % interval':<20}{'n':>6}  wanted"]
+def tabulate_headline(rows: list[Headline]) -> str:
+    """A line for each number: its value and 95 % interval, how many images, and whether it is as wanted."""
+    lines = [f"{'measure':<19}{'degradation':<13}{'value [95 % interval]':<28}{'n':>6}  wanted"]
     for row in rows:
-        interval = f"{row['low']:.4f} … {row['high']:.4f}"
-        sign = "≤" if row["better"] == LOWER else "≥"
-        wanted = f"{sign} {row['wanted']:g} {'met' if row['met'] else 'NOT MET'}" if "wanted" in row else ""
-        line = f"{row['id']:<19}{row['degradation']:<13}{row['value']:>9.4f}  {interval:<20}{row['n']:>6}  {wanted}"
-        lines.append(line.rstrip())
+        sign = "≤" if row.better == LOWER else "≥"
+        wanted = "" if row.wanted is None else f"{sign} {row.wanted:g} {'met' if row.met else 'NOT MET'}"
+        lines.append(f"{row.id:<19}{row.degradation:<13}{interval(row.estimate, 4):<28}{row.n:>6}  {wanted}".rstrip())
     return "\n".join(lines)

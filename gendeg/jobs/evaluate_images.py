@@ -1,38 +1,27 @@
 """The images of an evaluation: what the model makes, beside the simulators' and the autoencoder's; made once, kept."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
-from gendeg.configs import EvaluateConfig, SynthConfig
+from gendeg.configs import EvaluateConfig
+from gendeg.intensity.ask import ask_intensities
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.evaluation_files import Made
-from gendeg.jobs.samples import (
-    Settings,
-    corrects,
-    decode_samples,
-    denoise_samples,
-    noise_generator,
-    to_signed_tensor,
-)
-from gendeg.jobs.synth_plan import PhotoPlan, Sample, plan_synthesis
+from gendeg.jobs.synth_plan import PhotoPlan, Sample, plan_photos
 from gendeg.jobs.synthesize import read_clean, record_of
 from gendeg.metrics.change import BLUR_WINDOW
-from gendeg.model.latents import CleanLatent
-from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.generate import Generator, Settings, finite, noise_of, stored, to_signed_tensor
 from gendeg.model.weights import model_sha256
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat
-from gendeg.primitives.images import read_rgb, signed_to_u8, u8_to_unit, unit_to_u8, write_image
-from gendeg.primitives.kinds import mix_name
+from gendeg.primitives.images import U8Image, read_rgb, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
 from gendeg.primitives.rng import for_sample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 MODEL, UNCORRECTED, UNCALIBRATED, SIMULATOR, ROUNDTRIP = (
     "model",
     "uncorrected",
@@ -60,18 +49,23 @@ class Photo:
     compared: bool
 
 
-def plan_photos(config: EvaluateConfig, paths: tuple[Path, ...]) -> list[Photo]:
+def plan_evaluation(config: EvaluateConfig, paths: Sequence[Path]) -> list[Photo]:
     """Every photo with its grid of samples, as `synth` would plan them, and the seeds of those that are compared.
 
     Where the grid has a seed of a change already, it is not planned again.
     """
-    grid = plan_synthesis(_as_synth(config, paths, config.intensities, 1)).photos
+
+    def planned(intensities: Sequence[float], variants: int) -> tuple[PhotoPlan, ...]:
+        asks = ask_intensities(config.types, intensities)
+        return plan_photos(paths, asks, range(config.seed, config.seed + variants), config.out)
+
+    grid = planned(config.intensities, 1)
     varied: tuple[PhotoPlan, ...] = ()
     changed: tuple[PhotoPlan, ...] = ()
     if config.variants > 1:
-        varied = plan_synthesis(_as_synth(config, paths, (VARIED_AT,), config.variants)).photos
+        varied = planned((VARIED_AT,), config.variants)
     if config.variants > 1 and config.size >= BLUR_WINDOW and min(config.compare, len(grid)) > 1:
-        changed = plan_synthesis(_as_synth(config, paths, CHANGED_AT, config.variants)).photos
+        changed = planned(CHANGED_AT, config.variants)
     photos = []
     for number, one in enumerate(grid):
         compared = number * config.compare % len(grid) < config.compare  # spread evenly
@@ -84,20 +78,12 @@ def plan_photos(config: EvaluateConfig, paths: tuple[Path, ...]) -> list[Photo]:
     return photos
 
 
-def _as_synth(
-    config: EvaluateConfig, paths: tuple[Path, ...], intensities: tuple[float, ...], variants: int
-) -> SynthConfig:
-    return SynthConfig(
-        paths=paths, out=config.out, types=config.types, intensities=intensities, variants=variants, seed=config.seed,
-        size=config.size, overwrite=True,
-    )  # fmt: skip
-
-
 class Studio:
     """Makes, or finds again, every image of an evaluation, photo by photo."""
 
-    def __init__(self, config: EvaluateConfig, pipeline: GenDegPipeline, settings: Settings):
-        self.config, self.pipeline, self.settings = config, pipeline, settings
+    def __init__(self, config: EvaluateConfig, generator: Generator):
+        self.config, self.generator, pipeline = config, generator, generator.pipeline
+        self.uncorrected = Generator(pipeline, replace(generator.settings, structure_correction=False))
         self.digest = model_sha256(pipeline)
         self.calibrated = bool(pipeline.config.calibration)
         self.failures: list[Failure] = []
@@ -109,9 +95,9 @@ class Studio:
         with bar("photos", total=len(photos), wanted=self.config.progress) as progress:
             for photo in photos:
                 try:
-                    clean, sha256 = read_clean(photo.path, _as_synth(self.config, (), (), 1))
+                    clean, sha256 = read_clean(photo.path, self.config.size)
                 except (BadImage, TooLongForFormat) as error:
-                    self.failures.append(_failure(photo, error, self.config.seed))
+                    self.failures.append(Failure.of(error, photo.path, key=photo.stem, seed=self.config.seed))
                 else:
                     yield from _Sitting(self, photo, clean, sha256).images()
                 progress.update(1)
@@ -121,20 +107,19 @@ class Studio:
 
 
 class _Sitting:
-    """One photo in the studio: its latent is made when it is first needed, and only then."""
+    """One photo in the studio."""
 
     def __init__(self, studio: Studio, photo: Photo, clean: U8Image, sha256: str):
         self.studio, self.photo, self.clean, self.sha256 = studio, photo, clean, sha256
         self.out = studio.config.out
         self.clean_file = self.out / "images" / "clean" / f"{photo.stem}.png"
-        self._latent: CleanLatent | None = None
 
     def images(self) -> Iterator[tuple[Made, U8Image, U8Image]]:
         self._keep_clean()
         studio = self.studio
         yield from self._generated(MODEL, self.photo.grid, GRID)
         if studio.calibrated and self.photo.compared:
-            with studio.pipeline.altered(calibration={}):
+            with studio.generator.pipeline.altered(calibration={}):
                 yield from self._generated(UNCALIBRATED, self.photo.grid, GRID)
         yield from self._generated(MODEL, self.photo.varied, DIVERSITY)
         yield from self._generated(MODEL, self.photo.changed, CHANGE)
@@ -147,11 +132,6 @@ class _Sitting:
         """Raises `DifferentRun` when the folder holds another photo of this name."""
         if not np.array_equal(self._once(self.clean_file, lambda: self.clean), self.clean):
             raise DifferentRun(self.out, ["clean photos"])
-
-    def _latents(self) -> CleanLatent:
-        if self._latent is None:
-            self._latent = self.studio.pipeline.encode_clean(to_signed_tensor(self.clean))
-        return self._latent
 
     # --- the model's ---
 
@@ -175,31 +155,31 @@ class _Sitting:
 
     def _of(self, arm: str, batch: tuple[Sample, ...]) -> list[Sample]:
         """Those of a batch that an arm has: without correction only what is corrected is another image."""
-        studio = self.studio
-        return [s for s in batch if arm != UNCORRECTED or corrects(studio.pipeline, s.request.mix, studio.settings)]
+        return [s for s in batch if arm != UNCORRECTED or self.studio.generator.corrects(s.ask.mix)]
 
     def _make(self, batch: tuple[Sample, ...], arms: list[str]) -> None:
-        studio, requests = self.studio, [sample.request for sample in batch]
-        noise = [noise_generator(sample.seed, self.sha256, sample.request) for sample in batch]
-        latents = denoise_samples(studio.pipeline, self._latents(), requests, noise, studio.settings)
+        generator = self.studio.generator
+        clean, noise = generator.encode([self.clean]), [noise_of(one.seed, self.sha256, one.ask) for one in batch]
+        settled = generator.settle(clean, [sample.ask for sample in batch])
+        latents = generator.latents(clean, settled, noise)
         for arm in arms:
             chosen = self._of(arm, batch)
-            images = decode_samples(studio.pipeline, self._latents(), requests, latents, self._settings(arm))
-            for sample, image in zip(batch, images, strict=True):
+            images = self._generator(arm).images(clean, settled, latents)
+            for sample, image in zip(batch, finite(images), strict=True):
                 if sample in chosen and not self._file(arm, sample).exists():
                     self._write(self._file(arm, sample), image)
 
-    def _settings(self, arm: str) -> Settings:
-        return replace(self.studio.settings, structure_correction=False) if arm == UNCORRECTED else self.studio.settings
+    def _generator(self, arm: str) -> Generator:
+        return self.studio.uncorrected if arm == UNCORRECTED else self.studio.generator
 
     def _record(self, arm: str, sample: Sample, image: U8Image) -> Record:
         studio = self.studio
-        corrected = corrects(studio.pipeline, sample.request.mix, self._settings(arm))
-        digest = studio.plain_digest if arm == UNCALIBRATED else studio.digest
+        settings, digest = self._generator(arm).used(sample.ask), studio.digest
+        if arm == UNCALIBRATED:
+            digest = studio.plain_digest
         return record_of(
-            sample, self.clean, image, replace(studio.settings, structure_correction=corrected),
-            studio.config.model, digest, str(self.photo.path), self.sha256,
-        )  # fmt: skip
+            sample, self.clean, image, settings, studio.config.model, digest, str(self.photo.path), self.sha256
+        )
 
     # --- what it is measured against ---
 
@@ -215,22 +195,22 @@ class _Sitting:
                 yield self._made(ROUNDTRIP, purpose, sample, record), self.clean, image
 
     def _simulate(self, sample: Sample) -> U8Image:
-        mix, name = sample.request.mix, f"{self.sha256}/{mix_name(sample.request.mix)}"
+        mix, name = sample.ask.mix, f"{self.sha256}/{sample.ask.name}"
         clean = u8_to_unit(self.clean)
 
         def at(strength: float) -> U8Image:
             return unit_to_u8(degrade(clean, mix, strength, for_sample(sample.seed, name, "simulate")))
 
-        return nearest_in_mu(at, self.clean, sample.request.mu)
+        return nearest_in_mu(at, self.clean, sample.ask.mu)
 
     def _roundtrip(self, image: U8Image) -> U8Image:
-        pipeline = self.studio.pipeline
+        pipeline = self.studio.generator.pipeline
         with pipeline.altered(residual_decoding=False):
             encoded = pipeline.encode_clean(to_signed_tensor(image))
         decoded = pipeline.decode_latents(
             pipeline.to_generated(encoded.latent.float(), encoded.latent.float()), encoded, False
         )
-        return signed_to_u8(decoded[0].permute(1, 2, 0).cpu().numpy())
+        return finite(stored(decoded))[0]
 
     def _simulated_record(self, sample: Sample, image: U8Image) -> Record:
         settings = Settings(steps=0, guidance_text=0.0, guidance_image=0.0, structure_correction=False)
@@ -270,16 +250,9 @@ def nearest_in_mu(at: Callable[[float], U8Image], clean: U8Image, mu: float) -> 
     return best
 
 
-def _failure(photo: Photo, error: BadImage | TooLongForFormat, seed: int) -> Failure:
-    return Failure(
-        key=photo.stem, failed=error.reason, message=str(error), degradation="", seed=seed, attempt=0,
-        clean_path=str(photo.path),
-    )  # fmt: skip
-
-
 def made_settings(config: EvaluateConfig, studio: Studio) -> Mapping[str, object]:
     """What the images depend on beside their names: another evaluation's may not be mixed in."""
-    settings = studio.settings
+    settings = studio.generator.settings
     return {
         "model_sha256": studio.digest, "steps": settings.steps, "guidance_text": settings.guidance_text,
         "guidance_image": settings.guidance_image, "size": config.size,

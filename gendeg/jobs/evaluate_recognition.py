@@ -1,77 +1,82 @@
 """A small classifier trained on pairs names the degradation of every image of an evaluation."""
 
 import hashlib
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int
 from safetensors.torch import load_file, save
 
 from gendeg.configs import EvaluateConfig
 from gendeg.jobs.evaluate_images import MODEL, SIMULATOR
-from gendeg.jobs.evaluate_measures import ALL, Row, Summary
+from gendeg.jobs.evaluate_measures import Summary
+from gendeg.jobs.evaluation_files import ALL, Naming, Recognition, Sample
 from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name_image, train_recogniser
+from gendeg.metrics.uncertainty import Estimate
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import NoPairs
-from gendeg.primitives.files import atomic_write, read_json_object
-from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.files import atomic_write, read_json_object, write_json
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar, track
 from gendeg.primitives.rng import for_sample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 LABELS = [str(kind) for kind in Degradation]
 MOST_PAIRS, HELD_OUT = 2400, 360  # of all, spread evenly over the degradations
 STRONG = 0.5  # the intensity from which a degradation must be plain to see
 NAMED = (MODEL, SIMULATOR)
 
 
-def recognise(rows: Sequence[Row], config: EvaluateConfig) -> dict[str, Any]:
-    """Train (or load again) the classifier, name every image, and return what is known of the classifier itself."""
-    assert config.pairs is not None
+def recognise(rows: Sequence[Sample], config: EvaluateConfig) -> tuple[list[Sample], dict[str, Any]]:
+    """Train (or load again) the classifier: the rows with a name each, and what is known of the classifier itself."""
     network, known = _classifier(config)
-    for row in track(rows, "naming", total=len(rows), wanted=config.progress):
-        if row.made.arm in NAMED:
-            clean, degraded = (read_rgb(config.out / name) for name in (row.made.clean, row.made.degraded))
-            probabilities = name_image(network, clean, degraded)
-            best = int(probabilities.argmax())
-            row.metrics |= {"named": LABELS[best], "named_probability": round(float(probabilities[best]), 6)}
-    return known
+
+    def named(row: Sample) -> Sample:
+        if row.arm not in NAMED:
+            return row
+        clean, degraded = (read_rgb(config.out / name) for name in (row.clean, row.degraded))
+        probabilities = name_image(network, clean, degraded)
+        best = int(probabilities.argmax())
+        sure = round(float(probabilities[best]), 6)
+        return replace(row, metrics=replace(row.metrics, named=LABELS[best], named_probability=sure))
+
+    return [named(row) for row in track(rows, "naming", total=len(rows), wanted=config.progress)], known
 
 
-def summarise_recognition(summary: Summary, known: dict[str, Any]) -> dict[str, Any]:
-    """The section `recognition`, over images of one degradation: a mix has no name of its own."""
-    section: dict[str, Any] = {"classifier": known, "labels": LABELS}
-    for arm in NAMED:
+def summarise_recognition(summary: Summary, known: dict[str, Any]) -> Recognition:
+    """Over images of one degradation: a mix has no name of its own."""
+
+    def naming(arm: str) -> Naming:
         rows = [row for row in summary.grid(arm) if row.degradation in LABELS]
-        strong = [row for row in rows if row.made.record.intensity >= STRONG]
-        section[arm] = {
-            "accuracy": _accuracy(summary, f"{arm}/named", rows),
-            "accuracy_strong": _accuracy(summary, f"{arm}/named strong", strong),
-            "confusion": _confusion(rows),
-            "confusion_strong": _confusion(strong),
-        }
-    return section
+        strong = [row for row in rows if row.record.intensity >= STRONG]
+        return Naming(
+            _accuracy(summary, f"{arm}/named", rows),
+            _accuracy(summary, f"{arm}/named strong", strong),
+            _confusion(rows),
+            _confusion(strong),
+        )
+
+    return Recognition(known, LABELS, naming(MODEL), naming(SIMULATOR))
 
 
-def _accuracy(summary: Summary, name: str, rows: list[Row]) -> dict[str, Any]:
+def _accuracy(summary: Summary, name: str, rows: list[Sample]) -> dict[str, Estimate]:
     found = {}
     for degradation in (*LABELS, ALL):
         group = [row for row in rows if degradation in (ALL, row.degradation)]
         if group:
-            right = [float(row.metrics["named"] == row.degradation) for row in group]
-            found[degradation] = summary.mean(f"{name}/{degradation}", group, right).as_row()
+            right = [float(row.metrics.named == row.degradation) for row in group]
+            found[degradation] = summary.mean(f"{name}/{degradation}", group, right)
     return found
 
 
-def _confusion(rows: list[Row]) -> list[list[int]]:
+def _confusion(rows: list[Sample]) -> list[list[int]]:
     asked, named = (
         np.array([LABELS.index(name) for name in names], dtype=np.int64)
-        for names in ([row.degradation for row in rows], [str(row.metrics["named"]) for row in rows])
+        for names in ([row.degradation for row in rows], [str(row.metrics.named) for row in rows])
     )
     return confusion_matrix(asked, named, len(LABELS)).tolist()
 
@@ -100,7 +105,7 @@ def _classifier(config: EvaluateConfig) -> tuple[Recogniser, dict[str, Any]]:
         named = np.array([name_image(network, *pair).argmax() for pair in pairs])
         known["held_out_accuracy"] = round(float((named == labels).mean()), 6)
     atomic_write(weights, save(network.state_dict()))
-    atomic_write(notes, json.dumps(known | {"fingerprint": used}, indent=1) + "\n")
+    write_json(notes, known | {"fingerprint": used})
     return network, known
 
 

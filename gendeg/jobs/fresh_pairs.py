@@ -22,13 +22,12 @@ from gendeg.physics import degrade
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.files import find_images
 from gendeg.primitives.folders import is_ours
-from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 from gendeg.training.examples import Deal, PlacedPair, crop_pair, has_pairs, load_pairs, parse_weights, shuffled
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Crop = UInt8[np.ndarray, "_ _ 3"]
 SHARED = 2
 """Crops that are cut from one simulated picture: reading and simulating it cost as much as training on one."""

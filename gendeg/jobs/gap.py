@@ -1,6 +1,5 @@
 """gendeg evaluate gap: how far synthetic degradations are from real ones → gap.json and gap.html."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,11 +15,12 @@ from gendeg.jobs.gap_images import Images, real_images, synthetic_images
 from gendeg.jobs.gap_page import gap_page
 from gendeg.metrics.gap import STATISTICS, compare_gaps, distances, gap_statistics
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.files import atomic_write, ensure_writable, write_json
 from gendeg.primitives.images import resize_short_side
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import track
 from gendeg.primitives.rng import for_sample
+from gendeg.report.cells import interval
 from gendeg.report.html import render_page
 
 SCHEMA = "gendeg-gap-1"
@@ -54,7 +54,7 @@ def gap(config: GapConfig) -> dict[str, Any]:
         raise BadOption("--real", f"{FEWEST_REAL} real photos of a degradation are needed at least; {notes[-1]}")
     page = gap_page(results, measured, {kind: {name: sets[name].get(kind, []) for name in sets} for kind in kinds})
     atomic_write(config.out / "gap.html", render_page(page))
-    atomic_write(config.out / "gap.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_json(config.out / "gap.json", results)
     return results
 
 
@@ -179,12 +179,8 @@ def tabulate(results: Mapping[str, Any]) -> str:
         for name, both in found.items():
             row = both["wasserstein"]
             cells = [row["sets"].get(one) for one in names] + [row["real"]]
-            line = "".join(f"{_say(one):>{width}}" for one in cells)
+            line = "".join(f"{interval(one, 4):>{width}}" for one in cells)
             lines.append(f"{kind:<13}{name:<16}{line}   {row['closer'] if row['gains'] else ''}".rstrip())
         cells = [f"{results['times'][kind][one]:.1f} times" if one in results["times"][kind] else "–" for one in names]
         lines.append(f"{kind:<13}{'all':<16}" + "".join(f"{cell:>{width}}" for cell in [*cells, "1"]))
     return "\n".join(lines)
-
-
-def _say(one: Mapping[str, float] | None) -> str:
-    return f"{one['value']:.4f} [{one['low']:.4f}, {one['high']:.4f}]" if one else "–"

@@ -9,14 +9,13 @@ from markupsafe import Markup
 
 from gendeg import __version__
 from gendeg.jobs.curate_places import Half
-from gendeg.jobs.report_measures import column
 from gendeg.metrics.gap import CONTRAST, LEVELS, PATCH, RADIUS, STATISTICS, split_layers
 from gendeg.primitives.errors import BadImage
-from gendeg.primitives.images import resize_short_side, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
+from gendeg.report.cells import column
 from gendeg.report.html import Block, Card, Cell, Figure, Figures, Page, Section, Sheet, Table, make_picture, plain
 from gendeg.report.plots import Axis, Frame, draw, stairs
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 KINDS = ("generated", "simulated", "prior", "ideal")  # colours of the page, in the order of the sets
 AMPLIFIED = 3  # times, the fine layer in pictures
 GROUP = 4  # grey levels that are one step of a drawn histogram

@@ -5,21 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from jaxtyping import UInt8
-
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.judge import NOT_FINITE, judge
 from gendeg.pairs.photos import Input, public_name, read_photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
-from gendeg.primitives.images import encode_image, read_header, read_rgb, stored_view
+from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb, stored_view
 from gendeg.primitives.records import Failure, Record
 from gendeg.shards.description import Description
 from gendeg.shards.plan import EXISTING, PlannedSample
 from gendeg.shards.writer import StoredSample
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 CHANGED, SIZE_MISMATCH = "changed", "size_mismatch"
 
 

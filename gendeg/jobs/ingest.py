@@ -7,26 +7,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
-
 from gendeg.configs import IngestConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.plan_photos import parse_split, split_of
 from gendeg.jobs.plan_splits import LEAK
-from gendeg.pairs.align import SURE, find_shift
+from gendeg.metrics.alignment import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
 from gendeg.pairs.manifest import HELD_OUT, Pair, write_manifest
 from gendeg.primitives.errors import BadImage, NoPairs, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
 from gendeg.primitives.folders import claim
-from gendeg.primitives.images import encode_image, read_header, read_rgb
+from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.prompts import words
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 INGEST = "pairs ingest"  # the mark of the folders that it copies halves to
 SIZE_MISMATCH, IDENTICAL, MISALIGNED, NO_CLEAN = "size_mismatch", "identical", "misaligned", "no_clean"
 
@@ -155,6 +151,4 @@ def _without_leaks(good: Iterable[Checked]) -> tuple[list[Pair], list[Failure]]:
 
 
 def _failure(name: str | Path, reason: str, message: str) -> Failure:
-    return Failure(
-        key=Path(name).stem, failed=reason, message=message, degradation="", seed=0, attempt=0, clean_path=str(name)
-    )
+    return Failure(key=Path(name).stem, failed=reason, message=message, clean_path=str(name))

@@ -9,13 +9,12 @@ import torch
 from gendeg.configs import DiffusionConfig
 from gendeg.intensity.direction import has_direction
 from gendeg.jobs.diffusion_batches import View, Views
-from gendeg.jobs.stages import write_json
 from gendeg.model.change import LEAST_SIZE, fit_scale
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.primitives.files import read_json_object
 from gendeg.primitives.kinds import parse_mix
-from gendeg.training.examples import prefetch
+from gendeg.primitives.once import once
+from gendeg.primitives.parallel import in_order
 
 SIZED, DIRECTED = 32, 96
 """Examples of each mix whose change is encoded, and whose directions are kept."""
@@ -30,10 +29,7 @@ def learn_statistics(pipeline: GenDegPipeline, views: Views, config: DiffusionCo
 
     Measured once a run, and read from `statistics.json` when it goes on. Raises `ValueError` for a mix without change.
     """
-    path = config.out / "statistics.json"
-    if not path.exists():
-        write_json(path, _measure(pipeline, views, config, wanted))
-    told = read_json_object(path)
+    told = once(config.out / "statistics.json", lambda: _measure(pipeline, views, config, wanted))
     pipeline.register_to_config(change_scale=told["change_scale"], directions=told["directions"])
 
 
@@ -55,7 +51,8 @@ def _collect(views: Views, config: DiffusionConfig, missing: set[str]) -> dict[s
     seen: dict[str, list[View]] = defaultdict(list)
     wanted = {name: DIRECTED if has_direction(parse_mix(name)) else SIZED for name in missing}
     firsts = range(FIRST, FIRST + MOST, config.batch_size)
-    for group in prefetch(lambda first: views(list(range(first, first + config.batch_size))), firsts, config.workers):
+    threads, ahead = config.workers, config.workers + 1
+    for group in in_order(lambda first: views(list(range(first, first + config.batch_size))), firsts, threads, ahead):
         for view in group:
             if view.degradation in missing and math.hypot(*view.intensity) >= LEAST_SIZE:
                 seen[view.degradation].append(view)

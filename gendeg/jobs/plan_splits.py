@@ -107,5 +107,5 @@ def _leak(pair: dict[str, Any], split: str) -> Failure:
     name = public_name(pair["degraded_path"].decode("utf-8", "surrogateescape"))
     return Failure(
         key=pair["stem"], failed=LEAK, message=f"{name}: its clean photo is in split {split} too",
-        degradation=pair["degradation"], seed=0, attempt=0, clean_path=name,
+        degradation=pair["degradation"], clean_path=name,
     )  # fmt: skip

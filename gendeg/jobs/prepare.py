@@ -1,6 +1,5 @@
 """The first step of a build: plan it, or find the plan that stands already and see that it is the same build."""
 
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,7 @@ from gendeg.jobs.plan_photos import look_at_pairs, look_at_photos, made_splits, 
 from gendeg.jobs.plan_splits import keep_apart
 from gendeg.jobs.plan_statistics import statistics_of
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.jobs.samples import Settings
+from gendeg.model.generate import Settings
 from gendeg.pairs.photos import HUB, Input, Kind, Opened, listing_digest, open_photos
 from gendeg.pairs.scan import count_reasons
 from gendeg.pairs.tables import CLEAN
@@ -30,11 +29,11 @@ from gendeg.primitives.errors import (
     OtherPhotos,
 )
 from gendeg.primitives.files import (
-    atomic_write,
     ensure_writable,
     read_json_object,
     sha256_bytes,
     sha256_of,
+    write_json,
     write_jsonl,
 )
 from gendeg.primitives.kinds import mix_name, parse_mixes
@@ -185,7 +184,7 @@ def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) 
         "priors": str(Path(config.priors).absolute()) if config.priors else "",
         "model": str(Path(config.model).absolute()) if Path(config.model).is_dir() else config.model,
     }
-    atomic_write(layout.inputs, json.dumps(row, indent=1) + "\n")
+    write_json(layout.inputs, row)
 
 
 def read_inputs(layout: Layout) -> list[Input]:

@@ -44,7 +44,4 @@ class PromptWriter:
 
     def rewrite(self, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
         """Planned samples, whose prompts were written before there was a model."""
-        return tuple(
-            replace(one, request=replace(one.request, prompt=self(one.request.caption, one.request.mix)))
-            for one in samples
-        )
+        return tuple(replace(one, ask=replace(one.ask, prompt=self(one.ask.caption, one.ask.mix))) for one in samples)

@@ -61,7 +61,7 @@ def _workshop(config: BuildConfig, fingerprint: str) -> Workshop:
     model = load_model(config)
     if model.facts.sha256 != description.model_sha256:
         raise ValueError(f"the model {config.model} is another one on this node")
-    return Workshop(config, description, model.sampler(), rank=os.getpid())
+    return Workshop(config, description, model.generator(), rank=os.getpid())
 
 
 def _place(model: str) -> str:

@@ -18,6 +18,7 @@ from gendeg.configs import (
 )
 from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
 from gendeg.primitives.files import data_root
+from gendeg.primitives.options import as_setting
 
 KINDS: dict[str, type[Any]] = {
     "simulate": SimulateConfig,
@@ -59,8 +60,11 @@ class Recipe:
 
 
 def read_recipe(path: Path, out: Path) -> Recipe:
-    """Raises `MissingPath`, or `BadManifest` for a file that is not TOML or names an unknown step."""
+    """Raises `MissingPath`, or `BadManifest` for what is not TOML, no step, no setting of it or no value of that."""
     tables = read_tables(path, KINDS, "unknown step {}; known are the tables {}")
+    for step, table in tables.items():
+        with_gpu = {GPU: read_settings(path, f"{step}.{GPU}", table.pop(GPU), KINDS[step])} if GPU in table else {}
+        tables[step] = read_settings(path, step, table, KINDS[step]) | with_gpu
     return Recipe(path, tables, out)
 
 
@@ -81,19 +85,20 @@ def read_tables(path: Path, known: Collection[str], unknown: str) -> dict[str, d
     return tables
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """Every setting of every step is one that the step has, said before hours are spent. Raises `BadManifest`."""
-    for step, kind in KINDS.items():
-        known, table = {field.name for field in fields(kind)}, recipe.tables.get(step, {})
-        check_settings(recipe.path, step, table, known | {GPU})
-        check_settings(recipe.path, f"{step}.{GPU}", table.get(GPU, {}), known)
-
-
-def check_settings(path: Path, name: str, table: dict[str, Any], known: Collection[str]) -> None:
-    """Raises `BadManifest` for a setting of a table that is not known."""
-    odd = sorted(set(table) - set(known))
-    if odd:
+def read_settings(path: Path, name: str, table: Any, config: type[Any], but: Collection[str] = ()) -> dict[str, Any]:
+    """A table's values as the config's fields hold them. Raises `BadManifest`."""
+    if not isinstance(table, dict):
+        raise BadManifest(path, 0, f"[{name}] must be a table")
+    known = {one.name for one in fields(config)} - set(but)
+    if odd := sorted(set(table) - known):
         raise BadManifest(path, 0, f"[{name}] has no setting {', '.join(odd)}")
+    read = {}
+    for key, value in table.items():
+        try:
+            read[key] = as_setting(config, key, value)
+        except ValueError as error:
+            raise BadManifest(path, 0, f"[{name}] {key} {error}") from None
+    return read
 
 
 def preset_names() -> list[str]:
@@ -108,6 +113,4 @@ def preset(name: str) -> Recipe:
     known = preset_names()
     if name not in known and not Path(name).is_file():
         raise BadOption("--preset", f"'{name}' is no file and none of {', '.join(known)}")
-    recipe = read_recipe(folder / f"{name}.toml" if name in known else Path(name), Path())
-    check_recipe(recipe)
-    return recipe
+    return read_recipe(folder / f"{name}.toml" if name in known else Path(name), Path())

@@ -1,55 +1,36 @@
 """An evaluation's report: the sections of its page, from results.json, samples.jsonl and the images beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gendeg import __version__
 from gendeg.configs import ReportConfig
-from gendeg.jobs.evaluation_files import RESULTS, SAMPLES
+from gendeg.jobs.evaluation_files import ALL, RESULTS, Results, Sample, read_results, read_samples
 from gendeg.jobs.report_measures import (
     ARMS,
     calibration_section,
     change_section,
     diversity_section,
-    estimate,
     realism_section,
     recognition_section,
     structure_section,
 )
 from gendeg.jobs.report_rows import evenly_ranked
-from gendeg.jobs.report_samples import LARGEST, OF_A_KIND, VISIBLE, Sample, best_and_worst, read_samples, sample_card
-from gendeg.primitives.errors import BadManifest
-from gendeg.primitives.files import read_json_object
+from gendeg.jobs.report_samples import LARGEST, OF_A_KIND, VISIBLE, best_and_worst, sample_card
 from gendeg.primitives.progress import track
-from gendeg.report.html import Block, Cell, Facts, Page, Section, Sheet, Table, plain
+from gendeg.report.cells import interval, number
+from gendeg.report.html import Block, Cell, Facts, Page, Section, Sheet, Table, percent, plain
 
-SCHEMA = "gendeg-evaluation-1"
 EXTREMES = 10  # of the best and of the worst
 REFUSED_SHOWN = 24
 OTHERS = 3  # of the other arms a third as many pictures as of the model
-Numbers = Mapping[str, Any]
 
 
 def evaluation_page(config: ReportConfig) -> Page:
     """Raises `BadManifest` when the files are not an evaluation of this version."""
-    folder = config.path
-    results = read_json_object(folder / RESULTS)
-    if results.get("schema") != SCHEMA:
-        reason = f"an evaluation of another version ({results.get('schema')!r}, not {SCHEMA})"
-        raise BadManifest(folder / RESULTS, 0, reason, "evaluate again")
-    samples = read_samples(folder / SAMPLES)
-    try:
-        return _page(config, results, samples)
-    except (KeyError, TypeError, AttributeError) as error:
-        reason = f"not as gendeg evaluate writes it ({error!r})"
-        raise BadManifest(folder / RESULTS, 0, reason, "evaluate again") from error
-
-
-def _page(config: ReportConfig, results: Numbers, samples: Sequence[Sample]) -> Page:
-    model, settings = results["model"], results["settings"]
+    results, samples = read_results(config.path), read_samples(config.path)
     sections = [
         _headline(results),
         _extremes(config, samples),
@@ -63,47 +44,46 @@ def _page(config: ReportConfig, results: Numbers, samples: Sequence[Sample]) -> 
         _contact(config, samples),
         _provenance(results),
     ]
-    photos, kinds = len({one.photo for one in samples}), ", ".join(settings.get("types", []))
+    photos, kinds = len({one.photo for one in samples}), ", ".join(results.settings.get("types", []))
     return Page(
-        title=f"{model['name']}",
+        title=str(results.model.get("name", "")),
         kind="Evaluation",
         text=f"How well this model degrades photographs ({kinds}), measured on {photos} photos.",
         tiles=_tiles(results, samples),
         sections=[section for section in sections if section is not None],
-        footer=f"Measured by gendeg {results.get('gendeg', '?')}, written by gendeg {__version__}. Numbers in "
+        footer=f"Measured by gendeg {results.gendeg}, written by gendeg {__version__}. Numbers in "
         "brackets: 95 % interval of a bootstrap over photos.",
     )
 
 
-def _tiles(results: Numbers, samples: Sequence[Sample]) -> list[tuple[str, str]]:
+def _tiles(results: Results, samples: Sequence[Sample]) -> list[tuple[str, str]]:
     tiles = [(f"{len(samples):,}", "images measured")]
-    pooled = results.get("calibration", {}).get("model", {}).get("all", {})
-    strong = results.get("recognition", {}).get("model", {}).get("accuracy_strong", {}).get("all")
-    for one, label, form in (
-        (pooled.get("mu_mae"), "mean |mu measured − asked|", "{:.4f}"),
-        (pooled.get("mu_spearman"), "Spearman of mu", "{:.3f}"),
-        (pooled.get("refused"), "refused by the filter", "{:.1%}"),
-        (strong, "named rightly at intensity ≥ 0.5", "{:.1%}"),
-    ):
-        if one:
-            tiles.append((form.format(one["value"]).replace("%", " %"), label))
-    targets = [row for row in results.get("headline", []) if "met" in row]
+    pooled = results.calibration.get("model", {}).get(ALL)
+    if pooled:
+        tiles.append((number(pooled.mu_mae.value, 4), "mean |mu measured − asked|"))
+        if pooled.mu_spearman:
+            tiles.append((number(pooled.mu_spearman.value, 3), "Spearman of mu"))
+        if pooled.refused:
+            tiles.append((percent(pooled.refused.value, 1), "refused by the filter"))
+    if results.recognition and ALL in results.recognition.model.accuracy_strong:
+        strong = results.recognition.model.accuracy_strong[ALL]
+        tiles.append((percent(strong.value, 1), "named rightly at intensity ≥ 0.5"))
+    targets = [row for row in results.headline if row.met is not None]
     if targets:
-        tiles.append((f"{sum(row['met'] for row in targets)} of {len(targets)}", "targets met"))
+        tiles.append((f"{sum(bool(row.met) for row in targets)} of {len(targets)}", "targets met"))
     return tiles
 
 
 # --- sections ---
 
 
-def _headline(results: Numbers) -> Section | None:
-    rows = [
-        [Cell(row["title"]), row.get("degradation", ""),
-         estimate(row, 4) + (f" {row['unit']}" if row.get("unit") else ""),
-         ("≤ " if row.get("better") == "lower" else "≥ ") + f"{row['wanted']:g}",
-         Cell("met" if row["met"] else "missed", good=row["met"])]
-        for row in results.get("headline", [])
-        if "met" in row
+def _headline(results: Results) -> Section | None:
+    rows: list[list[Cell | str]] = [
+        [Cell(row.title), row.degradation, " ".join(filter(None, [interval(row.estimate, 4), row.unit])),
+         f"{'≤' if row.better == 'lower' else '≥'} {row.wanted:g}",
+         Cell("met" if row.met else "missed", good=row.met)]
+        for row in results.headline
+        if row.met is not None
     ]  # fmt: skip
     if not rows:
         return None
@@ -127,14 +107,14 @@ def _extremes(config: ReportConfig, samples: Sequence[Sample]) -> Section:
     return Section("extremes", "Best and worst", [text], sheets)
 
 
-def _refused(config: ReportConfig, results: Numbers, samples: Sequence[Sample]) -> Section:
-    parts = results.get("calibration", {}).get("model", {})
-    reasons = {kind: part.get("reasons", {}) for kind, part in parts.items() if kind != "all"}
+def _refused(config: ReportConfig, results: Results, samples: Sequence[Sample]) -> Section:
+    parts = results.calibration.get("model", {})
+    reasons = {kind: part.reasons or {} for kind, part in parts.items() if kind != ALL}
     names = sorted({name for counts in reasons.values() for name in counts})
     blocks: list[Block] = []
     if names:
         most = max(sum(counts.values()) for counts in reasons.values())
-        rows = [
+        rows: list[list[Cell | str]] = [
             [kind, Cell(bars=[("failed", sum(counts.values()) / most)]), *(str(counts.get(name, 0)) for name in names)]
             for kind, counts in reasons.items()
         ]
@@ -143,10 +123,9 @@ def _refused(config: ReportConfig, results: Numbers, samples: Sequence[Sample]) 
     chosen = _varied_refused(refused)
     if chosen:
         blocks.append(Sheet([sample_card(config.path, one, config.picture_size) for one in chosen]))
-    failures = results.get("failures", [])
-    if failures:
-        rows = [[str(row.get(name, "")) for name in ("failed", "clean_path", "message")] for row in failures]
-        blocks.append(Table("Photos that could not be used", ["reason", "photo", "message"], rows))
+    if results.failures:
+        failed = [[one.failed, one.clean_path, one.message] for one in results.failures]
+        blocks.append(Table("Photos that could not be used", ["reason", "photo", "message"], failed))
     mine = sum(one.arm == "model" for one in samples)
     text = (
         f"{len(refused):,} of the model's {mine:,} images would be refused by the filter of gendeg build at the first "
@@ -184,13 +163,12 @@ def _contact(config: ReportConfig, samples: Sequence[Sample]) -> Section:
     return Section("pairs", "Contact sheet", [text], [Sheet(cards, controls=True, made_by="Made by")])
 
 
-def _provenance(results: Numbers) -> Section:
-    model, settings = results["model"], results["settings"]
+def _provenance(results: Results) -> Section:
+    model, settings = results.model, results.settings
     rows = [("model", str(model.get("name", ""))), ("SHA-256 of the model", str(model.get("sha256", "")))]
     rows += [(name.replace("_", " "), plain(value)) for name, value in model.items() if name not in ("name", "sha256")]
     rows += [(name.replace("_", " "), plain(value)) for name, value in settings.items() if value not in ("", None)]
-    seconds, version = results.get("seconds", 0), results.get("gendeg", "")
-    rows += [("made", f"{results.get('created', '')}, in {seconds:,.0f} s, by gendeg {version}")]
+    rows += [("made", f"{results.created}, in {results.seconds:,.0f} s, by gendeg {results.gendeg}")]
     return Section("provenance", "Provenance", [], [Facts(rows)])
 
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from gendeg.jobs.evaluation_files import ALL, Calibration, Results, Sample, Structure
 from gendeg.jobs.report_plots import plot_arms, plot_by_intensity
-from gendeg.jobs.report_samples import Sample
+from gendeg.metrics.uncertainty import Estimate
+from gendeg.report.cells import column, interval
 from gendeg.report.html import Block, Cell, Facts, Figure, Figures, Section, Table, percent
 
-Numbers = Mapping[str, Any]
 Column = tuple[str, str, int, float]
-"""An estimate's key, the column's head, digits after the point, and a factor."""
+"""An estimate's name, the column's head, digits after the point, and a factor."""
 
 ARMS = {
     "model": ("generated", "model: as gendeg synth makes it"),
@@ -73,6 +74,7 @@ CHANGE_STATISTICS: Sequence[Column] = (
     ("length", "length, pixels", 1, 1.0),
     ("width", "width, pixels", 1, 1.0),
 )
+Part = TypeVar("Part", Calibration, Structure)
 PARTS = (("", "all intensities"), ("_strong", "intensity ≥ 0.5"))
 DISTANCES = {
     "sliced_wasserstein": "Sliced Wasserstein distance of Laplacian patches to real photos (lower is closer)",
@@ -81,53 +83,38 @@ DISTANCES = {
 }
 
 
-def estimate(one: Numbers | None, digits: int = 3, scale: float = 1.0) -> str:
-    """`"0.012 [0.010, 0.015]"`; a dash for what was not measured."""
-    if not one:
-        return "–"
-    value, low, high = (f"{scale * one[name]:.{digits}f}".replace("-", "−") for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
-
-
-def column(estimates: Sequence[Numbers | None], digits: int = 3, scale: float = 1.0) -> list[Cell]:
-    """Numbers with their intervals drawn on one scale, which begins at 0 or below."""
-    there = [one for one in estimates if one]
-    low = min([0.0, *(one["low"] for one in there)])
-    span = max([1e-12, *(one["high"] - low for one in there)])
-    return [
-        Cell(text, interval=((one["low"] - low) / span, (one["value"] - low) / span, (one["high"] - low) / span))
-        if one
-        else Cell(text)
-        for one, text in ((one, estimate(one, digits, scale)) for one in estimates)
-    ]
-
-
 def _kinds(parts: Mapping[str, Any]) -> list[str]:
     """Degradations in the file's order; the pooled row last."""
-    return [kind for kind in parts if kind != "all"] + (["all"] if "all" in parts else [])
+    return [kind for kind in parts if kind != ALL] + ([ALL] if ALL in parts else [])
 
 
-def _table(caption: str, parts: Mapping[str, Numbers], columns: Sequence[Column]) -> Table:
-    """A row a degradation; columns are (key, head, digits, scale) of estimates, left out where nobody has them."""
+def _table(caption: str, parts: Mapping[str, Any], columns: Sequence[Column]) -> Table:
+    """A row a degradation: of its estimates, by field or by key, those columns that somebody has."""
     kinds = _kinds(parts)
-    there = [spec for spec in columns if any(spec[0] in parts[kind] for kind in kinds)]
-    cells = [column([parts[kind].get(key) for kind in kinds], digits, scale) for key, _, digits, scale in there]
+    found = [(spec, [_one(parts[kind], spec[0]) for kind in kinds]) for spec in columns]
+    there = [(spec, estimates) for spec, estimates in found if any(estimates)]
+    cells = [column(estimates, digits, scale) for (_, _, digits, scale), estimates in there]
     rows: list[list[Cell | str]] = [[kind, *(cell[row] for cell in cells)] for row, kind in enumerate(kinds)]
-    return Table(caption, ["degradation", *(head for _, head, _, _ in there)], rows)
+    return Table(caption, ["degradation", *(spec[1] for spec, _ in there)], rows)
+
+
+def _one(part: Any, name: str) -> Estimate | None:
+    found: Estimate | None = part.get(name) if isinstance(part, Mapping) else getattr(part, name)
+    return found
 
 
 # --- sections ---
 
 
-def calibration_section(results: Numbers, samples: Sequence[Sample]) -> Section | None:
-    arms = results.get("calibration", {})
+def calibration_section(results: Results, samples: Sequence[Sample]) -> Section | None:
+    arms = results.calibration
     if not arms:
         return None
-    blocks: list[Block] = [_table(ARMS.get(arm, ("", arm))[1], parts, CALIBRATION) for arm, parts in _ordered(arms)]
+    blocks: list[Block] = [_table(_title(arm), parts, CALIBRATION) for arm, parts in _ordered(arms)]
     grid = [one for one in samples if one.purpose == "grid" and one.arm in arms]
     for name in ("mu", "sigma"):
         figures = []
-        for kind in (kind for kind in _kinds(arms.get("model", next(iter(arms.values())))) if kind != "all"):
+        for kind in _single(arms):
             drawn = {arm: _asked(grid, arm, kind, name) for arm in ("simulator", "uncalibrated", "model")}
             drawn = {ARMS[arm][0]: values for arm, values in drawn.items() if len(values[0])}
             images = sum(len(asked) for asked, _ in drawn.values())
@@ -138,35 +125,44 @@ def calibration_section(results: Numbers, samples: Sequence[Sample]) -> Section 
     return Section("calibration", "Calibration", [text], blocks)
 
 
+def _title(arm: str) -> str:
+    return ARMS.get(arm, ("", arm))[1]
+
+
+def _single(arms: Mapping[str, Mapping[str, Part]]) -> list[str]:
+    """The degradations of the model, or of the first arm."""
+    return [kind for kind in _kinds(arms.get("model", next(iter(arms.values())))) if kind != ALL]
+
+
 def _asked(samples: Iterable[Sample], arm: str, kind: str, name: str) -> tuple[np.ndarray, np.ndarray]:
     those = [one.record for one in samples if one.arm == arm and one.record.degradation == kind]
     asked = np.array([getattr(record, f"{name}_requested") for record in those], float)
     return asked, np.array([getattr(record, name) for record in those], float)
 
 
-def _ordered(arms: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _ordered(arms: Mapping[str, Mapping[str, Part]]) -> list[tuple[str, Mapping[str, Part]]]:
     return [(arm, arms[arm]) for arm in (*(a for a in ARMS if a in arms), *(a for a in arms if a not in ARMS))]
 
 
-def structure_section(results: Numbers) -> Section | None:
-    arms = results.get("structure", {})
+def structure_section(results: Results) -> Section | None:
+    arms = results.structure
     if not arms:
         return None
-    blocks: list[Block] = [_table(ARMS.get(arm, ("", arm))[1], parts, STRUCTURE) for arm, parts in _ordered(arms)]
+    blocks: list[Block] = [_table(_title(arm), parts, STRUCTURE) for arm, parts in _ordered(arms)]
     legend = [(ARMS[arm][0], arm) for arm, _ in _ordered(arms) if arm in ARMS]
     for key, label in (("psnr", "PSNR, dB"), ("detail", "detail kept")):
         figures = []
-        for kind in (kind for kind in _kinds(arms.get("model", next(iter(arms.values())))) if kind != "all"):
+        for kind in _single(arms):
             curves = {
-                ARMS[arm][0]: parts[kind].get("by_intensity", [])
+                ARMS[arm][0]: [(point.intensity, getattr(point, key)) for point in parts[kind].by_intensity or ()]
                 for arm, parts in _ordered(arms)
                 if arm in ARMS and kind in parts
             }
-            figures.append(Figure(plot_by_intensity(kind, label, key, curves), kind))
+            figures.append(Figure(plot_by_intensity(kind, label, curves), kind))
         blocks.append(Figures(figures, legend, f"{label}, by intensity"))
-    autoencoder = results.get("autoencoder", {})
-    through = {"clean photos": autoencoder.get("psnr_clean"), **autoencoder.get("psnr_degraded", {})}
-    rows = [(f"{what} through the autoencoder, PSNR in dB", estimate(one, 1)) for what, one in through.items() if one]
+    limit = results.autoencoder
+    through = {"clean photos": limit.psnr_clean, **limit.psnr_degraded} if limit else {}
+    rows = [(f"{what} through the autoencoder, PSNR in dB", interval(one, 1)) for what, one in through.items()]
     text = (
         "Is the degraded image still this photo? The simulator never moves anything and is the reference; the round "
         "trip through the autoencoder is what no sampling could improve on."
@@ -174,13 +170,14 @@ def structure_section(results: Numbers) -> Section | None:
     return Section("structure", "Structure", [text], [*blocks, *([Facts(rows)] if rows else [])])
 
 
-def realism_section(results: Numbers) -> Section | None:
-    measures = results.get("realism", {})
+def realism_section(results: Results) -> Section | None:
     blocks: list[Block] = []
-    for name, parts in measures.items():
+    for name, parts in (results.realism or {}).items():
         table = _table(DISTANCES.get(name, name), parts, REALISM)
-        ends = [(part.get("real_photos", "–"), part.get("closer", "–")) for part in map(parts.get, _kinds(parts))]
-        rows = [[*row, *map(str, end)] for row, end in zip(table.rows, ends, strict=True)]
+        rows = [
+            [*row, str(parts[kind].real_photos), parts[kind].closer]
+            for row, kind in zip(table.rows, _kinds(parts), strict=True)
+        ]
         blocks.append(Table(table.caption, [*table.columns, "real photos", "closer to them"], rows))
     text = (
         "Distance between generated and real degraded photos. Another draw of real photos says how near one can come "
@@ -190,29 +187,30 @@ def realism_section(results: Numbers) -> Section | None:
     return Section("realism", "Realism", [text], blocks) if blocks else None
 
 
-def diversity_section(results: Numbers) -> Section | None:
-    parts = results.get("diversity", {})
+def diversity_section(results: Results) -> Section | None:
+    parts = results.diversity or {}
     text = "Same photo, same intensity, other seeds: how far the images are from each other."
     table = _table("Distance between seeds", parts, DIVERSITY)
     return Section("diversity", "Diversity", [text], [table]) if parts else None
 
 
-def change_section(results: Numbers) -> Section | None:
-    parts = results.get("change", {})
+def change_section(results: Results) -> Section | None:
+    parts = results.change
     if not parts:
         return None
     rows, columns = {}, list(CHANGE)
     for kind, part in parts.items():
-        at = {f"at {point['intensity']:g}": point["distance"] for point in part["by_intensity"]}
-        rows[kind] = {"distance": part["distance"], **at, "spread": part["spread"]}
+        at = {f"at {point.intensity:g}": point.distance for point in part.by_intensity}
+        rows[kind] = {"distance": part.distance, **at, "spread": part.spread}
         columns[1:-1] = [(name, name, 2, 1.0) for name in at]
     blocks: list[Block] = [
         _table("All statistics, by intensity", rows, columns),
-        _table("The same distance by what the statistics speak of", {k: p["groups"] for k, p in parts.items()},
-               CHANGE_GROUPS),
-        *(_table(ARMS[arm][1], {kind: part[arm] for kind, part in parts.items()}, CHANGE_STATISTICS)
-          for arm in ("model", "simulator")),
-    ]  # fmt: skip
+        _table(
+            "The same distance by what the statistics speak of", {k: p.groups for k, p in parts.items()}, CHANGE_GROUPS
+        ),
+        _table(ARMS["model"][1], {kind: part.model for kind, part in parts.items()}, CHANGE_STATISTICS),
+        _table(ARMS["simulator"][1], {kind: part.simulator for kind, part in parts.items()}, CHANGE_STATISTICS),
+    ]
     text = (
         "The change, degraded − clean, of the model and of the simulators on the same photos: how fine, how peaked, "
         "which way, how long, what colour, where. A model that averages makes soft blots of the right strength, which "
@@ -222,31 +220,26 @@ def change_section(results: Numbers) -> Section | None:
     return Section("change", "The change itself", [text], blocks)
 
 
-def recognition_section(results: Numbers) -> Section | None:
-    found = results.get("recognition", {})
+def recognition_section(results: Results) -> Section | None:
+    found = results.recognition
     if not found:
         return None
-    arms = [arm for arm in ("model", "simulator") if arm in found]
     columns: list[Column] = []
-    right: dict[str, dict[str, Numbers]] = {}
-    blocks: list[Block] = []
-    for arm, (ending, title) in product(arms, PARTS):
-        if f"accuracy{ending}" in found[arm]:
-            columns.append((arm + ending, f"{arm}, {title}, %", 1, 100.0))
-            for kind, one in found[arm][f"accuracy{ending}"].items():
-                right.setdefault(kind, {})[arm + ending] = one
-        if f"confusion{ending}" in found[arm]:
-            caption = f"{arm}: confusion matrix, {title}"
-            blocks.append(_confusion(caption, found["labels"], found[arm][f"confusion{ending}"]))
-    if columns:
-        blocks.insert(0, _table("Named rightly", right, columns))
-    classifier = found.get("classifier", {})
+    right: dict[str, dict[str, Estimate]] = {}
+    tables: list[Block] = []
+    for (arm, naming), (ending, title) in product((("model", found.model), ("simulator", found.simulator)), PARTS):
+        columns.append((arm + ending, f"{arm}, {title}, %", 1, 100.0))
+        for kind, one in getattr(naming, f"accuracy{ending}").items():
+            right.setdefault(kind, {})[arm + ending] = one
+        counts = getattr(naming, f"confusion{ending}")
+        tables.append(_confusion(f"{arm}: confusion matrix, {title}", found.labels, counts))
+    classifier = found.classifier
     text = (
         f"A small classifier, trained on {classifier.get('trained_on', '?')} pairs (and right in "
         f"{percent(classifier.get('held_out_accuracy', 0.0), 1)} of {classifier.get('held_out', '?')} held-out ones), "
         "names the degradation."
     )
-    return Section("recognition", "Type recognition", [text], blocks)
+    return Section("recognition", "Type recognition", [text], [_table("Named rightly", right, columns), *tables])
 
 
 def _confusion(caption: str, labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:

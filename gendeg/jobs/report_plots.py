@@ -1,13 +1,14 @@
 """The plots of a report about strength: asked against measured, and mu and sigma beside their priors."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from markupsafe import Markup
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
+from gendeg.metrics.uncertainty import Estimate
+from gendeg.report.cells import ends
 from gendeg.report.plots import Axis, Frame, dots, draw, heat, line, spread, stairs, whiskers
 
 Values = Float[np.ndarray, " n"]
@@ -43,18 +44,16 @@ def plot_arms(title: str, name: str, arms: Mapping[str, tuple[Some, Some]]) -> M
     return draw(frame, f"{title}: {name} asked against measured", line(frame, ends, ends, "ideal"), *marks)
 
 
-def plot_by_intensity(title: str, label: str, key: str, arms: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
-    """Means with their intervals over the intensities that were asked for; rows without `key` are left out."""
-    curves = {}
-    for kind, rows in arms.items():
-        points = [
-            (row["intensity"], *(row[key][end] for end in ("value", "low", "high"))) for row in rows if key in row
-        ]
-        if points:
-            curves[kind] = np.array(points, float).T
-    ends = np.concatenate([curve[1:].ravel() for curve in curves.values()]) if curves else np.array([0.0, 1.0])
-    room = 0.06 * (ends.max() - ends.min() + 1e-6)
-    frame = Frame(Axis("intensity", 1.0), Axis(label, float(ends.max() + room), float(ends.min() - room)))
+def plot_by_intensity(title: str, label: str, arms: Mapping[str, Sequence[tuple[float, Estimate]]]) -> Markup:
+    """Means with their intervals over the intensities that were asked for."""
+    curves = {
+        kind: np.array([(intensity, *ends(one)) for intensity, one in points], float).T
+        for kind, points in arms.items()
+        if points
+    }
+    limits = np.concatenate([curve[1:].ravel() for curve in curves.values()]) if curves else np.array([0.0, 1.0])
+    room = 0.06 * (limits.max() - limits.min() + 1e-6)
+    frame = Frame(Axis("intensity", 1.0), Axis(label, float(limits.max() + room), float(limits.min() - room)))
     marks: list[Markup] = []
     for kind, (intensity, value, low, high) in curves.items():
         marks.append(whiskers(frame, intensity, low, high, kind))

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
 from gendeg.primitives.errors import BadImage, DamagedDataset
-from gendeg.primitives.images import read_rgb
+from gendeg.primitives.images import U8Image, read_rgb
 from gendeg.primitives.kinds import KNOWN, mix_name
 from gendeg.report.html import Picture, make_picture
 from gendeg.shards.description import Description, done_marks, read_description
 from gendeg.shards.index import Entry, Mark, read_entries, read_index_table, read_member
-from gendeg.shards.layout import Layout
+from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.plan import PlannedShard
+from gendeg.shards.writer import Member
 
 WORDS = ("degradation", "origin", "split", "source")
 NUMBERS = ("intensity", "mu_requested", "sigma_requested", "mu", "sigma", "attempt")
@@ -123,7 +124,7 @@ def read_shown(
         yield Shown(entry, f"{name}.tar", clean, degraded)
 
 
-def member_bytes(layout, name, member) -> bytes:  # type: ignore[no-untyped-def]
+def member_bytes(layout: Layout, name: ShardName, member: Member) -> bytes:
     try:
         return read_member(layout.shard(name), member)
     except OSError as error:
@@ -132,7 +133,7 @@ def member_bytes(layout, name, member) -> bytes:  # type: ignore[no-untyped-def]
 
 def picture_of(data: bytes, longest: int) -> Picture | None:
     try:
-        image: UInt8[np.ndarray, "h w 3"] = read_rgb(data)
+        image: U8Image = read_rgb(data)
     except BadImage:
         return None
     return make_picture(image, longest)

@@ -1,19 +1,15 @@
-"""The images of an evaluation: reading samples.jsonl, and which of them a report shows, by rule and not by hand."""
+"""Which images of an evaluation a report shows, by rule and not by hand, and their cards."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.jobs.evaluation_files import Made
-from gendeg.primitives.errors import BadImage, BadManifest, GendegError
-from gendeg.primitives.files import read_numbered_jsonl
+from gendeg.jobs.evaluation_files import Sample
+from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import read_rgb
-from gendeg.primitives.records import Record
 from gendeg.report.html import Card, Picture, make_picture
 
 VISIBLE = 0.3  # intensity from which there is something to see, and so a best and a worst
@@ -23,40 +19,6 @@ LABELS = {
     "psnr": ("PSNR", "{:.1f} dB"), "detail": ("detail kept", "{:.2f}"), "ssim": ("SSIM", "{:.2f}"),
     "shift": ("shift", "{:.2f} px"), "named_probability": ("probability of it", "{:.2f}"),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Sample(Made):
-    """One line of samples.jsonl. `metrics` holds what was measured; what was not is absent."""
-
-    verdict: str = ""
-    message: str = ""
-    metrics: Mapping[str, Any] | None = None
-
-    @property
-    def error(self) -> float:
-        return abs(self.record.mu - self.record.mu_requested)
-
-    @property
-    def certainty(self) -> float:
-        """Probability of the right name; 0 under a wrong one."""
-        metrics = self.metrics or {}
-        right = metrics.get("named") == self.record.degradation
-        return float(metrics.get("named_probability", 0.0)) if right else 0.0
-
-
-def read_samples(path: Path) -> list[Sample]:
-    """Raises `MissingPath`, and `BadManifest` with the line that is no sample."""
-    samples = []
-    for number, row in read_numbered_jsonl(path):
-        try:
-            names = {name: row[name] for name in ("arm", "purpose", "photo", "clean", "degraded")}
-            told = {name: str(row.get(name, "")) for name in ("verdict", "message")}
-            metrics = dict(row.get("metrics", {}))
-            samples.append(Sample(**names, record=Record.from_row(row["record"]), **told, metrics=metrics))
-        except (KeyError, TypeError, ValueError, GendegError) as error:
-            raise BadManifest(path, number, f"not a sample of an evaluation ({error})") from error
-    return samples
 
 
 # --- the best and the worst ---
@@ -83,7 +45,7 @@ def score(samples: Sequence[Sample]) -> Float[np.ndarray, " n"]:
     measures: list[Callable[[Sample], float]] = [
         lambda one: -one.error,
         lambda one: -abs(one.record.sigma - one.record.sigma_requested),
-        lambda one: float((one.metrics or {}).get("detail", 0.0)),
+        lambda one: one.metrics.detail or 0.0,
         lambda one: one.certainty,
     ]
     cells: dict[tuple[str, float], list[int]] = defaultdict(list)
@@ -120,15 +82,15 @@ def _varied(samples: Sequence[Sample], count: int) -> list[Sample]:
 
 def sample_card(folder: Path, one: Sample, longest: int) -> Card:
     """Its pictures, at most `longest` pixels, and everything that was measured."""
-    record, metrics = one.record, one.metrics or {}
+    record, metrics = one.record, one.metrics
     notes = [
         f"mu\u00a0{record.mu:.3f} (asked\u00a0{record.mu_requested:.3f})",
         f"sigma\u00a0{record.sigma:.3f} (asked\u00a0{record.sigma_requested:.3f})",
     ]
-    there = {name: both for name, both in LABELS.items() if name in metrics}
-    measured = [f"{label}\u00a0{form.format(metrics[name])}" for name, (label, form) in there.items()]
-    if "named" in metrics:
-        measured.insert(len(measured) - 1, f"named {metrics['named']}")
+    there = [(*both, getattr(metrics, name)) for name, both in LABELS.items() if getattr(metrics, name) is not None]
+    measured = [f"{label}\u00a0{form.format(value)}" for label, form, value in there]
+    if metrics.named is not None:
+        measured.insert(len(measured) - 1, f"named {metrics.named}")
     notes += [" · ".join(measured)] if measured else []
     notes += [f"refused by the filter: {one.verdict} ({one.message})"] if one.verdict else []
     clean, degraded = (_picture(folder, name, longest) for name in (one.clean, one.degraded))

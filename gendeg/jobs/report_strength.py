@@ -12,6 +12,7 @@ from gendeg.primitives.errors import GendegError
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.primitives.records import ORIGINS
+from gendeg.report.cells import number
 from gendeg.report.html import Figure, Figures, Section, Table, percent
 
 # --- how strong ---
@@ -45,8 +46,9 @@ def _errors(rows: Rows, kind: str) -> list[str]:
     mu, sigma = (rows.those(here, name) - rows.those(here, f"{name}_requested") for name in ("mu", "sigma"))
     first = percent(int(np.count_nonzero(rows.those(here, "attempt") == 0)), len(here))
     return [
-        kind, f"{len(here):,}", f"{np.abs(mu).mean():.4f}", _signed(mu.mean()), f"{np.quantile(np.abs(mu), 0.95):.4f}",
-        f"{np.abs(sigma).mean():.4f}", _signed(sigma.mean()), first,
+        kind, f"{len(here):,}", f"{np.abs(mu).mean():.4f}", number(mu.mean(), 4, signed=True),
+        f"{np.quantile(np.abs(mu), 0.95):.4f}", f"{np.abs(sigma).mean():.4f}", number(sigma.mean(), 4, signed=True),
+        first,
     ]  # fmt: skip
 
 
@@ -108,7 +110,3 @@ def _quantiles(name: str, values: dict[str, np.ndarray]) -> str:
         low, middle, high = np.quantile(those, (0.05, 0.5, 0.95))
         texts.append(f"{origin}: {middle:.3f} ({low:.3f} to {high:.3f})")
     return f"{name}, median (5 % to 95 %) · " + " · ".join(texts)
-
-
-def _signed(value: float) -> str:
-    return f"{round(value, 4) + 0.0:+.4f}".replace("-", "−").replace("+0.0000", "0.0000")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gendeg.configs import RestoreApplyConfig
 from gendeg.jobs.evaluate_photos import pictures_in
-from gendeg.jobs.samples import choose_device
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists, TooLongForFormat
 from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, output_stems, write_jsonl
 from gendeg.primitives.images import LONGEST_SIDE, U8Image, read_rgb, resize_short_side, write_image
@@ -82,12 +82,9 @@ def _restore(task: Task, restorer: Restorer, config: RestoreApplyConfig, rows: l
         if max(height, width) > longest:
             raise TooLongForFormat(width, height, config.format, longest)
     except (BadImage, TooLongForFormat) as error:
-        return Failure(
-            key="", failed=error.reason, message=str(error), degradation="", seed=0, attempt=0,
-            clean_path=str(task.photo),
-        )  # fmt: skip
+        return Failure.of(error, task.photo)
     restored = restore_photo(restorer, degraded, config.tile, config.overlap)
-    write_image(restored, task.target, config.format)  # type: ignore[arg-type]
+    write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:
         rows.append([Cell(_thumbnail(degraded), task.photo.name), Cell(_thumbnail(restored), "restored")])
     return Restored(str(task.photo), task.target.name, width, height, str(config.model))

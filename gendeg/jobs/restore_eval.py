@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from gendeg.jobs.restore_data import Example
-from gendeg.metrics.alignment import GREY, psnr, ssim
+from gendeg.metrics.alignment import psnr, ssim
 from gendeg.metrics.removal import degradation_mask, removal_errors
 from gendeg.metrics.uncertainty import bootstrap_mean
 from gendeg.primitives.errors import SizesDiffer
-from gendeg.primitives.images import U8Image
+from gendeg.primitives.images import GREY, U8Image
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import track
 from gendeg.primitives.rng import for_sample

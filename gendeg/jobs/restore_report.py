@@ -1,6 +1,5 @@
 """gendeg restore eval: a restorer and pairs → results.json, scores.jsonl and a table."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +8,13 @@ from typing import Any
 from gendeg.configs import RestoreEvalConfig
 from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_eval import ScoreRow, restore_and_score, summarise
-from gendeg.jobs.samples import choose_device
 from gendeg.metrics.lpips import load_lpips
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, SizesDiffer
-from gendeg.primitives.files import atomic_write, ensure_writable, write_jsonl
+from gendeg.primitives.files import ensure_writable, write_json, write_jsonl
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
+from gendeg.report.cells import interval, number
 from gendeg.restore.loading import load_restorer
 
 SCHEMA = "gendeg-restoration-1"
@@ -41,7 +41,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
         try:
             rows.append(restore_and_score(restorer, example, lpips, config.tile, config.overlap))
         except (BadImage, SizesDiffer) as error:
-            failures.append(_failure(example, error))
+            failures.append(Failure.of(error, example.photo, degradation=example.pair.degradation))
     results = {
         "schema": SCHEMA, "model": str(config.model), "pairs": [str(place) for place in config.pairs],
         "split": config.split, "draws": config.draws, "seed": config.seed, "limit": config.limit,
@@ -49,7 +49,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
         "failures": [failure.as_row() for failure in failures],
     }  # fmt: skip
     write_jsonl(config.out / "scores.jsonl", [row.as_row() for row in rows])
-    atomic_write(target, json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_json(target, results)
     return results
 
 
@@ -67,9 +67,7 @@ def tabulate_scores(summary: Sequence[dict[str, Any]]) -> str:
 def _cell(row: dict[str, Any], name: str, digits: int) -> str:
     if name not in row:
         return "-"
-    before, after = row[f"{name}_input"], row[name]
-    low, high = (f"{after[bound]:.{digits}f}" for bound in ("low", "high"))
-    return f"{before['value']:.{digits}f} → {after['value']:.{digits}f} [{low}, {high}]"
+    return f"{number(row[f'{name}_input']['value'], digits)} → {interval(row[name], digits)}"
 
 
 def _limited(examples: list[Example], limit: int) -> list[Example]:
@@ -82,10 +80,3 @@ def _limited(examples: list[Example], limit: int) -> list[Example]:
         if not limit or seen[place] <= limit:
             kept.append(example)
     return kept
-
-
-def _failure(example: Example, error: BadImage | SizesDiffer) -> Failure:
-    return Failure(
-        key="", failed=error.reason, message=str(error), degradation=example.pair.degradation, seed=0, attempt=0,
-        clean_path=example.photo,
-    )  # fmt: skip

@@ -11,27 +11,29 @@ a share see the same pairs. Every stage is done once; an interrupted one goes on
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gendeg.configs import RestoreTrainConfig, TaskConfig, TransferConfig
+from gendeg.configs import RestoreTrainConfig, TaskConfig, TrainConfig, TransferConfig
 from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_distill import train_student
 from gendeg.jobs.restore_teachers import fresh_restorer, train_classifier, train_descatterer
 from gendeg.jobs.restore_train import train_restorer
-from gendeg.jobs.stages import run_once, write_json
+from gendeg.jobs.stages import run_once
 from gendeg.jobs.transfer_compare import ALL_PAIRS, ARMS, TRANSFERRED, compare_arms, draw_real_photos
 from gendeg.jobs.transfer_photos import RealPhotos, find_real_photos
 from gendeg.primitives.errors import BadOption, NoPairs
+from gendeg.primitives.files import write_json
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.kinds import mix_name, parse_mix
+from gendeg.primitives.once import CONFIG, describe, same_run
 from gendeg.primitives.ranks import world
 from gendeg.primitives.rng import for_sample
 from gendeg.restore.loading import RESULT, load_restorer, save_restorer
 from gendeg.restore.network import Restorer
 from gendeg.restore.presets import make_restorer
-from gendeg.training.state import FREE_TO_CHANGE, describe, refuse_changes
+from gendeg.training.state import FREE_TO_CHANGE
 
 CLASSIFIER, SCATTERING = "classifier", "scattering"
 TRANSFER = "restore transfer"  # the mark of its folder
@@ -89,13 +91,12 @@ def open_task(config: TransferConfig) -> Task:
     pairs = _of_type(load_examples(config.pairs, "train", config.seed), config)
     task = Task(config, photos, tuple(pairs), tuple(_test_examples(config, pairs)))
     described = describe(config) | {"photos": photos.digest(), "train pairs": _digest(pairs)}
-    if (config.out / "config.json").exists():
-        refuse_changes(config.out, described, FREE)
+    if same_run(config.out, described, FREE):
         return task
     refuse_foreign(config.out, TRANSFER)
     if world().rank == 0:
         claim(config.out, TRANSFER)
-        write_json(config.out / "config.json", described)
+        write_json(config.out / CONFIG, described)
     return task
 
 
@@ -178,13 +179,7 @@ def distill(task: Task, seed: int) -> Restorer:
 
 def fine_tune(task: Task, arm: str, seed: int) -> Path:
     """Train one arm of one seed on its pairs, if that is not done; returns the folder of its restorer."""
-    config = task.config
-    stage = RestoreTrainConfig(
-        config.pairs, _arm(task, arm, seed), steps=config.steps, batch_size=config.batch_size, size=config.size,
-        learning_rate=config.learning_rate, model=config.model, preset=config.preset, seed=seed,
-        precision=config.precision, workers=config.workers, checkpoint_every=config.checkpoint_every,
-        sheet_every=config.sheet_every, cpu=config.cpu, tracker=config.tracker,
-    )  # fmt: skip
+    stage = RestoreTrainConfig(**_shared(task, RestoreTrainConfig) | {"out": _arm(task, arm, seed), "seed": seed})
     examples = task.pairs_of(arm, seed)
 
     def work(stage: RestoreTrainConfig) -> dict[str, Any]:
@@ -205,11 +200,11 @@ def _arm(task: Task, name: str, seed: int) -> Path:
 
 
 def _stage(task: Task, out: Path, seed: int, steps: int) -> TaskConfig:
-    config = task.config
-    return TaskConfig(
-        (), out, steps=steps, batch_size=config.batch_size, size=config.size, learning_rate=config.learning_rate,
-        seed=seed, precision=config.precision, workers=config.workers, checkpoint_every=config.checkpoint_every,
-        sheet_every=config.sheet_every, cpu=config.cpu, tracker=config.tracker, type=config.type,
-        photos=task.photos.digest(), short_side=config.short_side, scatter=config.scatter, model=config.model,
-        preset=config.preset,
-    )  # fmt: skip
+    own = {"pairs": (), "out": out, "seed": seed, "steps": steps, "photos": task.photos.digest()}
+    return TaskConfig(**_shared(task, TaskConfig) | own)
+
+
+def _shared(task: Task, stage: type[TrainConfig]) -> dict[str, Any]:
+    """The settings that the whole has in common with a stage (what is held out are photos here, and crops there)."""
+    names = {one.name for one in fields(stage)} & {one.name for one in fields(task.config)} - {"held_out"}
+    return {name: getattr(task.config, name) for name in names}

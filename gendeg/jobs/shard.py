@@ -1,18 +1,22 @@
 """One shard, from its planned rows to the tar, its index and its done mark: the unit of work of a build."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from functools import partial
+from itertools import groupby
 
 import torch
 
 from gendeg.jobs.halves import CleanHalf, Made, Rules, failure, finish_existing, finish_generated, read_clean
-from gendeg.jobs.sampler import Sampler
+from gendeg.model.generate import Generator
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, NOT_FINITE, STRUCTURE_LOST
 from gendeg.pairs.photos import Input
+from gendeg.primitives.images import U8Image
+from gendeg.primitives.parallel import in_order
 from gendeg.primitives.records import Failure, Record
+from gendeg.primitives.rng import torch_generator
 from gendeg.shards.index import Entry, Mark, write_index, write_mark
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import EXISTING, PlannedSample, PlannedShard
@@ -71,11 +75,11 @@ class ShardMaker:
     """
 
     def __init__(
-        self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], sampler: Sampler, attempts: int,
-        workers: int, told: Callable[[int], None], check: Callable[[float], None],
+        self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], generator: Generator,
+        attempts: int, workers: int, told: Callable[[int], None], check: Callable[[float], None],
     ):  # fmt: skip
         self.layout, self.fingerprint, self.rules, self.inputs = layout, fingerprint, rules, inputs
-        self.sampler, self.attempts, self.told, self.check = sampler, attempts, told, check
+        self.generator, self.attempts, self.told, self.check = generator, attempts, told, check
         self.pool = ThreadPoolExecutor(max(1, workers), "encode")
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
@@ -120,7 +124,7 @@ class ShardMaker:
 
     def _settled(self, work: Work, flying: deque[Batch]) -> Iterator[Batch]:
         batches = [list(rows) for _, rows in groupby(work.rows, key=lambda row: row.batch)]
-        for done, batch in enumerate(self._read(work, batches)):
+        for done, batch in enumerate(in_order(partial(self._prepare, work), batches, self.readers, AHEAD)):
             self.check(1 - done / len(batches))
             for group in batch.groups:
                 group.run = self.model.submit(self._launch, group, group.start)
@@ -129,18 +133,6 @@ class ShardMaker:
                 yield self._settle(flying.popleft())
         while flying:
             yield self._settle(flying.popleft())
-
-    def _read(self, work: Work, batches: Iterable[list[PlannedSample]]) -> Iterator[Batch]:
-        rest = iter(batches)
-        waiting = deque(self.readers.submit(self._prepare, work, rows) for rows in islice(rest, AHEAD))
-        try:
-            while waiting:
-                batch = waiting.popleft().result()
-                waiting.extend(self.readers.submit(self._prepare, work, rows) for rows in islice(rest, 1))
-                yield batch
-        finally:
-            for future in waiting:
-                future.cancel()
 
     def _prepare(self, work: Work, rows: list[PlannedSample]) -> Batch:
         """Reads the photos of a batch, once each, and says who goes through the model with whom."""
@@ -189,11 +181,12 @@ class ShardMaker:
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
         """Through the model, in its thread; the images go to the threads."""
-        images = self.sampler.run(group.samples, [half.image for half in group.halves], attempt)
+        images = make_images(self.generator, group.samples, [half.image for half in group.halves], attempt)
         self.told(len(images))
+        corrected = [self.generator.corrects(row.ask.mix) for row in group.samples]
         return [
-            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, self.sampler.corrects(row))
-            for row, half, image in zip(group.samples, group.halves, images, strict=True)
+            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, correct)
+            for row, half, image, correct in zip(group.samples, group.halves, images, corrected, strict=True)
         ]
 
     def _settle(self, batch: Batch) -> Batch:
@@ -211,3 +204,14 @@ class ShardMaker:
                 group.halves = [group.halves[i] for i in again]
         batch.made |= {key: future.result() for key, future in batch.existing.items()}
         return batch
+
+
+def make_images(
+    generator: Generator, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
+) -> list[U8Image | None]:
+    """One batch of photos of one size, through the model: a sample depends on its row, the attempt and the batch only.
+
+    None where the model gave no finite numbers.
+    """
+    noise = [torch_generator(sample.seed, f"{sample.key}/{attempt}", "sample") for sample in samples]
+    return generator.degrade(generator.encode(photos), [sample.ask for sample in samples], noise)

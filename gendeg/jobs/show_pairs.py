@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 
 from gendeg.pairs.manifest import Pair, by_degradation_and_source, read_manifest
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import write_new
-from gendeg.primitives.images import encode_image, read_rgb
+from gendeg.primitives.images import U8Image, encode_image, read_rgb
 from gendeg.report.sheet import Cell, draw_sheet
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 SHOWN = (0.1, 0.5, 0.9)  # quantiles of mu whose pairs are drawn
 

@@ -21,7 +21,7 @@ from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import output_stems, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
-from gendeg.primitives.images import encode_image, read_rgb, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, encode_image, read_rgb, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
@@ -113,19 +113,11 @@ def simulate_photo(task: Task) -> list[Pair] | Failure:
     try:
         photo = read_rgb(task.photo)
     except BadImage as error:
-        return Failure(
-            key=task.stem,
-            failed=error.reason,
-            message=str(error),
-            degradation="",
-            seed=task.config.seed,
-            attempt=0,
-            clean_path=str(task.photo),
-        )
+        return Failure.of(error, task.photo, key=task.stem, seed=task.config.seed)
     return [_simulate_variant(task, photo, number, mix) for number, mix in task.variants]
 
 
-def _simulate_variant(task: Task, photo, number: int, mix: Mix) -> Pair:  # type: ignore[no-untyped-def]
+def _simulate_variant(task: Task, photo: U8Image, number: int, mix: Mix) -> Pair:
     generator = for_sample(task.config.seed, f"{task.stem}/{number}", "simulate")
     clean = random_view(photo, task.config.size, generator)
     degraded = unit_to_u8(_degrade(task.config, u8_to_unit(clean), mix, generator))

@@ -1,16 +1,15 @@
 """Runs of several stages: each in its own folder, done once, gone on with where it was interrupted."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from accelerate import PartialState
 
 from gendeg.configs import TrainConfig
-from gendeg.primitives.files import atomic_write, read_json_object
-from gendeg.training.state import describe, refuse_changes
+from gendeg.primitives.files import read_json_object, write_json
+from gendeg.primitives.once import describe, same_run
+from gendeg.training.state import FREE_TO_CHANGE
 
 Settings = TypeVar("Settings", bound=TrainConfig)
 MARK = "done.json"
@@ -24,7 +23,7 @@ def run_once(config: Settings, work: Callable[[Settings], dict[str, Any]]) -> di
     """
     mark = config.out / MARK
     if mark.exists():
-        refuse_changes(config.out, describe(config))
+        same_run(config.out, describe(config), FREE_TO_CHANGE)
         return read_json_object(mark)
     told = work(replace(config, resume=(config.out / "config.json").exists()))
     state = PartialState()
@@ -33,8 +32,3 @@ def run_once(config: Settings, work: Callable[[Settings], dict[str, Any]]) -> di
         write_json(mark, told)
     state.wait_for_everyone()
     return read_json_object(mark)
-
-
-def write_json(path: Path, rows: Any) -> None:
-    """Indented, whole or not at all."""
-    atomic_write(path, json.dumps(rows, indent=1) + "\n")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.configs import StudyConfig
-from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import StudyPhotos, find_study_photos, make_data
 from gendeg.jobs.study_numbers import study_numbers
 from gendeg.jobs.study_page import study_page
@@ -20,7 +19,7 @@ from gendeg.jobs.study_recipe import StudyRecipe, read_study
 from gendeg.jobs.study_transfer import transfer_numbers, transfer_tasks
 from gendeg.jobs.study_tsne import embed_degradations
 from gendeg.jobs.study_work import Study, missing_runs, run_all
-from gendeg.primitives.files import atomic_write
+from gendeg.primitives.files import atomic_write, write_json
 from gendeg.primitives.folders import claim, refuse_foreign, says
 from gendeg.report.html import render_page
 from gendeg.shards.lock import FolderLock

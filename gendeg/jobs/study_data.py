@@ -8,7 +8,7 @@ real        pairs that the recipe names, none larger than it says      (trained 
 backgrounds, rain-b<n>-r<i>, rain-prior                                (complexity, content prior)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,13 @@ from gendeg.jobs.study_recipe import ComplexityRecipe, DataRecipe, StudyRecipe
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.tables import is_table, read_table
 from gendeg.primitives.errors import NoPairs, NotEnoughPhotos
-from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, sha256_of
+from gendeg.primitives.files import atomic_write, sha256_bytes, sha256_of
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.once import DONE, once
 from gendeg.primitives.rng import for_sample
 from gendeg.shards.layout import Layout
 
-DONE = "done"
 TEST_SHARE = 5  # every fifth photo, where no table and no option says which are for testing
 EXISTING, GENERATED, WITHIN, STRANGE, REAL, PRIOR = "existing", "generated", "within", "strangers", "real", "rain-prior"
 
@@ -71,15 +71,6 @@ def find_study_photos(data: DataRecipe) -> StudyPhotos:
     return StudyPhotos(tuple(mixed[:half]), tuple(mixed[half:]), tuple(test))
 
 
-def once(folder: Path, make: Callable[[], object]) -> Path:
-    """Make what belongs into a folder, unless its done mark is there."""
-    if not (folder / DONE).exists():
-        ensure_writable(folder)
-        make()
-        atomic_write(folder / DONE, "")
-    return folder
-
-
 def make_data(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> None:
     """Every set that is not there yet; a build that was interrupted goes on."""
     data, root = recipe.data, config.out / "data"
@@ -91,14 +82,14 @@ def make_data(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> 
     wide = {"strengths": data.unseen_strengths, "family": STRANGERS}
     _simulated(config, data, root / STRANGE, photos.test, types, kinds, **wide)
     if data.pairs:
-        once(root / REAL, lambda: write_real(data, root / REAL))
+        once(root / REAL / DONE, lambda: write_real(data, root / REAL))
     if recipe.complexity is not None:
         _rain_sets(config, data, recipe.complexity, photos)
     if recipe.content_prior is not None:
         prior = {"strengths": recipe.content_prior.strengths, "width": recipe.content_prior.width}
         _simulated(config, data, root / PRIOR, photos.existing, "rain", 2, **prior)
     if not data.generated:
-        once(root / GENERATED, lambda: _generated(config, data, root / GENERATED, photos))
+        once(root / GENERATED / DONE, lambda: _generated(config, data, root / GENERATED, photos))
 
 
 def generated_place(config: StudyConfig, data: DataRecipe) -> Path:
@@ -137,7 +128,7 @@ def _simulated(
         if not simulate(settings).pairs:
             raise NoPairs(out / "manifest.jsonl")
 
-    once(out, make)
+    once(out / DONE, make)
 
 
 def _generated(config: StudyConfig, data: DataRecipe, out: Path, photos: StudyPhotos) -> None:
@@ -158,7 +149,8 @@ def _rain_sets(config: StudyConfig, data: DataRecipe, complexity: ComplexityReci
     """Equally many pairs in each: rain of one range over some backgrounds; those of smaller sets lie in larger ones."""
     root = config.out / "data"
     most = max(count for count, _ in rain_names(complexity))
-    crops = once(root / "backgrounds", lambda: _backgrounds(data, photos.train, most, root / "backgrounds"))
+    crops = root / "backgrounds"
+    once(crops / DONE, lambda: _backgrounds(data, photos.train, most, crops))
     for count, number in rain_names(complexity):
         low, high, width = complexity.ranges[number]
         chosen = [crops / f"b{index:04d}.png" for index in range(count)]

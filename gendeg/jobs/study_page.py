@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from gendeg import __version__
 from gendeg.jobs.study_data import EXISTING, GENERATED
+from gendeg.jobs.study_figures import picture_sheet, plot_curves, plot_scatter
 from gendeg.jobs.study_numbers import INPUT, MIXES
-from gendeg.jobs.study_page_lessons import complexity_section, prior_section, transfer_section, tsne_section
-from gendeg.jobs.study_pictures import picture_sheet
 from gendeg.jobs.study_plan import BOTH, PLACES
-from gendeg.jobs.study_plots import plot_curves
-from gendeg.jobs.study_scores import ALL, ALL_BUT_BLUR, OOD, WITHIN
-from gendeg.jobs.study_tables import estimate, kinds_of, signed
+from gendeg.jobs.study_scores import ALL, ALL_BUT_BLUR, OOD, WITHIN, kinds_of
+from gendeg.jobs.study_tsne import UNSEEN
 from gendeg.jobs.study_work import Study
+from gendeg.report.cells import interval, number, verdict
 from gendeg.report.html import Cell, Facts, Figures, Page, Section, Table, plain
 
 Numbers = Mapping[str, Any]
+COLOURS = {EXISTING: "existing", GENERATED: "generated", UNSEEN: "prior"}
+MEASURES = (("psnr", "PSNR, dB", 2), ("e_r", "E_R", 4), ("e_b", "E_B", 4))
 HOW = (
     "Numbers in brackets: 95 % interval of a bootstrap that redraws the seeds of the trainings and, within every "
     "source, its photos (Owen, 2007). Every degradation counts alike, and every source within one."
@@ -34,7 +37,7 @@ def study_page(study: Study, results: Numbers) -> Page:
     tiles = [(gained, "degradations that gain out of distribution")]
     if total:
         tiles.append(
-            (f"{total['value']:+.2f} dB".replace("-", "−"), "existing + generated over existing, unseen sources")
+            (f"{number(total['value'], 2, signed=True)} dB", "existing + generated over existing, unseen sources")
         )
     tiles.append((str(sum(row["runs"] for row in results["budget"])), "trainings"))
     tiles.append((str(len(study.recipe.arms.seeds)), "seeds of every arm"))
@@ -84,8 +87,8 @@ def _gains(title: str, told: Numbers) -> Table:
     ood, within = (told.get(which, {}) for which in (OOD, WITHIN))
     means = ood.get("psnr", {}).get("means", {})
     rows: list[list[Cell | str]] = [
-        [kind, _verdict(means[kind], 2), _difference(ood["ssim"]["means"].get(kind), 4),
-         _difference(within.get("psnr", {}).get("means", {}).get(kind), 2), _counted(means[kind])]
+        [kind, verdict(means[kind], 2), verdict(ood["ssim"]["means"].get(kind), 4),
+         verdict(within.get("psnr", {}).get("means", {}).get(kind), 2), f"{means[kind]['n']}, {means[kind]['sources']}"]
         for kind in [*kinds_of(means), *(name for name in (ALL_BUT_BLUR, ALL) if name in means)]
     ]  # fmt: skip
     columns = ["degradation", "PSNR unseen, dB", "SSIM unseen", "PSNR within, dB", "unseen images, sources"]
@@ -94,7 +97,7 @@ def _gains(title: str, told: Numbers) -> Table:
 
 def _sources(ood: Numbers) -> Table:
     rows = [
-        [place.replace("/", " · "), _verdict(one, 2), str(one["n"])]
+        [place.replace("/", " · "), verdict(one, 2), str(one["n"])]
         for place, one in ood.get("psnr", {}).get("sources", {}).items()
     ]
     return Table("The same for each unseen source", ["degradation and source", "PSNR, dB", "images"], rows)
@@ -130,7 +133,7 @@ def _listed(places: Sequence[str]) -> str:
 
 def _best(row: Numbers, measure: str, name: str, digits: int, best: float) -> Cell:
     one = row[measure][name]
-    return Cell(estimate(one, digits), good=True if row["arm"] != INPUT and one["value"] == best else None)
+    return Cell(interval(one, digits), good=True if row["arm"] != INPUT and one["value"] == best else None)
 
 
 def _scaling(results: Numbers) -> Section:
@@ -149,7 +152,7 @@ def _scaling(results: Numbers) -> Section:
     kinds = kinds_of(rows[0][OOD])
     cells = [
         [f"{row['share']:g}", str(row["pairs"]), str(row["origins"].get("generated", 0)),
-         *(_verdict(row[f"{OOD} gain"][kind], 2) if row["share"] else "–" for kind in [*kinds, ALL])]
+         *(verdict(row[f"{OOD} gain"][kind], 2) if row["share"] else "–" for kind in [*kinds, ALL])]
         for row in rows
     ]  # fmt: skip
     columns = ["share", "pairs", "of them generated", *kinds, ALL]
@@ -163,13 +166,132 @@ def _mix(results: Numbers) -> Section:
     best = {name: max(row[name]["value"] for row in results["mix"] if row[name]) for name in names}
     rows = [
         [row["arm"], str(row["pairs"]),
-         *(Cell(estimate(row[name], 2), good=True if row[name]["value"] == best[name] else None) for name in names)]
+         *(Cell(interval(row[name], 2), good=True if row[name]["value"] == best[name] else None) for name in names)]
         for row in results["mix"]
     ]  # fmt: skip
     columns = ["trained on", "pairs", *(f"{100 * share:.0f} % unseen" for share in MIXES)]
     text = ["What to expect where a share of the photos comes from unseen sources and the rest from known ones."]
     table = Table("Mean PSNR in dB over such a stream (the best in green)", columns, rows)
     return Section("mix", "Within and out of distribution, mixed", text, [table])
+
+
+# --- what it teaches: features, backgrounds and range of rain, content prior, task transfer ---
+
+
+def tsne_section(told: Numbers) -> Section:
+    """A plot a degradation, and the distance of unseen images to both training sets."""
+    kinds = list(dict.fromkeys(point["degradation"] for point in told["points"]))
+    figures = [plot_scatter(kind, told["points"], COLOURS, kind) for kind in kinds]
+    rows = []
+    for kind, near in told["nearest"].items():
+        ours, theirs = near.get(GENERATED), near.get(EXISTING)
+        nearer = ours < theirs if ours is not None and theirs is not None else None
+        texts = ["–" if value is None else f"{value:.2f}" for value in (theirs, ours)]
+        rows.append([kind, texts[0], Cell(texts[1], good=nearer)])
+    columns = ["degradation", "to existing", "to generated"]
+    caption = "Distance of unseen images to their nearest neighbour of the set (green: generated is nearer)"
+    table = Table(caption, columns, rows)
+    text = (
+        "t-SNE of what the degradation changes in a restorer's coarsest features (of the degraded image minus of the "
+        f"clean one; {told['restorer']}). All degradations were laid out together; each plot shows one of them. "
+        "Distances are in the features themselves, standardised; t-SNE's own mean little."
+    )
+    legend = [(colour, origin) for origin, colour in COLOURS.items()]
+    return Section("tsne", "Features", [text], [Figures(figures, legend), table])
+
+
+def complexity_section(told: Numbers) -> Section | None:
+    """Both curves of arXiv 2502.12600, in small."""
+    if not told:
+        return None
+    counts = [(float(np.log2(row["backgrounds"])), str(row["backgrounds"])) for row in told["backgrounds"]]
+    ranges = [(float(place), _range(row["range"])) for place, row in enumerate(told["ranges"])]
+    blocks: list[Any] = []
+    for axis, rows, marks in (("backgrounds", told["backgrounds"], counts), ("ranges", told["ranges"], ranges)):
+        label = "backgrounds" if axis == "backgrounds" else "range of the rain, from narrow to full"
+        figures = [
+            plot_curves(
+                f"{title} against {label}", label, title,
+                {"generated": [(place, row[key]) for (place, _), row in zip(marks, rows, strict=True)],
+                 "ideal": [(marks[0][0], told["input"][key])]},
+                marks, f"{title} on unseen rain{'' if key == 'psnr' else ' (lower is better)'}.",
+            )
+            for key, title, _ in MEASURES
+        ]  # fmt: skip
+        legend = [("generated", "restored"), ("ideal", "the rainy photo as it is")]
+        blocks.append(Figures(figures, legend, heading=_heading(axis, told), across=3))
+        blocks.append(_curve_table(axis, rows, marks))
+    text = (
+        "Hu et al. (arXiv 2502.12600) find that derainers trained on fewer backgrounds, and on a wider range of rain, "
+        "remove more of unseen rain: a network learns what is easier to learn, and few backgrounds leave the rain as "
+        f"the easier part. Every derainer here has {told['pairs']} pairs and equally many steps. E_R: error inside the "
+        "rain, E_B: error outside it. The curves show what was measured, whether it agrees or not."
+    )
+    return Section("complexity", "Backgrounds and range", [text], blocks)
+
+
+def _heading(axis: str, told: Numbers) -> str:
+    if axis == "backgrounds":
+        return f"Number of backgrounds, rain of strength {_range(told['fixed_range'])}"
+    return f"Range of the rain, {told['fixed_backgrounds']} backgrounds"
+
+
+def _range(limits: Sequence[float]) -> str:
+    return f"{limits[0]:g}–{limits[1]:g}"
+
+
+def _curve_table(axis: str, rows: Sequence[Numbers], marks: Sequence[tuple[float, str]]) -> Table:
+    cells = [
+        [text, *(interval(row[key], digits) for key, _, digits in MEASURES)]
+        for (_, text), row in zip(marks, rows, strict=True)
+    ]
+    head = "backgrounds" if axis == "backgrounds" else "strengths"
+    return Table("Means over seeds and photos", [head, *(title for _, title, _ in MEASURES)], cells)
+
+
+def prior_section(rows: Sequence[Numbers]) -> Section | None:
+    if not rows:
+        return None
+    cells = [
+        [f"{row['task']}: {row['source']}", "seen" if row["seen"] else "unseen", row["network"],
+         interval(row["psnr_input"], 2), interval(row["psnr"], 2), verdict(row["gain"]), interval(row["ssim"], 4)]
+        for row in rows
+    ]  # fmt: skip
+    columns = ["tested on", "", "network", "degraded, dB", "restored, dB", "over plain, dB", "SSIM"]
+    text = (
+        "Narrow rain, and Gaussian noise of one deviation, are trained on; other rain and other noises are tested on. "
+        "plain: degraded → clean in pixels. prior: the network changes the latent of a frozen autoencoder, whose "
+        "decoder makes the image. prior+detail: with a light residual of its finest features added. A small "
+        "autoencoder limits what the prior can show: its own error is part of every number of these two rows."
+    )
+    return Section(
+        "content-prior", "Content prior", [text], [Table("Plain and through the autoencoder", columns, cells)]
+    )
+
+
+def transfer_section(told: Numbers) -> Section:
+    """What gendeg restore transfer --compare tells, or why it is absent."""
+    title = "Task transfer"
+    if "absent" in told:
+        return Section("transfer", title, [told["absent"]], [])
+    test, arms = told["test"], told["arms"]
+    rows = []
+    for which, measured in test.items():
+        if isinstance(measured, dict):
+            size = arms.get(which, {})
+            good = verdict(measured["psnr"]) if " - " in which else Cell(interval(measured["psnr"], 2))
+            rest = (interval(measured[key], 4) if key in measured else "–" for key in ("ssim", "e_r", "e_b"))
+            rows.append([which, str(size.get("pairs", "–")), str(size.get("steps", "–")), good, *rest])
+    accuracy = told["teachers"]["classifier"]["accuracy"]
+    text = [
+        "Two teachers learn from real photos without pairs (degraded or not; undoing a scattering blur), are distilled "
+        "into one encoder, and a minority of the pairs fine-tunes it (Wang et al., arXiv 2208.13133). scratch: "
+        "the same network on that minority alone; all: on every pair. All make equally many steps of fine-tuning. "
+        f"Teacher 1 names {accuracy['value']:.1%} of held-out photos rightly.".replace("%", " %"),
+    ]
+    columns = ["arm", "pairs", "steps", "PSNR, dB", "SSIM", "E_R", "E_B"]
+    caption = f"On {test['n']} unseen pairs, {test['seeds']} seeds" if test else "No test pairs"
+    return Section("transfer", title, text, [Table(caption, columns, rows)])
 
 
 # --- what went in ---
@@ -207,20 +329,3 @@ def _provenance(study: Study, results: Numbers) -> Section:
 
 def _same(ends: Sequence[int]) -> str:
     return f"{ends[0]:,}" if ends[0] == ends[1] else f"{ends[0]:,} to {ends[1]:,}"
-
-
-# --- cells ---
-
-
-def _verdict(one: Numbers, digits: int) -> Cell:
-    """Green where the interval lies above zero, red where it lies below."""
-    good = True if one["low"] > 0 else False if one["high"] < 0 else None
-    return Cell(signed(one, digits), good=good)
-
-
-def _difference(one: Numbers | None, digits: int) -> Cell:
-    return _verdict(one, digits) if one else Cell("–")
-
-
-def _counted(one: Numbers) -> str:
-    return f"{one['n']}, {one['sources']}"

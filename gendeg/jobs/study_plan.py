@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.configs import StudyConfig
-from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import (
     EXISTING,
     GENERATED,
@@ -24,7 +23,8 @@ from gendeg.jobs.study_real import real_digest
 from gendeg.jobs.study_recipe import StudyRecipe
 from gendeg.model.weights import BUNDLED, bundled_folder
 from gendeg.primitives.errors import DifferentRun
-from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_of
+from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_of, write_json
+from gendeg.primitives.once import changed
 
 SCHEMA = "gendeg-study-1"
 PLAN = "plan.json"
@@ -144,20 +144,16 @@ def open_plan(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos, run
     if path.exists():
         earlier = read_json_object(path)
         if earlier.get("fingerprint") != plan["fingerprint"]:
-            raise DifferentRun(config.out, differing(earlier, plan))
+            before, now = _told(earlier), _told(plan)
+            raise DifferentRun(config.out, changed(before, dict.fromkeys(before) | now) or ["version of gendeg"])
         return plan
     write_json(path, plan)
     return plan
 
 
-def differing(earlier: dict[str, Any], plan: dict[str, Any]) -> list[str]:
-    """Settings and inputs that are not the same, by name."""
-    found: list[str] = []
-    for group in ("settings", "inputs"):
-        before, now = earlier.get(group, {}), plan[group]
-        names = [name for name in sorted(set(before) | set(now)) if before.get(name) != now.get(name)]
-        found += names if group == "settings" else [f"{group} ({name})" for name in names]
-    return found or ["version of gendeg"]
+def _told(plan: dict[str, Any]) -> dict[str, Any]:
+    """Settings and inputs, by name."""
+    return plan.get("settings", {}) | {f"inputs ({name})": what for name, what in plan.get("inputs", {}).items()}
 
 
 def _inputs(recipe: StudyRecipe, photos: StudyPhotos) -> dict[str, str]:

@@ -1,11 +1,11 @@
 """The recipe of a study: a TOML file whose tables are the settings below; what is missing keeps its default."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gendeg.configs import RestoreTrainConfig, StudyConfig
-from gendeg.jobs.recipe import check_settings, read_tables
+from gendeg.jobs.recipe import read_settings, read_tables
 from gendeg.primitives.errors import BadManifest, BadOption
 from gendeg.primitives.files import data_root
 from gendeg.primitives.kinds import Degradation, mix_name, parse_mixes
@@ -138,45 +138,24 @@ class StudyRecipe:
 def read_study(config: StudyConfig) -> StudyRecipe:
     """The recipe, with what the command line says over it. Raises `MissingPath`, `BadManifest`, `BadOption`."""
     tables = read_tables(_find(config.recipe), TABLES, "unknown table {}; known are {}")
+    for name, table in tables.items():
+        tables[name] = read_settings(config.recipe, name, table, TABLES[name], OWN if name == "train" else ())
     pairs = tuple(map(str, config.pairs)) if config.pairs else None
     given = {"clean": config.clean, "test_clean": config.test_clean, "pairs": pairs}
     data = tables.get("data", {}) | {name: value for name, value in given.items() if value is not None}
     if not data.get("clean"):
         raise BadOption("--clean", "is needed: clean photos (a folder, a .txt list, or a .csv table of paths)")
-    kinds = {mix_name(mix) for mix in parse_mixes(str(data.get("types", "all")))}
+    kinds = {mix_name(mix) for mix in parse_mixes(data.get("types", "all"))}
     if Degradation.RAIN not in kinds and {"complexity", "content_prior"} & set(tables):
         raise BadManifest(config.recipe, 0, "[complexity] and [content_prior] need rain among the types of [data]")
-    optional = [name for name in ("complexity", "content_prior") if name in tables]
-    made: dict[str, Any] = {name: _made(config.recipe, name, tables[name]) for name in optional}
-    if "transfer" in tables:
-        real = {} if config.real is None else {"real": config.real}
-        made["transfer"] = _made(config.recipe, "transfer", tables["transfer"] | real)
-    return StudyRecipe(
-        config.recipe,
-        _made(config.recipe, "data", data),
-        _made(config.recipe, "arms", tables.get("arms", {})),
-        _made(config.recipe, "results", tables.get("results", {})),
-        train=_checked(config.recipe, "train", tables.get("train", {})),
-        **made,
-    )
+    if "transfer" in tables and config.real is not None:
+        tables["transfer"]["real"] = config.real
+    made: dict[str, Any] = {name: TABLES[name](**table) for name, table in tables.items() if name != "train"}
+    empty: dict[str, Any] = {"arms": ArmsRecipe(), "results": ResultsRecipe()}
+    return StudyRecipe(config.recipe, **empty | made | {"data": DataRecipe(**data)}, train=tables.get("train", {}))
 
 
 def _find(path: Path) -> Path:
     """A file, or the name of one in manifests/recipes."""
     named = data_root("manifests") / "recipes" / f"{path}.toml"
     return named if not path.exists() and named.is_file() else path
-
-
-def _checked(path: Path, name: str, table: dict[str, Any]) -> dict[str, Any]:
-    known = {one.name for one in fields(TABLES[name])} - (set(OWN) if name == "train" else set())
-    check_settings(path, name, table, known)
-    return table
-
-
-def _made(path: Path, name: str, table: dict[str, Any]) -> Any:
-    """The table's dataclass; lists become tuples."""
-
-    def frozen(value: Any) -> Any:
-        return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
-
-    return TABLES[name](**{key: frozen(value) for key, value in _checked(path, name, table).items()})

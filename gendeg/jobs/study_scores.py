@@ -1,6 +1,6 @@
 """Scores of many runs on the same images → tables [seeds images] a source, and means with intervals over them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from gendeg.jobs.study_plan import Run
 from gendeg.jobs.study_work import RESULT, SCORES, Study
 from gendeg.metrics.uncertainty import bootstrap_blocks
 from gendeg.primitives.files import read_json_object, read_jsonl
+from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.rng import for_sample
 
 WITHIN, OOD, ALL, ALL_BUT_BLUR = "within", "ood", "all", "all but motion blur"
@@ -92,3 +93,9 @@ def by_degradation(study: Study, blocks: Blocks, name: str) -> dict[str, Any]:
     if BLUR in kinds and len(kinds) > 1:
         told[ALL_BUT_BLUR] = mean_over(study, chosen(blocks, lambda p: p[0] != BLUR), f"{name}/{ALL_BUT_BLUR}")
     return told
+
+
+def kinds_of(means: Mapping[str, Any]) -> list[str]:
+    """The degradations among the keys, motion blur last, for it is read apart."""
+    found = [kind.value for kind in Degradation if kind.value in means]
+    return [kind for kind in found if kind != BLUR] + [kind for kind in found if kind == BLUR]

@@ -1,16 +1,18 @@
 """Task transfer within a study: gendeg restore transfer --compare on the study's own pairs, and real photos."""
 
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gendeg.configs import TransferConfig
 from gendeg.jobs.restore_transfer import transfer
-from gendeg.jobs.samples import choose_device
-from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, StudyPhotos
 from gendeg.jobs.study_work import Study, Task
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import MissingPath
 from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.once import once
 
 FOLDER = "transfer"
 ABSENT = "No real photos were given (--real: a folder for each degradation, or a table), and transfer learns from them."
@@ -25,7 +27,7 @@ def transfer_tasks(study: Study, photos: StudyPhotos) -> list[Task]:
         raise MissingPath(table.real)
     clean = study.data / "clean.txt"
     atomic_write(clean, "".join(f"{path.absolute()}\n" for path in photos.train))
-    return [(FOLDER, _Transfer(study, clean))]
+    return [(FOLDER, partial(_transfer, study, clean))]
 
 
 def transfer_numbers(study: Study) -> dict[str, Any]:
@@ -39,25 +41,13 @@ def _mark(study: Study) -> Path:
     return study.config.out / FOLDER / "study.json"
 
 
-class _Transfer:
-    """The call, to be sent to the process."""
-
-    def __init__(self, study: Study, clean: Path):
-        self.study, self.clean = study, clean
-
-    def __call__(self) -> None:
-        study, table = self.study, self.study.recipe.transfer
-        assert table is not None
-        out = study.config.out / FOLDER
-        trained = [place for place in (study.data / EXISTING, study.data / REAL) if place.exists()]
-        told = transfer(
-            TransferConfig(
-                pairs=tuple(trained), real=Path(table.real), clean=self.clean, type=table.type, out=out,
-                share=table.share, steps=table.steps, teacher_steps=table.teacher_steps,
-                distill_steps=table.distill_steps, seeds=table.seeds, compare=True, test=(study.data / STRANGE,),
-                batch_size=study.recipe.train.get("batch_size", 8), size=study.recipe.train.get("size", 64),
-                seed=study.recipe.results.seed, draws=study.recipe.results.draws, workers=1,
-                cpu=choose_device(study.config.device) == "cpu", progress=False,
-            )
-        )  # fmt: skip
-        write_json(_mark(study), told)
+def _transfer(study: Study, clean: Path) -> None:
+    table, train = study.recipe.transfer, study.recipe.train
+    assert table is not None
+    trained = tuple(place for place in (study.data / EXISTING, study.data / REAL) if place.exists())
+    given = asdict(table) | {name: train[name] for name in ("batch_size", "size") if name in train} | {
+        "pairs": trained, "real": Path(table.real), "clean": clean, "out": study.config.out / FOLDER, "compare": True,
+        "test": (study.data / STRANGE,), "seed": study.recipe.results.seed, "draws": study.recipe.results.draws,
+        "workers": 1, "cpu": choose_device(study.config.device) == "cpu", "progress": False,
+    }  # fmt: skip
+    once(_mark(study), lambda: transfer(TransferConfig(**given)))

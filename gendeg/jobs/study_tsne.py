@@ -12,11 +12,10 @@ import torch
 from jaxtyping import Float
 
 from gendeg.jobs.restore_data import Example
-from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import EXISTING, GENERATED, REAL, STRANGE, generated_place
 from gendeg.jobs.study_plan import BOTH
 from gendeg.jobs.study_work import Study, examples_of
-from gendeg.primitives.files import read_json_object
+from gendeg.primitives.once import once
 from gendeg.restore.loading import RESULT, load_restorer
 from gendeg.restore.network import Restorer
 from gendeg.training.examples import to_tensor
@@ -27,15 +26,16 @@ FILE = "tsne.json"
 
 def embed_degradations(study: Study) -> dict[str, Any]:
     """{points: [degradation, origin, x, y], nearest: degradation → origin → mean distance}; made once, and kept."""
-    kept = study.config.out / FILE
-    if kept.exists():
-        return read_json_object(kept)
+    return once(study.config.out / FILE, lambda: _embedded(study))
+
+
+def _embedded(study: Study) -> dict[str, Any]:
     seed = study.recipe.arms.seeds[0]
     restorer = load_restorer(study.config.out / "runs" / f"{BOTH}-s{seed}" / "train" / RESULT)
     chosen = _chosen(study)
     features = np.stack([_feature(restorer, example) for _, example in chosen])
     features = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-9)
-    told = {
+    return {
         "restorer": f"{BOTH}, seed {seed}",
         "points": [
             {"degradation": one.pair.degradation, "origin": origin, "x": round(float(x), 3), "y": round(float(y), 3)}
@@ -43,8 +43,6 @@ def embed_degradations(study: Study) -> dict[str, Any]:
         ],
         "nearest": _nearest(features, [(one.pair.degradation, origin) for origin, one in chosen]),
     }
-    write_json(kept, told)
-    return told
 
 
 def _chosen(study: Study) -> list[tuple[str, Example]]:

@@ -27,14 +27,13 @@ from gendeg.configs import RestoreTrainConfig, StudyConfig
 from gendeg.jobs.restore_data import Example, load_examples
 from gendeg.jobs.restore_eval import evaluate_restorer
 from gendeg.jobs.restore_train import train_restorer
-from gendeg.jobs.samples import choose_device
-from gendeg.jobs.stages import write_json
 from gendeg.jobs.study_data import GENERATED, REAL, STRANGE, WITHIN, generated_place
 from gendeg.jobs.study_noise import with_noise
 from gendeg.jobs.study_plan import CHECKPOINTS, Part, Run
 from gendeg.jobs.study_recipe import StudyRecipe
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoPairs, RunsFailed
-from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
+from gendeg.primitives.files import append_jsonl, ensure_writable, write_json, write_jsonl
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import bar
 from gendeg.restore.loading import RESULT as MODEL

@@ -2,28 +2,29 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from gendeg.configs import SynthConfig
+from gendeg.intensity.ask import Ask, ask_intensities, ask_statistics
 from gendeg.jobs.evaluate_photos import listed_photos, pictures_in
-from gendeg.jobs.requests import Request, request_intensity, request_statistics
-from gendeg.jobs.sample_photos import sample_photos
-from gendeg.primitives.errors import OutputExists
+from gendeg.primitives.errors import IncompleteInstall, OutputExists
 from gendeg.primitives.files import output_stems
 from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
-from gendeg.primitives.records import DECIMALS
 
 WRITTEN = re.compile(rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)")
 """Names of the pictures that `synth` writes, which no camera gives."""
 RECORDS, SHEET = "records.jsonl", "sheet.png"
+OWN_PHOTOS = ("china.jpg", "flower.jpg")
 
 
 @dataclass(frozen=True)
 class Sample:
     """One image to make: what is asked, with which seed, and where it goes."""
 
-    request: Request
+    ask: Ask
     seed: int
     key: str
     path: Path
@@ -56,18 +57,11 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, and `OutputExists` when a file that would be
     written is there already.
     """
-    requests = plan_requests(config)
+    asks = plan_asks(config)
     paths, _ = listed_photos(config.paths or sample_photos(), None)
-    found = pictures_in(paths, lambda path: _is_own(path, config.out))
-    photos = []
-    for one, stem in zip(found, output_stems(found), strict=True):
-        samples = [
-            _place(request, config.seed + variant, stem, config)
-            for request in requests
-            for variant in range(config.variants)
-        ]
-        photos.append(PhotoPlan(one.path, tuple(samples)))
-    plan = Plan(tuple(photos), config.out / RECORDS, config.out / SHEET)
+    seeds = range(config.seed, config.seed + config.variants)
+    photos = plan_photos(paths, asks, seeds, config.out, config.format, by_mu=config.mu is not None)
+    plan = Plan(photos, config.out / RECORDS, config.out / SHEET)
     if not config.overwrite:
         existing = [path for path in (plan.records, plan.sheet, *(s.path for s in plan.samples)) if path.exists()]
         if existing:
@@ -75,18 +69,42 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     return plan
 
 
-def plan_requests(config: SynthConfig) -> list[Request]:
+def plan_asks(config: SynthConfig) -> list[Ask]:
     """Every degradation at every intensity, or at the statistics given instead."""
+    if config.mu is None:
+        return ask_intensities(config.types, config.intensities, config.caption, config.priors)
     mixes = parse_mixes(config.types)
-    if config.mu is not None:
-        return [request_statistics(mix, config.mu, config.sigma, config.caption, config.priors) for mix in mixes]
-    asked = [(mix, q) for mix in mixes for q in _distinct(config.intensities)]
-    return [request_intensity(mix, q, config.caption, config.priors) for mix, q in asked]
+    return [ask_statistics(mix, config.mu, config.sigma, config.caption, config.priors) for mix in mixes]
 
 
-def _distinct(intensities: tuple[float, ...]) -> list[float]:
-    """Each once, at the precision of records and file names: two that share a name would overwrite each other."""
-    return list(dict.fromkeys(round(q, DECIMALS) for q in intensities))
+def plan_photos(
+    paths: Sequence[Path],
+    asks: Sequence[Ask],
+    seeds: Sequence[int],
+    out: Path,
+    format: str = "png",
+    by_mu: bool = False,
+) -> tuple[PhotoPlan, ...]:
+    """Every photo of files and folders with its samples, but what an earlier run wrote into `out`."""
+    found = pictures_in(paths, lambda path: _is_own(path, out))
+    stems = zip(found, output_stems(found), strict=True)
+    return tuple(
+        PhotoPlan(one.path, tuple(_place(ask, seed, stem, out, format, by_mu) for ask in asks for seed in seeds))
+        for one, stem in stems
+    )
+
+
+def sample_photos() -> tuple[Path, ...]:
+    """The photos to take when none are given: the two that scikit-learn ships, found without importing it.
+
+    Raises `IncompleteInstall` when they are not there.
+    """
+    spec = find_spec("sklearn")
+    folders = [Path(place) / "datasets" / "images" for place in (spec.submodule_search_locations or [])] if spec else []
+    paths = tuple(folder / name for folder in folders for name in OWN_PHOTOS if (folder / name).is_file())
+    if not paths:
+        raise IncompleteInstall("scikit-learn's sample photographs", folders)
+    return paths
 
 
 def _is_own(path: Path, out: Path) -> bool:
@@ -96,13 +114,12 @@ def _is_own(path: Path, out: Path) -> bool:
     return bool(WRITTEN.fullmatch(path.name)) or (path.name in (SHEET, RECORDS) and (out / RECORDS).is_file())
 
 
-def _place(request: Request, seed: int, stem: str, config: SynthConfig) -> Sample:
+def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) -> Sample:
     """`<stem>.<type>.i060.s0.png`: intensity in hundredths (finer where it is), or mu in ten-thousandths."""
-    name = mix_name(request.mix)
-    if config.mu is None:
-        coarse = round(request.intensity, 2) == request.intensity
-        strength = "i" + f"{request.intensity:.{2 if coarse else 6}f}".replace(".", "")
+    if by_mu:
+        strength = f"m{round(ask.mu * 1e4):04d}"
     else:
-        strength = f"m{round(request.mu * 1e4):04d}"
-    path = config.out / f"{stem}.{name}.{strength}.s{seed}.{config.format}"
-    return Sample(request, seed, f"{stem}-{name.replace('+', '-')}-{strength}-s{seed}", path)
+        coarse = round(ask.intensity, 2) == ask.intensity
+        strength = "i" + f"{ask.intensity:.{2 if coarse else 6}f}".replace(".", "")
+    key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"
+    return Sample(ask, seed, key, out / f"{stem}.{ask.name}.{strength}.s{seed}.{format}")

@@ -12,31 +12,23 @@ import numpy as np
 from gendeg.configs import SynthConfig
 from gendeg.intensity.measure import measure_intensity
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.jobs.samples import (
-    Settings,
-    choose_device,
-    choose_sampler,
-    corrects,
-    make_samples,
-    noise_generator,
-    settings_of,
-    to_signed_tensor,
-)
 from gendeg.jobs.synth_plan import PhotoPlan, Plan, Sample, plan_synthesis
+from gendeg.model.generate import Generator, Settings, choose_sampler, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import append_jsonl, ensure_writable, sha256_of, write_jsonl
 from gendeg.primitives.images import (
     LONGEST_SIDE,
     MAX_PIXELS,
+    U8Image,
     read_rgb,
     resize_short_side,
     stored_size,
     write_image,
 )
-from gendeg.primitives.kinds import mix_name
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
 from gendeg.report.sheet import Cell, draw_sheet
@@ -54,7 +46,8 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
     choose_sampler(pipeline, config.sampler)
-    settings = settings_of(pipeline, config)
+    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction
+    generator = Generator(pipeline, settings_of(pipeline, *chosen))
     plan, write = _as_read(plan, pipeline)
     digest = model_sha256(pipeline)
     _open_records(plan, config.overwrite)
@@ -62,7 +55,7 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     rows: Rows = {}
     with bar("degrading", total=len(plan.samples), wanted=config.progress) as progress:
         for photo in plan.photos:
-            for row in _degrade_photo(photo, pipeline, settings, digest, config, rows):
+            for row in _degrade_photo(photo, generator, digest, config, rows):
                 append_jsonl(plan.records, [row.as_row()])
                 progress.update(1 if isinstance(row, Record) else len(photo.samples))
                 yield row
@@ -78,54 +71,41 @@ def _as_read(plan: Plan, pipeline: GenDegPipeline) -> tuple[Plan, PromptWriter]:
 
 
 def _degrade_photo(
-    plan: PhotoPlan, pipeline: GenDegPipeline, settings: Settings, digest: str, config: SynthConfig, rows: Rows
+    plan: PhotoPlan, generator: Generator, digest: str, config: SynthConfig, rows: Rows
 ) -> Iterator[Record | Failure]:
     """The records of one photo's samples, and its rows of the sheet; a photo that cannot be used is one failure."""
     try:
-        clean, clean_sha256 = read_clean(plan.photo, config)
+        clean, clean_sha256 = read_clean(plan.photo, config.size, config.format)
     except (BadImage, TooLongForFormat) as error:
-        yield Failure(
-            key="",
-            failed=error.reason,
-            message=str(error),
-            degradation="",
-            seed=config.seed,
-            attempt=0,
-            clean_path=str(plan.photo),
-        )
+        yield Failure.of(error, plan.photo, seed=config.seed)
         return
-    latent = pipeline.encode_clean(to_signed_tensor(clean))
+    encoded = generator.encode([clean])
     for first in range(0, len(plan.samples), config.batch_size):
         samples = plan.samples[first : first + config.batch_size]
-        images = make_samples(
-            pipeline,
-            latent,
-            [sample.request for sample in samples],
-            [noise_generator(sample.seed, clean_sha256, sample.request) for sample in samples],
-            settings,
-        )
-        for sample, image in zip(samples, images, strict=True):
-            stored = write_image(image, sample.path, config.format)  # type: ignore[arg-type]
+        noise = [noise_of(sample.seed, clean_sha256, sample.ask) for sample in samples]
+        images = generator.degrade(encoded, [sample.ask for sample in samples], noise)
+        for sample, image in zip(samples, finite(images), strict=True):
+            stored = write_image(image, sample.path, config.format)
             image = image if config.format != "jpg" else read_rgb(stored)
-            corrected = corrects(pipeline, sample.request.mix, settings)
-            record = record_of(
-                sample, clean, image, replace(settings, structure_correction=corrected),
-                config.model, digest, str(plan.photo), clean_sha256,
-            )  # fmt: skip
+            settings = generator.used(sample.ask)
+            record = record_of(sample, clean, image, settings, config.model, digest, str(plan.photo), clean_sha256)
             _add_to_sheet(rows, record, clean, image, plan.photo)
             yield record
 
 
-def read_clean(photo: Path, config: SynthConfig) -> tuple[np.ndarray, str]:
-    """The photo at the size it is degraded at, and its file's SHA-256. Raises `BadImage`, `TooLongForFormat`."""
+def read_clean(photo: Path, size: int | None, format: str = "png") -> tuple[U8Image, str]:
+    """The photo at the size it is degraded at (None: its own), and its file's SHA-256.
+
+    Raises `BadImage`, `TooLongForFormat`.
+    """
     clean = read_rgb(photo)
     height, width = clean.shape[:2]
-    width, height = stored_size(width, height, config.size or 0, square=False)
+    width, height = stored_size(width, height, size or 0, square=False)
     if width * height > MAX_PIXELS:
-        raise BadImage(photo, ImageFault.TOO_LARGE, f"{width} x {height} after --size {config.size}")
-    if max(width, height) > LONGEST_SIDE[config.format]:
-        raise TooLongForFormat(width, height, config.format, LONGEST_SIDE[config.format])
-    return resize_short_side(clean, config.size) if config.size else clean, sha256_of(photo)
+        raise BadImage(photo, ImageFault.TOO_LARGE, f"{width} x {height} after --size {size}")
+    if max(width, height) > LONGEST_SIDE[format]:
+        raise TooLongForFormat(width, height, format, LONGEST_SIDE[format])
+    return resize_short_side(clean, size) if size else clean, sha256_of(photo)
 
 
 def record_of(
@@ -139,18 +119,18 @@ def record_of(
     clean_sha256: str,
 ) -> Record:
     """The record of one sample; mu and sigma are measured on the image as stored."""
-    request, mu_sigma = sample.request, measure_intensity(clean, image)
+    ask, mu_sigma = sample.ask, measure_intensity(clean, image)
     return Record(
         key=sample.key,
-        degradation=mix_name(request.mix),
-        caption=request.caption,
-        prompt=request.prompt,
-        intensity=request.intensity,
-        mu_requested=request.mu,
-        sigma_requested=request.sigma,
+        degradation=ask.name,
+        caption=ask.caption,
+        prompt=ask.prompt,
+        intensity=ask.intensity,
+        mu_requested=ask.mu,
+        sigma_requested=ask.sigma,
         mu=mu_sigma.mu,
         sigma=mu_sigma.sigma,
-        source=request.source,
+        source=ask.source,
         seed=sample.seed,
         attempt=0,
         model=model,

@@ -1,6 +1,5 @@
 """The processes of one build (torchrun, accelerate launch): the first one leads, the others learn what to do."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,12 +64,3 @@ def assemble() -> Iterator[Team]:
         yield Team(here)
     finally:
         dist.destroy_process_group()
-
-
-def local_device(name: str) -> str:
-    """`cuda` → this process's own card, by LOCAL_RANK."""
-    if name == "cuda" and "LOCAL_RANK" in os.environ:
-        import torch
-
-        return f"cuda:{int(os.environ['LOCAL_RANK']) % max(1, torch.cuda.device_count())}"
-    return name

@@ -12,12 +12,12 @@ from jaxtyping import Float
 from gendeg.configs import TransferConfig
 from gendeg.jobs.restore_data import Example
 from gendeg.jobs.restore_eval import evaluate_restorer
-from gendeg.jobs.stages import write_json
 from gendeg.jobs.transfer_photos import RealPhotos, read_view
 from gendeg.metrics.uncertainty import bootstrap_crossed
-from gendeg.primitives.files import read_json_object
+from gendeg.primitives.files import read_json_object, write_json
 from gendeg.primitives.images import write_image
 from gendeg.primitives.rng import for_sample
+from gendeg.report.cells import interval
 from gendeg.report.sheet import Cell, draw_sheet
 from gendeg.restore.loading import load_restorer
 from gendeg.restore.network import Restorer
@@ -90,7 +90,7 @@ def tabulate(told: dict[str, Any]) -> str:
     """What `transfer` returns, as lines for people."""
     teachers, accuracy = told["teachers"], told["teachers"]["classifier"]["accuracy"]
     lines = [
-        "teacher 1, degraded or not: accuracy {value:.3f} [{low:.3f}, {high:.3f}] on {n} photos".format(**accuracy),
+        f"teacher 1, degraded or not: accuracy {interval(accuracy)} on {accuracy['n']} photos",
         "teacher 2, scattering: {psnr_scattered:.2f} dB → {psnr:.2f} dB".format(**teachers["scattering"]),
         *(f"student, seed {seed}: loss {one['loss']:.3f}" for seed, one in told["students"].items()),
     ]
@@ -102,10 +102,8 @@ def tabulate(told: dict[str, Any]) -> str:
         if isinstance(measured, dict):
             arm = told["arms"].get(which)
             size = f"{arm['pairs']} pairs, {arm['steps']} steps" if arm else ""
-            lines.append(f"{which:<26}{size:<24}" + "  ".join(_said(name, measured[name]) for name in measured))
+            lines.append(
+                f"{which:<26}{size:<24}"
+                + "  ".join(f"{name} {interval(one, 2 if name == 'psnr' else 4)}" for name, one in measured.items())
+            )
     return "\n".join(lines)
-
-
-def _said(name: str, one: dict[str, Any]) -> str:
-    digits = 2 if name == "psnr" else 4
-    return f"{name} {one['value']:.{digits}f} [{one['low']:.{digits}f}, {one['high']:.{digits}f}]"

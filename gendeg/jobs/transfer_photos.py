@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from gendeg.configs import TaskConfig, TransferConfig
 from gendeg.jobs.evaluate_photos import clean_photos, real_photos
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.images import read_rgb, resize_short_side
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.rng import for_sample
 from gendeg.restore.scatter import draw_scattering, scattering_kernels
@@ -102,7 +101,7 @@ def middle_of(path: Path, config: TaskConfig) -> Float[Tensor, "1 3 h w"]:
 @lru_cache(
     maxsize=REMEMBERED
 )  # decoding costs more than a small network's step; read only, so safe to share by threads
-def read_view(path: Path, short_side: int) -> UInt8[np.ndarray, "h w 3"]:
+def read_view(path: Path, short_side: int) -> U8Image:
     """A photo brought to that short side in pixels, if any. Raises `BadImage`."""
     image = read_rgb(path)
     return resize_short_side(image, short_side) if short_side else image

@@ -13,13 +13,12 @@ from gendeg.configs import BuildConfig
 from gendeg.jobs.halves import rules_of
 from gendeg.jobs.prepare import ModelFacts, read_inputs
 from gendeg.jobs.prompt_writer import PromptWriter
-from gendeg.jobs.sampler import Sampler
-from gendeg.jobs.samples import choose_device, choose_sampler, settings_of
 from gendeg.jobs.shard import ShardMaker, Work
 from gendeg.jobs.stopping import Stopper
-from gendeg.jobs.team import local_device
+from gendeg.model.generate import Generator, choose_sampler, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import append_jsonl
 from gendeg.shards.description import Description
@@ -37,8 +36,8 @@ class Model:
     pipeline: GenDegPipeline
     facts: ModelFacts
 
-    def sampler(self) -> Sampler:
-        return Sampler(self.pipeline, self.facts.settings)
+    def generator(self) -> Generator:
+        return Generator(self.pipeline, self.facts.settings)
 
 
 def load_model(config: BuildConfig) -> Model:
@@ -52,7 +51,8 @@ def load_model(config: BuildConfig) -> Model:
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
     choose_sampler(pipeline, config.sampler)
     write = PromptWriter(pipeline.reader)
-    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, config), precision, write))
+    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction
+    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, *chosen), precision, write))
 
 
 class Log:
@@ -74,7 +74,7 @@ class Workshop:
         self,
         config: BuildConfig,
         description: Description,
-        sampler: Sampler,
+        generator: Generator,
         rank: int = 0,
         stopper: Stopper | None = None,
     ):
@@ -84,7 +84,7 @@ class Workshop:
         self.plan = PlanReader(self.layout.plan)
         self._started = time.monotonic()
         self.maker = ShardMaker(
-            self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), sampler,
+            self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), generator,
             description.settings["attempts"], config.workers, self._made, self._check,
         )  # fmt: skip
 

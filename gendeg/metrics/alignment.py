@@ -1,17 +1,22 @@
 """Is the degraded image still this photo? PSNR, detail that is left, and SSIM without the low-frequency change."""
 
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import GREY, U8Image
+
 Grey = Float[np.ndarray, "h w"]
 
 LARGEST_PSNR = 99.0  # dB of equal images: JSON has no infinity
-GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 FINE = 1.5  # pixels: detail is what a Gaussian of this width takes away
 WINDOW = 3.5  # pixels: width of the Gaussian window in which detail is compared
 VISIBLE = 2.0 / 255  # standard deviation of detail below which a window has none
+LOOKED_AT = 512  # pixels of the longer side at which a shift is looked for
+SURE = 0.05  # peak of the phase correlation below which nothing is said of it
 COARSE = 1 / 16  # of the short side: what a Gaussian of this width leaves is low-frequency
 
 
@@ -60,21 +65,57 @@ def ssim(first: Grey, second: Grey) -> float:
     return float((top / ((mean_a**2 + mean_b**2 + one) * (var_a + var_b + two))).mean())
 
 
+# --- where the edges lie: phase correlation (Kuglin and Hines, 1975) ---
+
+
+class Shift(NamedTuple):
+    """Pixels by which the second image must be moved onto the first, and the correlation's peak in [0, 1]."""
+
+    down: float
+    right: float
+    peak: float
+
+    @property
+    def length(self) -> float:
+        return float(np.hypot(self.down, self.right))
+
+
+def find_shift(first: U8Image, second: U8Image) -> Shift:
+    """Whole pixels of the compared size, whose longer side is at most `LOOKED_AT`.
+
+    Edges are compared, not brightness: haze and darkness change the one and not the other. Raises `ValueError` when
+    the sizes differ.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"{first.shape} and {second.shape}: only images of one size can be compared")
+    scale = min(1.0, LOOKED_AT / max(first.shape[:2]))
+    edges = [_edges(_small(image, scale)) for image in (first, second)]
+    shape = edges[0].shape
+    correlation = np.fft.irfft2(_phases(*map(np.fft.rfft2, edges)), s=shape)
+    down, right = (int(i) for i in np.unravel_index(int(correlation.argmax()), shape))
+    down, right = (n - whole if n > whole // 2 else n for n, whole in zip((down, right), shape, strict=True))
+    return Shift(down / scale, right / scale, float(correlation.max()))
+
+
 def edge_shift(clean: U8Image, degraded: U8Image, most: float = 3.0, steps: int = 8) -> tuple[float, float]:
     """Pixels (down, right) by which the degraded image's edges lie off the photo's, to 1/`steps` pixel.
 
-    Phase correlation (Kuglin and Hines, 1975), its peak found on a zoomed neighbourhood of no shift as in Guizar-
-    Sicairos et al. (Optics Letters 2008): up to `most` pixels. Which edges match at all is for `find_shift` to say.
+    The peak is looked for on a zoomed neighbourhood of no shift as in Guizar-Sicairos et al. (Optics Letters 2008): up
+    to `most` pixels. Which edges match at all is for `find_shift` to say.
     """
-    one, other = (np.fft.fft2(_edges(_grey(image))) for image in (clean, degraded))
-    product = one * np.conj(other)
-    size = np.abs(product)
-    product = np.where(size > 1e-9, product / np.maximum(size, 1e-9), 0)
+    phases = _phases(*(np.fft.fft2(_edges(_grey(image))) for image in (clean, degraded)))
     offsets = np.arange(-round(most * steps), round(most * steps) + 1) / steps
-    down, right = (np.exp(2j * np.pi * np.outer(offsets, np.fft.fftfreq(n))) for n in product.shape)
-    surface = (down @ product @ right.T).real
+    down, right = (np.exp(2j * np.pi * np.outer(offsets, np.fft.fftfreq(n))) for n in phases.shape)
+    surface = (down @ phases @ right.T).real
     row, column = np.unravel_index(int(surface.argmax()), surface.shape)
     return float(offsets[row]), float(offsets[column])
+
+
+def _phases(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The cross-power spectrum without its amplitudes."""
+    product = one * np.conj(other)
+    size = np.abs(product)
+    return np.where(size > 1e-9, product / np.maximum(size, 1e-9), 0)
 
 
 def _edges(grey: Grey) -> Grey:
@@ -82,6 +123,16 @@ def _edges(grey: Grey) -> Grey:
     down, right = np.gradient(grey)
     window = np.hanning(grey.shape[0])[:, None] * np.hanning(grey.shape[1])[None, :]
     return np.hypot(down, right) * window
+
+
+# --- grey ---
+
+
+def _small(image: U8Image, scale: float) -> Float[np.ndarray, "y x"]:
+    """Grey levels, at least 4 pixels a side."""
+    height, width = image.shape[:2]
+    small = max(4, round(width * scale)), max(4, round(height * scale))
+    return np.asarray(Image.fromarray(image).convert("L").resize(small, Image.Resampling.BOX), np.float64)
 
 
 def _grey(image: U8Image) -> Grey:

@@ -10,10 +10,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.ndimage import gaussian_filter
 
-from gendeg.metrics.complexity import GREY
-from gendeg.primitives.images import u8_to_unit
+from gendeg.primitives.images import GREY, U8Image, u8_to_unit
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 OtherImage = UInt8[np.ndarray, "other_h other_w 3"]
 Grey = Float[np.ndarray, "h w"]
 Tensor = Float[np.ndarray, "3 windows"]

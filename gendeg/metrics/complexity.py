@@ -7,18 +7,16 @@ vary number and kind of the backgrounds and the range of the rain; the measures 
 """
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 from scipy.stats import rankdata
 
-from gendeg.primitives.images import encode_image, u8_to_unit
+from gendeg.primitives.images import GREY, U8Image, encode_image, u8_to_unit
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Unit = Float[np.ndarray, "h w 3"]
 Measures = Float[np.ndarray, "n measures"]
 
 MEASURES = ("total_variation", "gradient_entropy", "bits", "autoencoder")
 """The last one needs a network (metrics/reconstruction.py) and may be left out."""
-GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 STEP = 2 / 255  # of the histogram of gradients: two grey levels
 LEAST = 1e-6  # of a mean that is divided by
 

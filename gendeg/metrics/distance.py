@@ -1,16 +1,15 @@
 """How far two sets of images are apart: sliced Wasserstein on Laplacian patches, KID on a network's features."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from gendeg.metrics.pyramid import laplacian_pyramid
 from gendeg.metrics.uncertainty import Estimate, estimate_from_draws, rows_by_cluster
+from gendeg.primitives.images import U8Image
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Points = Float[np.ndarray, "n d"]
 Others = Float[np.ndarray, "m d"]
 PATCH = 7  # pixels
@@ -123,10 +122,6 @@ class Comparison:
         if self.gain.low > 0:
             return "model"
         return "simulator" if self.gain.high < 0 else "undecided"
-
-    def as_row(self) -> dict[str, Any]:
-        names = [field.name for field in fields(self)]
-        return {name: getattr(self, name).as_row() for name in names} | {"closer": self.closer}
 
 
 def compare_with_real(

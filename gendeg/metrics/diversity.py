@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import UInt8
 
 from gendeg.metrics.pyramid import laplacian_pyramid
-
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import U8Image
 
 
 def perceptual_distance(first: U8Image, second: U8Image) -> float:

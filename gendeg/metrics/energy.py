@@ -5,7 +5,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -38,12 +37,6 @@ class Compared:
     intensities: tuple[Estimate, ...]
     groups: dict[str, Estimate]
     spread: Estimate | None
-
-    def as_row(self) -> dict[str, Any]:
-        row: dict[str, Any] = {"distance": self.distance.as_row()}
-        row["by_intensity"] = [one.as_row() for one in self.intensities]
-        row["groups"] = {name: one.as_row() for name, one in self.groups.items()}
-        return row | ({} if self.spread is None else {"spread": self.spread.as_row()})
 
 
 def compare_changes(reference: Changes, other: Others, draws: int, generator: np.random.Generator) -> Compared:

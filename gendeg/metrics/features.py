@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image
 from transformers import AutoModel
 
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
+from gendeg.primitives.images import U8Image
 from gendeg.primitives.memory import own_memory
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Features = Callable[[U8Image], Float[np.ndarray, " d"]]
 IMAGENET = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 SIDE = 224

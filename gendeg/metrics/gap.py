@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from scipy.ndimage import minimum_filter, uniform_filter
 
 from gendeg.metrics.uncertainty import Estimate, estimate_from_draws
-from gendeg.primitives.images import u8_to_unit
+from gendeg.primitives.images import GREY, U8Image, u8_to_unit
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Unit = Float[np.ndarray, "h w 3"]
 Histogram = Float[np.ndarray, "channels bins"]
 """Shares of an image's pixels (or of its power), each channel's sum 1."""
@@ -27,7 +26,6 @@ WINDOW = 9  # pixels: local contrast
 PATCH = 15  # pixels: the darkest of which is the veil, as in the dark channel (He et al., TPAMI 2011)
 OCTAVES, STEPS = 5, 4  # of frequency below Nyquist, and bins in each
 LEVELS = np.arange(257) / 255 - 0.5 / 255  # of the two colour statistics: a bin a grey level
-GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
 def split_layers(image: Unit) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w 3"]]:

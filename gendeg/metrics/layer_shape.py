@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.metrics.complexity import GREY
+from gendeg.primitives.images import GREY
 
 Layer = Float[np.ndarray, "h w 3"]
 VISIBLE = 5 / 255  # change of a pixel's grey value that counts as covered

@@ -7,18 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from gendeg.primitives.errors import BadModel
-from gendeg.primitives.images import u8_to_signed
+from gendeg.primitives.images import U8Image, u8_to_signed
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Distance = Callable[[U8Image, U8Image], float]
 Layer = tuple[int, int, int, int, int]  # channels in, out, kernel, stride, padding
 

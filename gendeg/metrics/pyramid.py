@@ -1,12 +1,11 @@
 """The Laplacian pyramid: an image as bands, one an octave (Burt and Adelson, IEEE Trans. Communications, 1983)."""
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from scipy.ndimage import convolve1d
 
-from gendeg.primitives.images import u8_to_unit
+from gendeg.primitives.images import U8Image, u8_to_unit
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 Unit = Float[np.ndarray, "h w 3"]
 Level = Float[np.ndarray, "y x 3"]
 

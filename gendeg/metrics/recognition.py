@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from gendeg.metrics.pyramid import laplacian_pyramid
+from gendeg.primitives.images import U8Image
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 WIDTHS = (24, 48, 96, 128)
 BATCH, RATE = 32, 3e-3
 LEAST, MOST = 0.5 / 255, 6.0  # a change's mean, signed, below which it is not magnified further; its largest multiple

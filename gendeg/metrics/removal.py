@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import U8Image
+
 Mask = Bool[np.ndarray, "h w"]
 
 THRESHOLD = 0.05  # of |clean − degraded| in [0, 1], largest over the channels: below it lie noise and JPEG's traces

@@ -1,8 +1,10 @@
 """One way to call the autoencoders of diffusers: KL (SD 1.5), DC (the bundled one) and Tiny."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch
 import torch.nn.functional as F
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -17,21 +19,40 @@ Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 
 @dataclass(frozen=True)
 class CleanLatent:
-    """A clean image ready for any number of samples: what every one of them shares.
+    """Encoded photos of one size: one for each sample of a batch, or one that all of its samples share (n = 1).
 
-    `GenDegPipeline.denoise` also takes one latent for each sample of its batch (n = b), all of one size. `decoded` is
-    the image that the latent decodes to, where the pipeline's `residual_decoding` asks for it.
+    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it.
     """
 
-    image: Float[Tensor, "1 3 h w"]
+    image: Float[Tensor, "n 3 h w"]
     latent: Float[Tensor, "n c y x"]
     height: int
     width: int
-    decoded: Float[Tensor, "1 3 h w"] | None = None
+    decoded: Float[Tensor, "n 3 h w"] | None = None
+
+    @classmethod
+    def batch(cls, each: Sequence["CleanLatent"]) -> "CleanLatent":
+        """Several as one; all of one size."""
+        decoded = [one.decoded for one in each if one.decoded is not None]
+        image, latent = (torch.cat(parts) for parts in zip(*((one.image, one.latent) for one in each), strict=True))
+        return cls(image, latent, each[0].height, each[0].width, torch.cat(decoded) if decoded else None)
+
+    def of(self, sample: int) -> "CleanLatent":
+        """The photo of one sample."""
+        if not self.several:
+            return self
+        row = slice(sample, sample + 1)
+        decoded = None if self.decoded is None else self.decoded[row]
+        return CleanLatent(self.image[row], self.latent[row], self.height, self.width, decoded)
 
     @property
-    def photo(self) -> Float[Tensor, "1 3 y x"]:
-        """The image without what padded it."""
+    def several(self) -> bool:
+        """Whether each sample has its own."""
+        return len(self.latent) > 1
+
+    @property
+    def photo(self) -> Float[Tensor, "n 3 y x"]:
+        """The images without what padded them."""
         return self.image[..., : self.height, : self.width]
 
 

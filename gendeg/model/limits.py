@@ -1,25 +1,25 @@
 """What a photo can lose: a smooth one has no detail that even the longest blur could take, a dark one little light."""
 
 import math
-from collections.abc import Sequence
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+from gendeg.primitives.kinds import Degradation, Mix
 
 GAMMA = 2.2
 MOST_PIXELS = 256  # the short side at which it is measured: what a long blur takes away is coarse
 SOFTNESS = 8  # the higher, the closer to the limit a mu stays what was asked
 
 
-def photo_limits(
-    clean: Float[Tensor, "1 3 h w"], degradations: Sequence[str], blur_extent: float, darkening: float
-) -> dict[str, float]:
-    """The mu that a signed photo can lose, for those degradations that are limited; an extent of 0 limits nothing."""
-    limited = {"motion_blur": (blur_limit, blur_extent), "low_light": (light_limit, darkening)}
-    return {
-        name: measure(clean, extent) for name, (measure, extent) in limited.items() if extent and name in degradations
-    }
+def limit_of(photo: Float[Tensor, "1 3 h w"], mix: Mix, blur_extent: float, darkening: float) -> float:
+    """The mu that a signed photo can lose to a degradation; infinite where nothing limits it, as an extent of 0."""
+    if mix == (Degradation.MOTION_BLUR,) and blur_extent:
+        return blur_limit(photo, blur_extent)
+    if mix == (Degradation.LOW_LIGHT,) and darkening:
+        return light_limit(photo, darkening)
+    return math.inf
 
 
 def blur_limit(clean: Float[Tensor, "1 3 h w"], extent: float) -> float:

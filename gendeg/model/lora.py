@@ -1,6 +1,5 @@
 """Low-rank fine-tuning of the UNet (Hu et al., LoRA, ICLR 2022) through peft: what is trained, saved, and put back."""
 
-import json
 from pathlib import Path
 
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -10,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel
-from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.files import read_json_object, write_json
 
 LORA = "lora.json"
 WHOLE = "whole.safetensors"
@@ -48,7 +47,7 @@ def save_lora(pipeline: GenDegPipeline, folder: Path, base: str, kind: str) -> N
     }
     save_file(whole, folder / WHOLE)
     rank = pipeline.unet.peft_config["default"].r
-    atomic_write(folder / LORA, json.dumps({"kind": kind, "base": base, "rank": rank}, indent=1) + "\n")
+    write_json(folder / LORA, {"kind": kind, "base": base, "rank": rank})
 
 
 def put_lora(pipeline: GenDegPipeline, folder: Path) -> None:

@@ -6,14 +6,13 @@ Two generations of parts lie beside each other and are written in turn, so that 
 
 import hashlib
 import io
-import json
 import tarfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadModel
-from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.files import atomic_write, read_json_object, write_json
 
 INDEX = "parts.json"
 LARGEST = 15_000_000
@@ -48,7 +47,7 @@ def write_parts(
         atomic_write(out / name, piece)
     sums = {name: hashlib.sha256(piece).hexdigest() for name, piece in zip(names, pieces, strict=True)}
     parts = Parts(turn, sums, notes)
-    atomic_write(out / INDEX, json.dumps(asdict(parts), indent=1) + "\n")
+    write_json(out / INDEX, asdict(parts))
     for stale in out.glob(f"model-{turn}*.part"):
         if stale.name not in sums:
             stale.unlink()

@@ -14,26 +14,25 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN, Direction
-from gendeg.model.asking import Asking
 from gendeg.model.conditioner import Conditioner, Conditioning
-from gendeg.model.direction import settle_directions
-from gendeg.model.guidance import Branch, branches, combine
+from gendeg.model.guidance import Branch, combine
 from gendeg.model.inputs import check_image, check_lists
 from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, keep_detail, onto_photo
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
 from gendeg.model.schedulers import noise_process
-from gendeg.model.strength import Target, meet
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
+from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.memory import OwnMemory
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
 TILE_OVERLAP = 4  # a window overlaps its neighbours by a quarter of itself
 
 
-class GenDegPipeline(Asking, OwnMemory, DiffusionPipeline):
+class GenDegPipeline(OwnMemory, DiffusionPipeline):
     """Latent diffusion over the degraded image, told the clean image, the prompt and the statistics.
 
     With a `change_scale` (mix name → r), what is generated is the change from the clean latent to the degraded one,
@@ -205,41 +204,26 @@ class GenDegPipeline(Asking, OwnMemory, DiffusionPipeline):
         `structure_correction` says for each sample whether the correction network runs (where there is one).
         `degradations` names each sample's (`rain+haze`) for calibration, limits and spread, which rest without it, and
         for a model with a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
+        Raises `ValueError` for lists that do not fit each other, `UnknownDegradation`.
         """
+        from gendeg.model.generate import Generator, Settings  # which drives any pipeline, this one too
+
+        check_lists(prompts, mu, sigma, generators)
         if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):
             raise ValueError("structure_correction needs one entry for each sample, or one for all")
-        shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
-        mu = self.possible(shared, degradations, mu)
-        latents = self.generate(
-            shared, prompts, mu, sigma, generators, steps, guidance_text, guidance_image, degradations, directions
-        )
-        return self.decode_latents(latents, shared, structure_correction, self.targets(degradations, mu, sigma))
-
-    @torch.no_grad()
-    def generate(
-        self,
-        clean: CleanLatent,
-        prompts: list[str],
-        mu: list[float],
-        sigma: list[float],
-        generators: list[torch.Generator],
-        steps: int | None = None,
-        guidance_text: float | None = None,
-        guidance_image: float | None = None,
-        degradations: Sequence[str] = (),
-        directions: Sequence[Direction] = (),
-    ) -> Float[Tensor, "b c y x"]:
-        """The middle of a call, from `possible` mu up to what `decode_latents` takes: for those who decode it twice."""
-        check_lists(prompts, mu, sigma, generators)
-        chosen = branches(
+        mixes = [parse_mix(name) for name in degradations] or [()] * len(prompts)
+        told = list(directions) or [UNKNOWN] * len(prompts)
+        rows = zip(mixes, prompts, mu, sigma, told, strict=True)
+        asks = [Ask(mix, "", prompt, float("nan"), m, s, "", direction) for mix, prompt, m, s, direction in rows]
+        scales = (
             self.config.guidance_text if guidance_text is None else guidance_text,
             self.config.guidance_image if guidance_image is None else guidance_image,
         )
-        settled = settle_directions(self.config.directions, degradations, directions, generators)
-        full = self.encode_prompt(prompts, *self.told(degradations, mu, sigma), settled)
-        null = self.encode_prompt([""], [float("nan")], [float("nan")])
-        sizes = self.sizes(degradations, mu, sigma)
-        return self.denoise(clean, full, null, chosen, generators, steps or self.config.steps, sizes=sizes)
+        generator = Generator(self, Settings(steps or self.config.steps, *scales, structure_correction=True))
+        shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
+        settled = generator.settle(shared, asks)
+        latents = generator.latents(shared, settled, generators)
+        return generator.bring(shared, settled, self.decode_latents(latents, shared, structure_correction))
 
     @torch.no_grad()
     def denoise(
@@ -316,26 +300,21 @@ class GenDegPipeline(Asking, OwnMemory, DiffusionPipeline):
         latents: Float[Tensor, "b c y x"],
         clean: CleanLatent,
         structure_correction: Sequence[bool] | bool = True,
-        targets: Sequence[Target] = (),
     ) -> Float[Tensor, "b 3 h w"]:
-        """What was generated → signed images of the clean image's size, one at a time, corrected where asked.
-
-        With `targets`, one for each, each is brought to its own: see `strength.meet`.
-        """
+        """What was generated → signed images of the clean image's size, one at a time, corrected where asked."""
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         images = []
-        for latent, correct, target in zip(degraded.split(1), flags, targets or [Target()] * len(latents), strict=True):
-            image = self._decode(latent)
+        for row, (latent, correct) in enumerate(zip(degraded.split(1), flags, strict=True)):
+            own, image = clean.of(row), self._decode(latent)
             if correct and self.structure is not None:
-                start = onto_photo(clean.image, image, clean.decoded).clamp(-1, 1)
-                image = over_tiles(self.structure, [clean.image, start], self._tile, self._tile // TILE_OVERLAP)
-            elif clean.decoded is not None and self.structure is None:
-                image = keep_detail(clean.image, image, clean.decoded)
-            image = image[..., : clean.height, : clean.width].float().clamp(-1, 1)
-            images.append(meet(clean.photo.float(), image, target, self.config.strength_gain))
+                start = onto_photo(own.image, image, own.decoded).clamp(-1, 1)
+                image = over_tiles(self.structure, [own.image, start], self._tile, self._tile // TILE_OVERLAP)
+            elif own.decoded is not None and self.structure is None:
+                image = keep_detail(own.image, image, own.decoded)
+            images.append(image[..., : clean.height, : clean.width].float().clamp(-1, 1))
         return torch.cat(images)
 
     def _decode(self, latent: Float[Tensor, "1 c y x"]) -> Float[Tensor, "1 3 h w"]:

@@ -4,9 +4,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from gendeg.primitives.images import resize_short_side
+from gendeg.primitives.images import U8Image, resize_short_side
 
-U8Image = UInt8[np.ndarray, "h w 3"]
 View = UInt8[np.ndarray, "new_h new_w 3"]
 
 

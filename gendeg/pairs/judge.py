@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from PIL import Image
 
 from gendeg.intensity.measure import Intensity, measure_intensity
-
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import U8Image
 
 INTENSITY_OFF, FLAT, STRUCTURE_LOST, NOT_FINITE = "intensity_off", "flat", "structure_lost", "not_finite"
 FLAT_BELOW = 1.0  # grey levels: standard deviation of an image in which nothing is to be seen

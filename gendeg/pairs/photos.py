@@ -131,11 +131,7 @@ def listing_digest(photos: Sequence[Photo], column: str = "") -> str:
 
 def left_out(path: str, reason: str, message: str, key: str = "") -> Failure:
     """A file or row that no sample is planned for."""
-    place = public_name(path)
-    return Failure(
-        key=key, failed=reason, message=public_name(message), degradation="", seed=0, attempt=0,
-        clean_path=place,
-    )  # fmt: skip
+    return Failure(key=key, failed=reason, message=public_name(message), clean_path=public_name(path))
 
 
 def read_photo(source: Input, path: str, offset: int, length: int) -> bytes:

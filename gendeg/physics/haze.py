@@ -5,8 +5,8 @@ from jaxtyping import Float
 
 from gendeg.physics.control import check_strength, solve_rising
 from gendeg.physics.fields import box_mean, gaussian_blur, smooth_field
+from gendeg.primitives.images import GREY
 
-LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 FULL_VEIL = 0.73  # mean of 1 - t at strength 1: with an airlight about 0.42 away from the scene, mu is about 0.3
 MAX_SCATTERING = 200.0
 
@@ -71,7 +71,7 @@ def draw_airlight(clean: Float[np.ndarray, "h w 3"], generator: np.random.Genera
     chances = np.array([chance for chance, _ in AIRLIGHTS])
     tint = np.array(AIRLIGHTS[generator.choice(len(AIRLIGHTS), p=chances / chances.sum())][1])
     tint = tint ** generator.uniform(0.4, 2.4) * generator.normal(1.0, 0.008, 3)
-    bright = float(np.percentile(clean @ LUMINANCE, 95))  # a scene without highlights is not lit by a white sky
+    bright = float(np.percentile(clean @ GREY.astype(np.float32), 95))  # no white sky lights a scene without highlights
     level = (0.98 - 0.42 * generator.random() ** 1.5) * (0.84 + 0.16 * bright)  # NH-HAZE: .6, road photos at dawn: .5
     angle, swing = generator.uniform(0, 2 * np.pi), generator.uniform(0.0, 0.05)
     rows = np.linspace(-1, 1, height)[:, None] * np.sin(angle)
@@ -108,7 +108,7 @@ def guess_depth(clean: Float[np.ndarray, "h w 3"], generator: np.random.Generato
     chance = smooth_field(height, width, generator.uniform(2.2, 3.0), generator)
     weights = generator.uniform((0.5, 0.1, 0.02), (0.9, 0.4, 0.15))
     raw = (weights[0] * ground + weights[1] * cue + weights[2] * chance) / weights.sum()
-    refined = guided_filter(clean @ LUMINANCE, raw.astype(np.float32), radius, eps=1e-2)
+    refined = guided_filter(clean @ GREY.astype(np.float32), raw.astype(np.float32), radius, eps=1e-2)
     low, high = float(refined.min()), float(refined.max())
     near = generator.uniform(0.04, 0.35)
     stretch = 1.0 + max(0.0, generator.uniform(-1.5, 1.5))

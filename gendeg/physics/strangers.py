@@ -12,9 +12,9 @@ from jaxtyping import Float
 from gendeg.physics.control import check_strength
 from gendeg.physics.fields import convolve, gaussian_blur, smooth_field
 from gendeg.physics.raindrop import sample
+from gendeg.primitives.images import GREY
 from gendeg.primitives.kinds import Degradation, Mix
 
-GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 WATER = np.array([175, 238, 238], dtype=np.float32) / 255  # Hendrycks and Dietterich's colour of spatter
 
 Photo = Float[np.ndarray, "h w 3"]
@@ -82,7 +82,7 @@ def flakes(clean: Photo, strength: float, generator: np.random.Generator) -> Pho
     layer = convolve(layer, line_psf(zoom * generator.uniform(0.5, 4), np.radians(generator.uniform(45, 135))))
     layer = np.clip(layer, 0, 1) * strength**0.5
     kept = 1 - 0.25 * strength
-    white = np.maximum(clean, 1.5 * (clean @ GREY)[..., None] + 0.5)
+    white = np.maximum(clean, 1.5 * (clean @ GREY.astype(np.float32))[..., None] + 0.5)
     return _unit(kept * clean + (1 - kept) * np.minimum(white, 1) + layer + np.rot90(layer, 2))
 
 

@@ -219,6 +219,11 @@ def json_line(row: Mapping[str, Any]) -> str:
     return json.dumps(row, allow_nan=False)
 
 
+def write_json(path: str | Path, rows: Mapping[str, Any]) -> None:
+    """Indented, whole or not at all. Raises `ValueError` for NaN and infinity."""
+    atomic_write(path, json.dumps(rows, indent=1, allow_nan=False) + "\n")
+
+
 def write_jsonl(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """The whole file at once, atomically."""
     atomic_write(path, "".join(json_line(row) + "\n" for row in rows))

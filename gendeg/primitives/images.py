@@ -28,6 +28,7 @@ from gendeg.primitives.pictures import HEAD, extra_decoders, format_of, missing_
 
 ImageFormat = Literal["png", "jpg", "webp"]
 U8Image = UInt8[np.ndarray, "h w 3"]
+GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: rgb @ GREY is the brightness
 
 MAX_PIXELS = 178_000_000
 """Default limit. Pillow itself refuses beyond 2 * Image.MAX_IMAGE_PIXELS = 178,956,970, which stays in force."""

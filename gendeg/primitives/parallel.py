@@ -1,7 +1,9 @@
 """Threads over a long list, results in order."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import islice
 from typing import TypeVar
 
@@ -10,12 +12,21 @@ Result = TypeVar("Result")
 AHEAD = 64  # items under way: a pool's own `map` would start them all, and hold what they read
 
 
-def in_order(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """`function` of every item, in the items' order, with a bounded number under way."""
-    with ThreadPoolExecutor(threads) as pool:
-        rest = iter(items)
-        waiting = [pool.submit(function, item) for item in islice(rest, AHEAD)]
-        while waiting:
-            result = waiting.pop(0).result()
-            waiting += [pool.submit(function, item) for item in islice(rest, 1)]
-            yield result
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int | Executor, ahead: int = AHEAD
+) -> Iterator[Result]:
+    """`function` of every item, in the items' order, `ahead` of them under way, by so many threads or that pool's.
+
+    What has not begun is not begun any more once the results are no longer asked for.
+    """
+    rest = iter(items)
+    with ThreadPoolExecutor(threads) if isinstance(threads, int) else nullcontext(threads) as pool:
+        waiting = deque(pool.submit(function, item) for item in islice(rest, ahead))
+        try:
+            while waiting:
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(function, item) for item in islice(rest, 1))
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -14,7 +14,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gendeg.primitives.errors import BadRecord, ForeignFolder, GendegError
+from gendeg.primitives.errors import BadImage, BadRecord, ForeignFolder, GendegError, SizesDiffer, TooLongForFormat
 from gendeg.primitives.files import json_line, read_jsonl
 from gendeg.primitives.kinds import KNOWN, mix_name
 
@@ -128,13 +128,18 @@ class Failure(_Row):
     """A sample that was planned and not made. `failed`, which no record has, is its reason as a short stable code."""
 
     schema: str = FAILURE_SCHEMA
-    key: str  # "" when it failed before it had one
+    key: str = ""  # "" when it failed before it had one
     failed: str  # [a-z0-9_]+, for example BadImage.reason
     message: str  # one line for people
-    degradation: str  # a mix name, or "" when every degradation of this image failed
-    seed: int
-    attempt: int
+    degradation: str = ""  # a mix name, or "" when every degradation of this image failed
+    seed: int = 0
+    attempt: int = 0
     clean_path: str
+
+    @classmethod
+    def of(cls, error: BadImage | TooLongForFormat | SizesDiffer, path: str | Path, **known: Any) -> "Failure":
+        """A photo that cannot be used, for the error's reason."""
+        return cls(failed=error.reason, message=str(error), clean_path=str(path), **known)
 
     def __post_init__(self) -> None:
         super().__post_init__()

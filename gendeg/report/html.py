@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import U8Image
 
 HERE = Path(__file__).parent
 QUALITY = 84  # of WebP; artefacts stay below what the degradations do

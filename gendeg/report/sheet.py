@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-U8Image = UInt8[np.ndarray, "h w 3"]
+from gendeg.primitives.images import U8Image
+
 GAP, LABEL, MARGIN = 6, 16, 8
 PAPER, INK = (250, 250, 248), (30, 30, 30)
 

@@ -2,13 +2,10 @@
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 
 from gendeg.model.tiles import over_tiles
-from gendeg.primitives.images import signed_to_u8, u8_to_signed
+from gendeg.primitives.images import U8Image, signed_to_u8, u8_to_signed
 from gendeg.restore.network import Restorer
-
-U8Image = UInt8[np.ndarray, "h w 3"]
 
 
 @torch.no_grad()

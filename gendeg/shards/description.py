@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gendeg.primitives.errors import BadManifest, DamagedDataset, MissingPath, NotADataset
-from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes
+from gendeg.primitives.files import read_json_object, sha256_bytes, write_json
+from gendeg.primitives.once import changed
 from gendeg.shards.index import Mark, is_done, read_mark
 from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.plan import PlannedShard
@@ -47,8 +48,7 @@ class Description:
 
     def differing(self, other: "Description") -> list[str]:
         """Names of what decides the bytes and is not the same."""
-        names = [name for name in sorted(self.settings | other.settings)
-                 if self.settings.get(name) != other.settings.get(name)]  # fmt: skip
+        names = changed(self.settings, dict.fromkeys(self.settings) | other.settings)
         if (self.model, self.model_sha256) != (other.model, other.model_sha256):
             names.insert(0, "model")
         return names + (["inputs"] if self.inputs != other.inputs else [])
@@ -56,7 +56,7 @@ class Description:
 
 def write_description(layout: Layout, description: Description) -> None:
     row = asdict(description) | {"fingerprint": description.fingerprint}
-    atomic_write(layout.config, json.dumps(row, indent=1) + "\n")
+    write_json(layout.config, row)
 
 
 def read_description(layout: Layout) -> Description:

@@ -1,6 +1,5 @@
 """What is known about a finished shard without opening it: its done mark (JSON) and its samples' index (Parquet)."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -10,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gendeg.primitives.errors import BadManifest, DamagedDataset, GendegError, MissingPath
-from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of
+from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, write_json
 from gendeg.primitives.records import Failure, Record
 from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.writer import MEMBERS, Member
@@ -61,7 +60,7 @@ class Mark:
 
 def write_mark(layout: Layout, name: ShardName, mark: Mark) -> None:
     """Last of all: from here on the shard is done."""
-    atomic_write(layout.mark(name), json.dumps(asdict(mark), indent=1) + "\n")
+    write_json(layout.mark(name), asdict(mark))
 
 
 def read_mark(layout: Layout, name: ShardName) -> Mark | None:

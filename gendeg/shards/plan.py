@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gendeg.intensity.ask import Ask
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import DamagedDataset, OutputNotWritable
 from gendeg.primitives.files import temporary_beside
+from gendeg.primitives.kinds import parse_mix
 from gendeg.shards.layout import ShardName
 
 GENERATED, EXISTING = "generated", "existing"
@@ -72,6 +74,12 @@ class PlannedSample:
     seed: int
     width: int  # of the stored pair
     height: int
+
+    @property
+    def ask(self) -> Ask:
+        """What is asked of a model."""
+        mix = parse_mix(self.degradation)
+        return Ask(mix, self.caption, self.prompt, self.intensity, self.mu, self.sigma, self.source)
 
 
 @dataclass(frozen=True)

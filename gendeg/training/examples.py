@@ -1,26 +1,22 @@
 """Pairs → training batches: a stateless stream, so that any step of a run can be made again by its number alone."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 from gendeg.pairs.manifest import Pair, read_manifest
 from gendeg.primitives.errors import BadOption, NoPairs
-from gendeg.primitives.images import read_rgb, resize_short_side, u8_to_signed
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_signed
 from gendeg.primitives.rng import for_sample
 
 if TYPE_CHECKING:
     import torch  # processes that simulate need none of it, and start in a third of the time without
 
-Item = TypeVar("Item")
-U8Image = UInt8[np.ndarray, "h w 3"]
 Crop = UInt8[np.ndarray, "size size 3"]
 
 
@@ -125,18 +121,6 @@ def example_numbers(step: int, batch_size: int, rank: int, world: int) -> list[i
     """The stream's numbers that one rank works on at one (micro) step; together the ranks take a run of them."""
     first = step * batch_size * world
     return [first + i * world + rank for i in range(batch_size)]
-
-
-def prefetch(make: Callable[[int], Item], steps: Sequence[int], threads: int) -> Iterator[Item]:
-    """`make(step)` for each step in order, a few ahead of the consumer."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: list[Future[Item]] = []
-        rest = iter(steps)
-        waiting += [pool.submit(make, step) for step in islice(rest, threads + 1)]
-        while waiting:
-            done = waiting.pop(0).result()
-            waiting += [pool.submit(make, step) for step in islice(rest, 1)]
-            yield done
 
 
 def crop_pair(

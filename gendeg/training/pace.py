@@ -1,13 +1,12 @@
 """How long the parts of a training run take: what the same run with more steps can be fitted to a time from."""
 
-import json
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gendeg.configs import TrainConfig
-from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.files import read_json_object, write_json
 
 PACE = "pace.json"
 
@@ -61,7 +60,7 @@ def unsteady(config: TrainConfig) -> int:
 
 
 def write_pace(pace: Pace, folder: Path) -> None:
-    atomic_write(folder / PACE, json.dumps(asdict(pace), indent=1) + "\n")
+    write_json(folder / PACE, asdict(pace))
 
 
 def read_pace(folder: Path) -> Pace:

@@ -12,9 +12,10 @@ from diffusers.training_utils import EMAModel
 from torch import nn
 
 from gendeg.configs import TrainConfig
+from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar
 from gendeg.training.average import PublishedAverage
-from gendeg.training.examples import example_numbers, prefetch
+from gendeg.training.examples import example_numbers
 from gendeg.training.pace import StopWatch, unsteady, write_pace
 from gendeg.training.state import (
     Checkpoints,
@@ -80,7 +81,7 @@ class Run:
             return make(example_numbers(micro, self.config.batch_size, rank, world))
 
         micros = range(self.done * self.config.accumulate, self.config.steps * self.config.accumulate)
-        return prefetch(at, micros, self.config.workers)
+        return in_order(at, micros, self.config.workers, self.config.workers + 1)
 
     def steps(self, what: str, draw: Callable[[int], dict[str, float]]) -> Iterator[int]:
         """The optimiser steps that are left; `draw(step)` makes a sheet, with the averaged weights in place.

@@ -1,14 +1,11 @@
 """What a training run keeps: where it is, its averaged weights, its checkpoints and its loss log."""
 
 import csv
-import json
 import math
 import os
 import re
 import shutil
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +18,9 @@ from torch import nn
 
 from gendeg.configs import TrainConfig
 from gendeg.primitives.errors import BadOption, DifferentRun, NothingToResume, OtherLength, RunExists
-from gendeg.primitives.files import atomic_write, read_json_object
+from gendeg.primitives.files import read_json_object, write_json
 from gendeg.primitives.folders import claim, refuse_foreign
+from gendeg.primitives.once import CONFIG, describe, same_run
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
 FREE_TO_CHANGE = {
@@ -63,7 +61,7 @@ def start(config: TrainConfig) -> Accelerator:
         log_with=None if config.tracker == "none" else config.tracker,
         project_dir=config.out,
     )
-    path = config.out / "config.json"
+    path = config.out / CONFIG
     described = describe(config) | {"processes": accelerator.num_processes}
     if path.exists():
         if not config.resume:
@@ -76,27 +74,10 @@ def start(config: TrainConfig) -> Accelerator:
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         claim(config.out, TRAIN, ours=path.exists())
-        atomic_write(path, json.dumps(described, indent=1) + "\n")
+        write_json(path, described)
     accelerator.wait_for_everyone()
     accelerator.init_trackers("tracked", {name: str(value) for name, value in described.items()})
     return accelerator
-
-
-def describe(config: Any) -> dict[str, Any]:
-    """A config as it stands in a folder's `config.json`."""
-    described: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
-    return described
-
-
-def refuse_changes(folder: Path, described: dict[str, Any], free: AbstractSet[str] = FREE_TO_CHANGE) -> None:
-    """Raises `DifferentRun` where the folder's `config.json` has other settings than these, but for the free ones.
-
-    A setting that it lacks came later, and was as if off.
-    """
-    earlier = read_json_object(folder / "config.json")
-    changed = [k for k, v in described.items() if k not in free and earlier.get(k) != v and (k in earlier or v)]
-    if changed:
-        raise DifferentRun(folder, changed)
 
 
 def _refuse_other_run(config: TrainConfig, described: dict[str, Any]) -> None:
@@ -105,10 +86,10 @@ def _refuse_other_run(config: TrainConfig, described: dict[str, Any]) -> None:
     A cosine is laid over all steps, so there it takes `extend`. Raises `DifferentRun`, `OtherLength`, and `BadOption`
     for an end that the run is already past.
     """
-    before = json.loads((config.out / "config.json").read_text(encoding="utf-8")).get("steps", config.steps)
+    before = read_json_object(config.out / CONFIG).get("steps", config.steps)
     free = config.schedule == "constant" or (config.extend and config.steps >= before)
     try:
-        refuse_changes(config.out, described, FREE_TO_CHANGE | {"steps"} if free else FREE_TO_CHANGE)
+        same_run(config.out, described, FREE_TO_CHANGE | {"steps"} if free else FREE_TO_CHANGE)
     except DifferentRun as error:
         raise OtherLength(config.out, before, config.steps) if error.fields == ("steps",) else error from None
     done = steps_done(config.out)

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from gendeg.configs import SynthConfig
-from gendeg.jobs.sample_photos import sample_photos
+from gendeg.jobs.synth_plan import sample_photos
 from gendeg.jobs.synthesize import synthesize
 from gendeg.primitives.images import read_rgb
 from gendeg.primitives.records import Record

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.usefixtures("unchecked")
 
 @pytest.mark.parametrize(("number", "grace"), [(signal.SIGTERM, 0.0), (signal.SIGINT, 0.0), (signal.SIGTERM, 60.0)])
 def test_a_signal_drops_or_finishes_the_shard(tmp_path, number, grace, monkeypatch):
-    from gendeg.jobs.sampler import Sampler
+    from gendeg.model.generate import Generator
     from gendeg.primitives.errors import Interrupted
 
-    calls, run = [0], Sampler.run
+    calls, run = [0], Generator.degrade
 
     def interrupting(self, *arguments):
         calls[0] += 1
@@ -34,14 +34,14 @@ def test_a_signal_drops_or_finishes_the_shard(tmp_path, number, grace, monkeypat
         return run(self, *arguments)
 
     config = small_build(tmp_path, grace=grace)
-    monkeypatch.setattr(Sampler, "run", interrupting)
+    monkeypatch.setattr(Generator, "degrade", interrupting)
     with pytest.raises(Interrupted) as caught:
         build(config)
     assert caught.value.signal == number
     assert not list(config.out.rglob("*.tmp")) and not (config.out / ".gendeg/lock.json").exists()
     done = list(config.out.glob("*/*.tar"))
     assert len(done) == len(list(config.out.glob(".gendeg/shards/*.json"))) == (2 if grace else 1)
-    monkeypatch.setattr(Sampler, "run", run)
+    monkeypatch.setattr(Generator, "degrade", run)
     built = build(replace(config))
     assert built is not None and built.totals.written == 20
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gendeg.configs import CalibrateConfig
+from gendeg.intensity.ask import ask_statistics
 from gendeg.intensity.measure import Intensity
 from gendeg.jobs.calibrate import FURTHEST, Answer, Point, calibrate, corrected, curves_of, tabulate_response
-from gendeg.jobs.requests import request_statistics
 from gendeg.model.response import checked_response, told_statistics
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel, OutputExists
@@ -21,8 +21,8 @@ from tests.tiny import photo, tiny_pipeline
 RAIN = parse_mix("rain")
 
 
-def request(mu: float, sigma: float):
-    return replace(request_statistics(RAIN, 0.1, 0.1), mu=mu, sigma=sigma)
+def ask(mu: float, sigma: float):
+    return replace(ask_statistics(RAIN, 0.1, 0.1), mu=mu, sigma=sigma)
 
 
 def answer(told: Intensity) -> Answer:
@@ -32,7 +32,7 @@ def answer(told: Intensity) -> Answer:
 
 
 def test_rounds_lead_to_what_is_asked():
-    asked = request(0.1, 0.12)
+    asked = ask(0.1, 0.12)
     point = Point(asked, Intensity(0.1, 0.12), answer(Intensity(0.1, 0.12)))
     first = point.off
     for _ in range(6):
@@ -43,7 +43,7 @@ def test_rounds_lead_to_what_is_asked():
 
 def test_what_ends_nearer_wins_and_of_two_that_end_alike_the_one_that_was_scaled_less():
     def off(raw: float, mu: float, sigma: float) -> float:
-        return Point(request(0.1, 0.1), Intensity(0.1, 0.1), Answer(raw, Intensity(mu, sigma))).off
+        return Point(ask(0.1, 0.1), Intensity(0.1, 0.1), Answer(raw, Intensity(mu, sigma))).off
 
     assert off(0.1, 0.1, 0.1) == 0
     assert off(0.2, 0.1, 0.1) < off(0.3, 0.1, 0.1) < off(0.2, 0.1, 0.05)
@@ -51,14 +51,14 @@ def test_what_ends_nearer_wins_and_of_two_that_end_alike_the_one_that_was_scaled
 
 
 def test_what_is_told_stays_near_what_is_asked_and_in_its_bins():
-    deaf = Point(request(0.1, 0.2), Intensity(0.1, 0.2), Answer(0.0, Intensity(0.0, 0.0)))
+    deaf = Point(ask(0.1, 0.2), Intensity(0.1, 0.2), Answer(0.0, Intensity(0.0, 0.0)))
     told = corrected(corrected_again := replace(deaf, told=corrected(deaf)))
     assert told == pytest.approx((0.1 * FURTHEST, 0.4)) and corrected_again.told.mu <= 0.1 * FURTHEST
 
 
 def test_the_map_is_monotone_and_gives_the_points_back():
     points = [
-        Point(request(mu, 0.1), Intensity(told, 0.1 * factor), Answer(mu, Intensity(mu, 0.1)))
+        Point(ask(mu, 0.1), Intensity(told, 0.1 * factor), Answer(mu, Intensity(mu, 0.1)))
         for mu, told, factor in ((0.3, 0.2, 1.0), (0.1, 0.05, 2.0), (0.2, 0.3, 1.5))
     ]
     curves = checked_response({"rain": curves_of(points)})

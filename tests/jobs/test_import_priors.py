@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from gendeg.configs import ImportPriorsConfig
+from gendeg.intensity.ask import ask_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.draw import Drawer
 from gendeg.intensity.priors import load_priors, mixture
 from gendeg.jobs.fit_priors import plot_priors, tabulate_priors
 from gendeg.jobs.import_priors import import_priors
-from gendeg.jobs.requests import request_statistics
 from gendeg.primitives.errors import BadOption, NoPrior, OutputExists
 from gendeg.primitives.kinds import parse_mix
 from tests.histograms import spread, write_histograms
@@ -88,10 +88,10 @@ def test_mu_that_is_asked_for_meets_its_row_or_the_nearest(data, tmp_path):
     for mu in (0.1501, 0.1519, 28.0001 * MU_BINS.width):
         row = rows[int(MU_BINS.index(np.array([mu]))[0])]
         middle = int(np.searchsorted(np.cumsum(row) / row.sum(), 0.5))
-        asked = request_statistics(parse_mix("snow+haze"), mu, None, priors=str(tmp_path))
+        asked = ask_statistics(parse_mix("snow+haze"), mu, None, priors=str(tmp_path))
         assert int(SIGMA_BINS.index(np.array([asked.sigma]))[0]) == middle and asked.mu == mu
     last = rows[np.flatnonzero(rows.sum(axis=1))[-1]]
-    far = request_statistics(parse_mix("snow+haze"), 0.69, None, priors=str(tmp_path))
+    far = ask_statistics(parse_mix("snow+haze"), 0.69, None, priors=str(tmp_path))
     assert last[int(SIGMA_BINS.index(np.array([far.sigma]))[0])] > 0
 
 

@@ -35,7 +35,7 @@ def pairs_of(root: Path, split: str, count: int = 2) -> Path:
         write_image((clean // 2).astype("uint8"), folder(root / "dark") / f"p{number}.png", "png")
         write_image(clean, folder(root / "clean") / f"p{number}.png", "png")
     halves = {"type": "low_light", "degraded": "dark", "clean": "clean"}
-    made = ingest(IngestConfig(root / "pairs", root=str(root), split=f"{split}=1", progress=False, **halves))
+    made = ingest(IngestConfig(str(root), root / "pairs", split=f"{split}=1", progress=False, **halves))
     assert len(made.pairs) == count
     return made.manifest
 

@@ -13,9 +13,10 @@ from PIL import Image
 
 from gendeg.configs import ReportConfig
 from gendeg.jobs.build import build, plan
+from gendeg.jobs.evaluation_files import read_samples
 from gendeg.jobs.report import report
 from gendeg.jobs.report_rows import evenly_ranked, read_dataset
-from gendeg.jobs.report_samples import best_and_worst, read_samples, score
+from gendeg.jobs.report_samples import best_and_worst, score
 from gendeg.jobs.report_strength import find_priors
 from gendeg.primitives.errors import BadManifest, MissingPath, NothingToReport, OutputExists
 from gendeg.primitives.files import write_jsonl
@@ -185,7 +186,7 @@ def test_what_was_not_measured_has_no_section(tmp_path):
 
 
 def test_the_best_and_the_worst(tmp_path):
-    samples = read_samples(write_evaluation(tmp_path / "evaluation") / "samples.jsonl")
+    samples = read_samples(write_evaluation(tmp_path / "evaluation"))
     best, worst = best_and_worst(samples, 10)
     assert len(best) == len(worst) == 10 and not set(map(id, best)) & set(map(id, worst))
     both = [*best, *worst]
@@ -198,12 +199,12 @@ def test_the_best_and_the_worst(tmp_path):
 
 
 def test_a_score_is_the_mean_of_ranks_within_degradation_and_intensity(tmp_path):
-    samples = read_samples(write_evaluation(tmp_path / "evaluation") / "samples.jsonl")
+    samples = read_samples(write_evaluation(tmp_path / "evaluation"))
     mine = [one for one in samples if one.arm == "model" and not one.verdict][:3]
     alone = [one for one in mine if one.record.intensity == mine[0].record.intensity][:1]
     assert score(alone).tolist() == [0.5], "nobody to be compared with"
     assert score([replace(mine[0], verdict="flat")]).tolist() == [-1.0]
-    twins = [mine[0], replace(mine[0], metrics={**mine[0].metrics, "detail": 0.0})]
+    twins = [mine[0], replace(mine[0], metrics=replace(mine[0].metrics, detail=0.0))]
     np.testing.assert_allclose(score(twins), [(3 * 0.5 + 0.75) / 4, (3 * 0.5 + 0.25) / 4])
 
 
@@ -244,7 +245,7 @@ def test_what_is_neither_is_refused_in_one_line(tmp_path):
     "name, text, says",
     [
         ("results.json", '{"schema": "gendeg-evaluation-9"}', "another version"),
-        ("results.json", '{"schema": "gendeg-evaluation-1"}', "'model'"),
+        ("results.json", '{"schema": "gendeg-evaluation-1"}', "not as gendeg evaluate writes it"),
         ("samples.jsonl", '{"arm": "model"}', "line 1"),
         ("results.json", "{", "not JSON"),
     ],

@@ -177,6 +177,8 @@ def test_a_changed_recipe_is_refused_by_name_and_other_settings_are_not(copied):
         ("[data]\nsise = 3\n", BadManifest, "no setting sise"),
         ("[daata]\n", BadManifest, "unknown table daata"),
         ("[train]\nseed = 3\n", BadManifest, "no setting seed"),
+        ("[train]\nsteps = 0\n", BadManifest, r"\[train\] steps must be 1 or more, got 0"),
+        ("[arms]\nshares = ['all']\n", BadManifest, r"\[arms\] shares must be a number, not 'all'"),
         ("steps = \n", BadManifest, "not TOML"),
     ],
 )

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gendeg.configs import BuildConfig, SynthConfig
-from gendeg.jobs.samples import Settings, choose_sampler, settings_of
-from gendeg.jobs.synth_plan import plan_requests, plan_synthesis
+from gendeg.configs import SynthConfig
+from gendeg.jobs.synth_plan import plan_asks, plan_synthesis
 from gendeg.jobs.synthesize import SHEET_COLUMNS, SHEET_ROWS, Rows, _add_to_sheet, _open_records
+from gendeg.model.generate import Settings, choose_sampler, settings_of
 from gendeg.primitives.errors import BadOption, OutputExists
 from gendeg.primitives.images import write_image
 from tests.tiny import clean_image, example_record, generators, photo, tiny_pipeline, tiny_stable_diffusion
@@ -48,29 +48,29 @@ def test_photos_of_one_name_have_rows_of_their_own_and_a_row_ends() -> None:
     assert len(rows) == SHEET_ROWS
 
 
-def test_intensities_that_would_share_a_name_are_one_request() -> None:
-    requests = plan_requests(SynthConfig(intensities=(0.1, 0.1000001, 0.1000002, 0.100002)))
-    assert [request.intensity for request in requests] == [0.1, 0.100002]
+def test_intensities_that_would_share_a_name_are_one() -> None:
+    asks = plan_asks(SynthConfig(intensities=(0.1, 0.1000001, 0.1000002, 0.100002)))
+    assert [ask.intensity for ask in asks] == [0.1, 0.100002]
 
 
 def test_more_steps_than_the_schedule_has_are_refused() -> None:
-    settings_of(tiny_pipeline(), SynthConfig(steps=1000))
+    settings_of(tiny_pipeline(), steps=1000)
     for steps in (0, 1001):
         with pytest.raises(BadOption, match="--steps: this model takes 1 to 1000"):
-            settings_of(tiny_pipeline(), SynthConfig(steps=steps))
+            settings_of(tiny_pipeline(), steps=steps)
 
 
 @pytest.mark.parametrize("scale", [101.0, -101.0, float("nan"), float("inf")])
-def test_useless_guidance_is_refused_by_synth_and_build(scale: float) -> None:
+def test_useless_guidance_is_refused(scale: float) -> None:
     with pytest.raises(BadOption, match="--guidance-image"):
-        settings_of(tiny_pipeline(), SynthConfig(guidance_image=scale))
+        settings_of(tiny_pipeline(), guidance_image=scale)
     with pytest.raises(BadOption, match="--guidance-text"):
-        settings_of(tiny_pipeline(), BuildConfig(clean=("x",), out=Path("y"), guidance_text=scale))
+        settings_of(tiny_pipeline(), guidance_text=scale)
 
 
 def test_the_model_fills_in_what_is_not_asked_for() -> None:
     own = tiny_pipeline().config
-    settings = settings_of(tiny_pipeline(), SynthConfig(guidance_text=3.0, structure_correction=False))
+    settings = settings_of(tiny_pipeline(), guidance_text=3.0, structure_correction=False)
     assert settings == Settings(own.steps, 3.0, own.guidance_image, False)
 
 

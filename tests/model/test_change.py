@@ -5,12 +5,15 @@ import math
 import pytest
 import torch
 
+from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.model.bundled import make_change_scheduler
 from gendeg.model.change import LEAST_SIZE, change_sizes, fit_scale
-from gendeg.model.direction import settle_directions
+from gendeg.model.direction import settle_direction
+from gendeg.model.generate import Generator, settings_of
 from gendeg.model.latents import keep_detail
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.primitives.kinds import Degradation
 from tests.tiny import clean_image, generators, tiny_pipeline
 
 SCALES = {"rain": 5.0, "haze": 4.0}
@@ -48,11 +51,13 @@ def test_twice_the_statistics_are_twice_the_change():
     """A network that says the same makes a change in proportion to what is asked."""
     pipeline, photo = change_pipeline(), clean_image(16, 24)
     clean = pipeline.encode_clean(photo)
-    settled = {"prompts": ["rain"], "degradations": ["rain"], "directions": [Direction(0.5, 0.0)]}
+    generator = Generator(pipeline, settings_of(pipeline))
+    ask = Ask((Degradation.RAIN,), "", "rain", 0.5, 0.1, 0.1, "", Direction(0.5, 0.0))
+    settled = generator.settle(clean, [ask])
     pipeline.config.change_scale.update({"rain": 1.0})
-    one = pipeline.generate(clean, mu=[0.1], sigma=[0.1], generators=generators(3), **settled)
+    one = generator.latents(clean, settled, generators(3))
     pipeline.config.change_scale.update({"rain": 2.0})
-    two = pipeline.generate(clean, mu=[0.1], sigma=[0.1], generators=generators(3), **settled)
+    two = generator.latents(clean, settled, generators(3))
     assert torch.allclose(two, 2 * one)
     back = pipeline.from_generated(one, clean.latent)
     assert torch.allclose(pipeline.to_generated(back, clean.latent), one, atol=1e-5)
@@ -61,7 +66,7 @@ def test_twice_the_statistics_are_twice_the_change():
 def test_a_pair_comes_back_from_its_normalised_change():
     pipeline = change_pipeline()
     degraded, clean = torch.randn(2, 2, 4, 6, 6)
-    sizes = pipeline.sizes(["rain", "haze"], [0.1, 0.2], [0.1, 0.1])[:, None, None, None]
+    sizes = change_sizes(SCALES, ["rain", "haze"], [0.1, 0.2], [0.1, 0.1])[:, None, None, None]
     normalised = pipeline.to_generated(degraded, clean) / sizes
     assert torch.allclose(pipeline.from_generated(normalised * sizes, clean), degraded, atol=1e-5)
 
@@ -76,13 +81,13 @@ def test_the_last_call_is_at_little_noise_and_the_first_hides_the_mean():
 
 def test_directions_are_asked_for_drawn_or_unknown(tmp_path):
     asked = Direction(0.3, 0.3)
-    settled = settle_directions(PRIOR, ["rain", "haze", "rain"], [asked, UNKNOWN, UNKNOWN], generators(0, 1, 2))
-    assert settled[0] == asked and math.isnan(settled[1].cos) and list(settled[2]) in PRIOR["rain"]
-    drawn = {settle_directions(PRIOR, ["rain"], (), generators(seed))[0] for seed in range(40)}
-    assert drawn == {Direction(*one) for one in PRIOR["rain"]}, "seeds have different directions"
-    again = [settle_directions(PRIOR, ["rain"], (), generators(5))[0] for _ in range(2)]
-    assert again[0] == again[1]
-    assert settle_directions({}, ["rain"], (), generators(0)) == []
+    (generator,), rain = generators(0), PRIOR["rain"]
+    assert settle_direction(rain, asked, generator) == asked
+    assert math.isnan(settle_direction([], UNKNOWN, generator).cos)
+    assert torch.equal(torch.rand(1, generator=generator), torch.rand(1, generator=generators(0)[0])), "not drawn from"
+    drawn = [settle_direction(rain, UNKNOWN, *generators(seed)) for seed in range(40)]
+    assert set(drawn) == {Direction(*one) for one in rain}, "seeds have different directions"
+    assert drawn[5] == settle_direction(rain, UNKNOWN, *generators(5))
 
 
 def test_the_direction_reaches_the_image_and_is_saved(tmp_path):

@@ -1,13 +1,27 @@
 """What blur and darkness can take from a photo, and how a model with such a limit asks for no more."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import torch
 
+from gendeg.intensity.ask import Ask
+from gendeg.model.generate import Generator, settings_of
 from gendeg.model.limits import blur_limit, light_limit, within
+from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.strength import WEAKEST
+from gendeg.primitives.kinds import Degradation, Mix
 from tests.tiny import tiny_pipeline
+
+BLUR, HAZE, DARK = Degradation.MOTION_BLUR, Degradation.HAZE, Degradation.LOW_LIGHT
+
+
+def possible(pipeline: GenDegPipeline, photo: torch.Tensor, mixes: Sequence[Mix], mu: float) -> list[float]:
+    """What a photo can lose of an asked mu."""
+    generator = Generator(pipeline, settings_of(pipeline))
+    asks = [Ask(mix, "", "", 0.5, mu, 0.1, "") for mix in mixes]
+    return [one.mu for one in generator.settle(pipeline.encode_clean(photo), asks)]
 
 
 def stripes(height: int = 64, width: int = 64) -> torch.Tensor:
@@ -50,11 +64,10 @@ def test_only_blur_asks_for_less_and_only_with_an_extent():
     pipeline = tiny_pipeline()
     grey = torch.full((1, 3, 32, 32), 0.2)
     grey[..., 16:] = 0.22  # one faint edge
-    clean = pipeline.encode_clean(grey)
-    names = ["motion_blur", "haze", "haze+motion_blur"]
-    assert pipeline.possible(clean, names, [0.1, 0.1, 0.1]) == [0.1, 0.1, 0.1]
+    mixes = [(BLUR,), (HAZE,), (HAZE, BLUR)]
+    assert possible(pipeline, grey, mixes, 0.1) == [0.1, 0.1, 0.1]
     with pipeline.altered(blur_extent=0.2):
-        blur, *others = pipeline.possible(clean, names, [0.1, 0.1, 0.1])
+        blur, *others = possible(pipeline, grey, mixes, 0.1)
     assert blur <= blur_limit(grey, 0.2) < 0.01 and others == [0.1, 0.1]
 
 
@@ -65,19 +78,19 @@ def test_a_photo_has_no_more_light_to_lose_than_it_has():
 
 def test_only_low_light_asks_for_less_of_a_dark_photo_and_only_with_a_darkening():
     pipeline = tiny_pipeline()
-    clean = pipeline.encode_clean(torch.full((1, 3, 20, 20), -0.8))  # the padding to 32 is no part of the photo
-    names = ["low_light", "haze", "low_light+rain"]
-    assert pipeline.possible(clean, names, [0.3] * 3) == [0.3] * 3
+    photo = torch.full((1, 3, 20, 20), -0.8)  # the padding to 32 is no part of it
+    mixes = [(DARK,), (HAZE,), (DARK, Degradation.RAIN)]
+    assert possible(pipeline, photo, mixes, 0.3) == [0.3] * 3
     with pipeline.altered(darkening=0.9):
-        dark, *others = pipeline.possible(clean, names, [0.3] * 3)
+        dark, *others = possible(pipeline, photo, mixes, 0.3)
     assert dark == pytest.approx(0.09, rel=0.01) and dark < 0.09 and others == [0.3] * 2
 
 
 def test_of_a_black_or_flat_photo_nothing_is_asked():
     pipeline = tiny_pipeline()
-    black = pipeline.encode_clean(torch.full((1, 3, 16, 16), -1.0))
+    black = torch.full((1, 3, 16, 16), -1.0)
     with pipeline.altered(darkening=0.9, blur_extent=0.2):
-        assert pipeline.possible(black, ["low_light", "motion_blur", "haze"], [0.3] * 3) == [0.0, 0.0, 0.3]
+        assert possible(pipeline, black, [(DARK,), (BLUR,), (HAZE,)], 0.3) == [0.0, 0.0, 0.3]
 
 
 def test_the_image_is_brought_to_what_is_possible():

@@ -4,10 +4,13 @@ import diffusers
 import pytest
 import torch
 
+from gendeg.intensity.ask import Ask
 from gendeg.model import samplers
+from gendeg.model.generate import Generator, settings_of
 from gendeg.model.latents import decode, encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.strength import meet_sigma
+from gendeg.primitives.kinds import Degradation, Mix
 from tests.tiny import clean_image, generators, tiny_pipeline, tiny_stable_diffusion
 
 LEVEL = 2 / 255  # one grey level in signed range
@@ -17,6 +20,13 @@ SCHEDULERS = ["DDIM", "ContinuousEulerAncestral", "DPMSolverMultistep", "EulerDi
 def scheduler_class(name: str) -> type:
     """One of diffusers, or ours (its own Euler ancestral scheduler does not take sample prediction)."""
     return getattr(samplers if name.startswith("Continuous") else diffusers, f"{name}Scheduler")
+
+
+RAIN, SNOW, HAZE, DARK = Degradation.RAIN, Degradation.SNOW, Degradation.HAZE, Degradation.LOW_LIGHT
+
+
+def ask(mix: Mix, mu: float = 0.1, sigma: float = 0.1) -> Ask:
+    return Ask(mix, "", "", 0.5, mu, sigma, "")
 
 
 def sample(pipeline: GenDegPipeline, image: torch.Tensor, seeds: list[int], **options) -> torch.Tensor:
@@ -288,16 +298,15 @@ def test_residual_decoding_in_windows_and_after_saving(tmp_path):
 
 def test_sigma_is_met_where_all_of_a_mix_is_named():
     pipeline, photo = tiny_pipeline(), clean_image(40, 56)
-    names, asked = ["rain", "rain+snow", "rain+haze", "haze"], [0.39] * 4
     pipeline.register_to_config(residual_gain=2.0, spread_degradations=["rain", "snow"])
-    targets = pipeline.targets(names, [float("nan")] * 4, asked)
-    assert [target.sigma == 0.39 for target in targets] == [True, True, False, False]
-    unnamed = pipeline.targets((), asked, asked)
-    assert not any(target.sigma == 0.39 or target.exposure for target in unnamed), "without names: sigma as it came"
-    clean = pipeline.encode_clean(photo)
+    clean, generator = pipeline.encode_clean(photo), Generator(pipeline, settings_of(pipeline))
+    settled = generator.settle(clean, [ask(mix, sigma=0.39) for mix in ((RAIN,), (RAIN, SNOW), (RAIN, HAZE), (HAZE,))])
+    assert [one.target.sigma == 0.39 for one in settled] == [True, True, False, False]
+    (unnamed,) = generator.settle(clean, [ask((), sigma=0.39)])
+    assert unnamed.target.sigma != 0.39 and not unnamed.target.exposure, "without a name: sigma as it came"
     latents = torch.randn(4, *clean.latent.shape[1:], generator=torch.Generator().manual_seed(5)) * 0.3
     plain = pipeline.decode_latents(latents, clean)
-    spread = pipeline.decode_latents(latents, clean, targets=targets)
+    spread = generator.bring(clean, settled, plain)
     assert torch.equal(plain[2:], spread[2:])
     for before, after in zip((plain - photo).abs()[:2], (spread - photo).abs()[:2], strict=True):
         assert after.std() > 1.05 * before.std()
@@ -315,14 +324,14 @@ def test_a_call_with_names_spreads_as_its_halves_do():
 def test_low_light_that_a_gain_cannot_darken_enough_is_exposed_shorter():
     pipeline, photo = tiny_pipeline(), clean_image(16, 24) * 0.9
     pipeline.register_to_config(residual_gain=2.0, strength_gain=1.1, darkening=1.0)
-    clean = pipeline.encode_clean(photo)
-    nothing = torch.zeros_like(clean.latent)
-    before = float((pipeline.decode_latents(nothing, clean) - photo).abs().mean()) / 2
+    clean, generator = pipeline.encode_clean(photo), Generator(pipeline, settings_of(pipeline))
+    plain = pipeline.decode_latents(torch.zeros_like(clean.latent), clean)
+    before = float((plain - photo).abs().mean()) / 2
     made = {
-        name: pipeline.decode_latents(nothing, clean, targets=pipeline.targets([name], [1.4 * before], [0.1]))
-        for name in ("low_light", "rain+low_light", "haze")
+        mix: generator.bring(clean, generator.settle(clean, [ask(mix, mu=1.4 * before)]), plain)
+        for mix in ((DARK,), (RAIN, DARK), (HAZE,))
     }
-    change = {name: float((image - photo).abs().mean()) / 2 / before for name, image in made.items()}
-    assert change["low_light"] > 1.15
-    assert change["haze"] == change["rain+low_light"] == pytest.approx(1.1, abs=0.01)
-    assert ((made["low_light"] <= made["haze"] + 1e-6) | (made["haze"] > photo)).all()
+    change = {mix: float((image - photo).abs().mean()) / 2 / before for mix, image in made.items()}
+    assert change[DARK,] > 1.15
+    assert change[HAZE,] == change[RAIN, DARK] == pytest.approx(1.1, abs=0.01)
+    assert ((made[DARK,] <= made[HAZE,] + 1e-6) | (made[HAZE,] > photo)).all()

@@ -1,6 +1,5 @@
 """The example stream: every pair once an epoch, ranks share it, crops stay aligned, order survives threads."""
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,8 +11,7 @@ import pytest
 import torch
 
 from gendeg.pairs.manifest import Pair, write_manifest
-from gendeg.primitives.errors import BadImage, BadOption, NoPairs
-from gendeg.primitives.faults import ImageFault
+from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.images import write_image
 from gendeg.training.examples import (
     Deal,
@@ -23,7 +21,6 @@ from gendeg.training.examples import (
     held_out_pairs,
     load_pairs,
     parse_weights,
-    prefetch,
     shuffled,
     to_tensor,
 )
@@ -86,35 +83,6 @@ def test_ranks_partition_the_stream(batch, world):
     assert sorted(every) == list(range(steps * batch * world))
     first = [n for rank in range(world) for n in example_numbers(0, batch, rank, world)]
     assert sorted(first) == list(range(batch * world))
-
-
-def test_prefetch_keeps_the_order_of_slow_and_fast():
-    def make(step: int) -> int:
-        time.sleep(0.02 if step % 3 == 0 else 0)
-        return step * step
-
-    assert list(prefetch(make, range(5, 25), threads=4)) == [step * step for step in range(5, 25)]
-    assert list(prefetch(make, [], threads=2)) == []
-
-
-def test_prefetch_looks_only_a_few_ahead():
-    made = []
-    stream = prefetch(lambda step: made.append(step), range(100), threads=2)
-    next(stream)
-    stream.close()
-    assert len(made) <= 2 + 1 + 1
-
-
-def test_prefetch_hands_errors_on():
-    def make(step: int) -> int:
-        if step == 3:
-            raise BadImage("x.png", ImageFault.DAMAGED)
-        return step
-
-    stream = prefetch(make, range(9), threads=2)
-    assert [next(stream) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(BadImage):
-        next(stream)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (20, 31), (64, 9)])

@@ -1,4 +1,4 @@
-"""The plots of a study: curves with intervals, and the t-SNE scatter of each degradation."""
+"""What a study's page shows: curves with intervals, the t-SNE scatter of each degradation, pictures of every set."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from gendeg.report.html import Figure
+from gendeg.jobs.restore_data import Example
+from gendeg.jobs.study_data import EXISTING, REAL, STRANGE, WITHIN, generated_place
+from gendeg.jobs.study_work import Study, examples_of
+from gendeg.report.html import Card, Figure, Sheet, make_picture
 from gendeg.report.plots import Axis, Frame, band, dots, draw, line
 
+LONGEST = 192  # pixels of a picture
 Curve = Sequence[tuple[float, Mapping[str, Any] | None]]
 """(place along the axis, {value, low, high}); points without a mean are left out."""
 
@@ -57,3 +61,43 @@ def plot_scatter(title: str, points: Sequence[Mapping[str, Any]], kinds: Mapping
         if here.size:
             marks.append(dots(frame, here[:, 0], here[:, 1], kind))
     return Figure(draw(frame, f"{title}: features of images", *marks), caption)
+
+
+# --- pictures ---
+
+
+def picture_sheet(study: Study) -> Sheet:
+    """By the same order, drawn by a seed, that the examples of trainings and tests come in."""
+    cards: list[Card] = []
+    sets = {
+        "existing": (study.data / EXISTING, "train"),
+        "existing, real": (study.data / REAL, "train"),
+        "generated": (generated_place(study.config, study.recipe.data), "train"),
+        "within": (study.data / WITHIN, "train"),
+        "unseen, strangers": (study.data / STRANGE, "train"),
+        "unseen, real": (study.data / REAL, "test"),
+    }
+    for origin, (place, split) in sets.items():
+        if place.exists():
+            cards += _cards(study, origin, examples_of(place, split))
+    return Sheet(cards, controls=True, heading="Sample pictures", made_by="Set")
+
+
+def _cards(study: Study, origin: str, examples: list[Example]) -> list[Card]:
+    seen: dict[str, int] = {}
+    cards = []
+    for one in examples:
+        if origin == "unseen, real" and one.pair.source not in study.recipe.data.unseen_sources:
+            continue
+        kind = one.pair.degradation
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] <= study.recipe.results.pictures:
+            cards.append(_card(origin, one))
+    return cards
+
+
+def _card(origin: str, one: Example) -> Card:
+    clean, degraded = (make_picture(image, LONGEST) for image in one.read())
+    notes = [f"{one.pair.source}", f"mu\u00a0{one.pair.mu:.3f} · sigma\u00a0{one.pair.sigma:.3f}"]
+    kind = one.pair.degradation
+    return Card(f"{kind} · {origin}", notes, kind, origin, clean, degraded, rank=one.pair.mu)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gendeg.pairs.align import SURE, find_shift
+from gendeg.metrics.alignment import SURE, find_shift
 from gendeg.physics import degrade
 from gendeg.primitives.images import u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import parse_mix

@@ -1,0 +1,265 @@
+"""Photos and what is asked of them → degraded images: the one driver of a pipeline, whoever samples."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gendeg.intensity.ask import Ask
+from gendeg.intensity.measure import Intensity
+from gendeg.model.change import change_sizes
+from gendeg.model.conditioner import Conditioning
+from gendeg.model.direction import settle_direction
+from gendeg.model.guidance import branches
+from gendeg.model.latents import CleanLatent
+from gendeg.model.limits import limit_of, within
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.response import told_statistics
+from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
+from gendeg.model.strength import Target, meet
+from gendeg.model.tiles import pad_to_multiple
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.images import U8Image, signed_to_u8, u8_to_signed
+from gendeg.primitives.kinds import Degradation, Mix
+from gendeg.primitives.rng import torch_generator
+
+STRONGEST = 100.0
+"""Beyond this a guidance scale is a slip of the keyboard: the published ones are 7.5 and 1.5."""
+KEPT = 256 << 20
+"""Bytes of latents, decoded photos and encoded prompts that are remembered: at 512 pixels 64 KB to 3.5 MB a photo."""
+
+
+# --- how a run samples ---
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run samples; the same for all of its images."""
+
+    steps: int
+    guidance_text: float
+    guidance_image: float
+    structure_correction: bool
+
+
+def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
+    """Let the pipeline sample as published (`paper`), or leave it its own way (`own`).
+
+    Raises `BadOption` for another name, or a model whose last noise level has no signal left: there the published
+    sampler would have to start from infinity.
+    """
+    if name not in ("own", "paper"):
+        raise BadOption("--sampler", f"must be own or paper, not '{name}'")
+    if name == "paper":
+        if float(pipeline.scheduler.alphas_cumprod[-1]) < 1e-6:
+            raise BadOption(
+                "--sampler", "paper needs a model with noise levels like Stable Diffusion's; this has others"
+            )
+        pipeline.scheduler = ContinuousEulerAncestralScheduler.from_config(
+            {**pipeline.scheduler.config, "timestep_spacing": "linspace"}
+        )
+        pipeline.register_to_config(**PAPER)
+
+
+def settings_of(
+    pipeline: GenDegPipeline,
+    steps: int | None = None,
+    guidance_text: float | None = None,
+    guidance_image: float | None = None,
+    structure_correction: bool = True,
+) -> Settings:
+    """What was asked for, and the model's own where nothing was.
+
+    Raises `BadOption` for more steps than the model's schedule has, or a guidance scale that is no use.
+    """
+    own, most = pipeline.config, pipeline.scheduler.config.num_train_timesteps
+    steps = own.steps if steps is None else steps
+    if not 1 <= steps <= most:
+        raise BadOption("--steps", f"this model takes 1 to {most}, got {steps}")
+    scales = {"guidance_text": guidance_text, "guidance_image": guidance_image}
+    for name, scale in scales.items():
+        if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
+            raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
+    chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
+    return Settings(steps, **chosen, structure_correction=structure_correction)
+
+
+def noise_of(seed: int, clean_sha256: str, ask: Ask) -> torch.Generator:
+    """A sample's own randomness; the intensities of one photo and degradation share it: only the strength differs."""
+    return torch_generator(seed, f"{clean_sha256}/{ask.name}", "sample")
+
+
+# --- one sample on its way ---
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What is asked, as it goes through a model.
+
+    `mu` is the asked one, lower where this photo cannot lose so much; `told` what the model is told, so that its image
+    measures `mu` and the asked sigma; `target` what the finished image is brought to.
+    """
+
+    ask: Ask
+    mu: float
+    told: Intensity
+    target: Target
+
+
+class Generator:
+    """A pipeline and the settings it samples with, and what samples share: encoded photos, encoded prompts.
+
+    A batch is photos of one size with what is asked of them, one for each (or one photo for all), and a source of noise
+    for each; a sample is the same in any batch, but for rounding.
+    """
+
+    def __init__(self, pipeline: GenDegPipeline, settings: Settings):
+        self.pipeline, self.settings = pipeline, settings
+        self._branches = branches(settings.guidance_text, settings.guidance_image)
+        self._photos, self._texts = Recent(), Recent()
+        self._null: Conditioning | None = None
+
+    def degrade(
+        self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator]
+    ) -> list[U8Image | None]:
+        """Degraded images of the photos' size; None where the model gave numbers that are not finite."""
+        settled = self.settle(clean, asks)
+        return self.images(clean, settled, self.latents(clean, settled, noise))
+
+    def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
+        """Photos of one size; one by one, so that what is remembered never depends on what was beside it."""
+        each = [self._encode(photo) for photo in photos]
+        return CleanLatent.batch(each)
+
+    def settle(self, clean: CleanLatent, asks: Sequence[Ask]) -> list[Settled]:
+        """What each is on its way through this model: limited by its photo, told by the calibration, and its target."""
+        own = self.pipeline.config
+        spread, dark = set(own.spread_degradations), own.darkening > 0
+
+        @cache
+        def limit(row: int, mix: Mix) -> float:
+            return limit_of(clean.of(row).photo, mix, own.blur_extent, own.darkening)
+
+        settled = []
+        for row, ask in enumerate(asks):
+            mu = within(ask.mu, limit(row if clean.several else 0, ask.mix))
+            told = told_statistics(own.calibration, ask.name, mu, ask.sigma)
+            sigma = ask.sigma if ask.mix and spread.issuperset(ask.mix) else float("nan")
+            settled.append(Settled(ask, mu, told, Target(mu, sigma, dark and ask.mix == (Degradation.LOW_LIGHT,))))
+        return settled
+
+    @torch.no_grad()
+    def latents(
+        self, clean: CleanLatent, settled: Sequence[Settled], noise: Sequence[torch.Generator]
+    ) -> Float[Tensor, "b c y x"]:
+        """What the model generates, as `GenDegPipeline.decode_latents` takes it."""
+        own, names = self.pipeline.config, [one.ask.name for one in settled]
+        directions = [
+            settle_direction(own.directions.get(name, ()), one.ask.direction, generator)
+            for name, one, generator in zip(names, settled, noise, strict=True)
+        ]
+        texts = [self._text(one.ask.prompt) for one in settled]
+        text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
+        mu, sigma = zip(*(one.told for one in settled), strict=True)
+        full = self.pipeline.condition(text, pooled, mu, sigma, directions)
+        sizes = None
+        if own.change_scale:
+            asked = [one.mu for one in settled], [one.ask.sigma for one in settled]
+            sizes = change_sizes(own.change_scale, names, *asked).to(self.pipeline.device)
+        return self.pipeline.denoise(
+            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes
+        )
+
+    def images(
+        self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
+    ) -> list[U8Image | None]:
+        """Decoded, corrected where the settings say so, brought to their targets; None: not finite."""
+        return stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
+
+    def decode(
+        self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Signed images as the model made them."""
+        return self.pipeline.decode_latents(latents, clean, [self.corrects(one.ask.mix) for one in settled])
+
+    def bring(
+        self, clean: CleanLatent, settled: Sequence[Settled], images: Float[Tensor, "b 3 h w"]
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Signed images, each brought to its target: see `strength.meet`."""
+        most = self.pipeline.config.strength_gain
+        rows = enumerate(zip(images.split(1), settled, strict=True))
+        return torch.cat([meet(clean.of(row).photo.float(), image, one.target, most) for row, (image, one) in rows])
+
+    def corrects(self, mix: Mix) -> bool:
+        """Whether the structure correction runs for a mix: any member of it is one that it was trained for."""
+        if not self.settings.structure_correction or self.pipeline.structure is None:
+            return False
+        return any(kind in self.pipeline.config.structure_degradations for kind in mix)
+
+    def used(self, ask: Ask) -> Settings:
+        """The settings that its image is made with."""
+        return replace(self.settings, structure_correction=self.corrects(ask.mix))
+
+    def _encode(self, photo: U8Image) -> CleanLatent:
+        pipeline, image = self.pipeline, to_signed_tensor(photo)
+
+        def encoded() -> tuple[Tensor, ...]:
+            clean = pipeline.encode_clean(image)
+            return (clean.latent,) if clean.decoded is None else (clean.latent, clean.decoded)
+
+        key = hashlib.sha1(photo.tobytes()).digest(), photo.shape
+        latent, *decoded = self._photos.get(key, encoded)
+        padded = pad_to_multiple(image.to(pipeline.device, pipeline.vae.dtype), pipeline.multiple)
+        return CleanLatent(padded, latent, *photo.shape[:2], *decoded)
+
+    def _text(self, prompt: str) -> tuple[Tensor, ...]:
+        return self._texts.get(prompt, lambda: self.pipeline.encode_text([prompt]))
+
+    def _nothing(self) -> Conditioning:
+        if self._null is None:
+            self._null = self.pipeline.encode_prompt([""], [float("nan")], [float("nan")])
+        return self._null
+
+
+class Recent:
+    """The last results by key, as long as they fit into `KEPT` bytes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, tuple[Tensor, ...]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Hashable, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        if key not in self._kept:
+            self._kept[key] = make()
+            self._bytes += sum(tensor.nbytes for tensor in self._kept[key])
+            while self._bytes > KEPT and len(self._kept) > 1:
+                self._bytes -= sum(tensor.nbytes for tensor in self._kept.popitem(last=False)[1])
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+# --- to and from stored images ---
+
+
+def to_signed_tensor(image: U8Image) -> Float[Tensor, "1 3 h w"]:
+    """u8 [h w 3] → signed [1 3 h w]."""
+    return torch.from_numpy(u8_to_signed(image)).permute(2, 0, 1)[None]
+
+
+def stored(images: Float[Tensor, "b 3 h w"]) -> list[U8Image | None]:
+    """Signed images → as they are stored; None for one with NaN (half precision overflows)."""
+    pixels = images.permute(0, 2, 3, 1).cpu().numpy()
+    return [None if np.isnan(one).any() else signed_to_u8(one) for one in pixels]
+
+
+def finite(images: Sequence[U8Image | None]) -> list[U8Image]:
+    """For those who cannot go on without one. Raises `ValueError`."""
+    if missing := sum(image is None for image in images):
+        raise ValueError(f"the model gave numbers that are not finite in {missing} of {len(images)} images")
+    return [image for image in images if image is not None]

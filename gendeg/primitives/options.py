@@ -1,0 +1,160 @@
+"""What a config's fields say of themselves, once: a command's options and a recipe's settings are read from it.
+
+    steps: int | None = option(None, "Sampling steps; default: the model's.", min=1)
+
+A field with neither `option` nor `argument` is no option; a recipe may set it all the same.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, field, fields
+from functools import wraps
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from gendeg.primitives.errors import BadOption
+
+Said = Mapping[str, Any]
+"""help; min, max; flag, where it is not --name; shown, of the default in the help; parse, of each text of a tuple."""
+NUMBERS = tuple[float, ...]
+TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
+    bool: ("true or false", (bool,)), int: ("a whole number", (int,)), float: ("a number", (int, float)),
+    str: ("a text", (str,)), Path: ("a path", (str,)),
+}  # fmt: skip
+"""Of a field → what it is called, and what TOML gives."""
+
+
+def option(default: Any = MISSING, help: str = "", **said: Any) -> Any:
+    """A field that is an option, to be given where it has no default; what else it may say stands at `Said`.
+
+    Numbers are one comma list, other tuples are given several times, a switch that is off has no --no-… .
+    """
+    return field(default=default, metadata={"help": help, **said})
+
+
+def argument(default: Any = MISSING, help: str = "") -> Any:
+    """A field that is an argument of the command."""
+    return option(default, help, argument=True)
+
+
+def command(*configs: type, only: Collection[str] = (), without: Collection[str] = ()) -> Callable[..., Any]:
+    """Makes a function a command: in the place of its parameter `config` stand that config's options.
+
+    A parameter `given` is a dict of what the command line says, a 0 and a --no-… too, to go over a preset. Of several
+    configs every option is taken, without a default, for each has its own.
+    """
+    import typer
+
+    found: dict[str, tuple[Any, Said, Any]] = {}
+    for config in configs:
+        for one in fields(config):
+            said = _said(config, one.name)
+            if said and one.name not in without and (not only or one.name in only):
+                found.setdefault(one.name, (get_type_hints(config)[one.name], said, one.default))
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        own = inspect.signature(function).parameters
+        place = "config" if "config" in own else "given"
+
+        @wraps(function)
+        def run(context: Any, **values: Any) -> Any:
+            told = [name for name in found if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+            given = {name: _read(name, *found[name], values[name]) for name in told}
+            rest = {name: value for name, value in values.items() if name not in found}
+            return function(**rest, **{place: given if place == "given" else configs[0](**given)})
+
+        shown = [inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)]
+        for name, one in own.items():
+            options = [_parameter(name, *found[name], many=len(configs) > 1) for name in found]
+            shown += options if name == place else [one.replace(kind=inspect.Parameter.KEYWORD_ONLY)]
+        run.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _said(config: type, name: str) -> Said:
+    """Of a field, by the config or the nearest above it that says something: another default keeps the rest."""
+    known = (vars(one).get("__dataclass_fields__", {}).get(name) for one in config.__mro__)
+    return next((one.metadata for one in known if one and one.metadata), {})
+
+
+def _parameter(name: str, hint: Any, said: Said, default: Any, many: bool) -> inspect.Parameter:
+    import typer
+
+    off = hint is bool and default is False and not many
+    flags = [said["flag"]] if "flag" in said else [_flag(name, said)] if off else []
+    told = {"help": said["help"], "show_default": said.get("shown", True)}
+    told |= {} if hint == NUMBERS else {"min": said.get("min"), "max": said.get("max")}
+    info = typer.Argument(**told) if "argument" in said else typer.Option(*flags, **told)
+    if get_origin(hint) is Literal:
+        hint = Literal[tuple(filter(None, get_args(hint)))]  # "" is that it was not given
+    elif get_origin(hint) is tuple:
+        item = str if "parse" in said else get_args(hint)[0]
+        hint = str if hint == NUMBERS else list[item]  # type: ignore[valid-type]
+    if default is MISSING:
+        default = inspect.Parameter.empty
+    elif many or default in ("", ()):
+        default = None
+    elif isinstance(default, tuple):
+        default = ",".join(f"{number:g}" for number in default)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, info])
+
+
+def _flag(name: str, said: Said) -> str:
+    return str(said.get("flag", f"--{name.replace('_', '-')}"))
+
+
+def _read(name: str, hint: Any, said: Said, default: Any, value: Any) -> Any:
+    """What typer has understood, as the field holds it. Raises `BadOption`."""
+    try:
+        if hint == NUMBERS:
+            return tuple(_within(_number(part), said) for part in value.split(","))
+        return tuple(map(said.get("parse", lambda text: text), value)) if get_origin(hint) is tuple else value
+    except ValueError as error:
+        raise BadOption(_flag(name, said), str(error)) from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"'{text.strip()}' is not a number; write for example 0.6 or 0.2,0.5,0.8") from None
+
+
+def _within(number: float, said: Said) -> float:
+    low, high = said.get("min", -math.inf), said.get("max", math.inf)
+    if not math.isfinite(number):
+        raise ValueError(f"'{number}' is not a finite number")
+    if not low <= number <= high:
+        wanted = f"be {low:g} or more" if high == math.inf else f"lie in [{low:g}, {high:g}]"
+        raise ValueError(f"must {wanted}, got {number:g}")
+    return number
+
+
+def as_setting(config: type, name: str, value: Any) -> Any:
+    """What a TOML file says of a field, as the field holds it: lists are tuples. Raises `ValueError`."""
+    return _fitted(get_type_hints(config)[name], _said(config, name), value)
+
+
+def _fitted(hint: Any, said: Said, value: Any) -> Any:
+    kind, parts = get_origin(hint), get_args(hint)
+    if kind is UnionType:
+        return _fitted(parts[0], said, value)  # or None, which TOML has not
+    if kind is Literal:
+        if value not in parts:
+            raise ValueError(f"must be one of {', '.join(filter(None, parts))}, not {value!r}")
+    elif kind is not None:
+        if not isinstance(value, list):
+            raise ValueError(f"must be a list, not {value!r}")
+        hints = parts if kind is tuple and parts[-1] is not ... else parts[:1] * len(value)
+        if len(hints) != len(value):
+            raise ValueError(f"must be a list of {len(hints)}, not {value!r}")
+        return tuple(_fitted(one, said, item) for one, item in zip(hints, value, strict=True))
+    elif type(value) not in TYPES[hint][1]:
+        raise ValueError(f"must be {TYPES[hint][0]}, not {value!r}")
+    elif hint in (int, float):
+        _within(value, said)
+    return Path(value) if hint is Path else value

@@ -1,0 +1,135 @@
+"""The one driver: a model's configuration is heeded for one photo with many asks and for many photos alike."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gendeg.intensity.ask import Ask, ask_intensity
+from gendeg.intensity.measure import measure_intensity
+from gendeg.model.generate import Generator, Settings, finite, stored
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.primitives.kinds import parse_mix
+from tests.tiny import generators, photo, tiny_pipeline
+
+CURVES = {"haze": {"mu": [[0.1, 0.05], [0.2, 0.25]], "sigma": [[0.1, 2.0], [0.2, 1.0]]}}
+ASKED, TOLD = (0.15, 0.04), (0.15, 0.06)  # on the map: mu by its line, sigma half as much again
+SETTINGS = Settings(steps=2, guidance_text=1.0, guidance_image=1.0, structure_correction=True)
+SCENE, OTHER = photo(16, 24), photo(16, 24, seed=1)[::-1].copy()
+
+
+def mapped() -> GenDegPipeline:
+    pipeline = tiny_pipeline()
+    pipeline.register_to_config(calibration=CURVES)
+    return pipeline
+
+
+def residual() -> GenDegPipeline:
+    pipeline = tiny_pipeline()
+    pipeline.register_to_config(residual_gain=2.0, residual_decoding=True)
+    return pipeline
+
+
+def spreading() -> GenDegPipeline:
+    pipeline = tiny_pipeline()
+    pipeline.register_to_config(spread_degradations=["snow"])
+    return pipeline
+
+
+def changing(scale: float = 4.0, directions: tuple[float, float] = (0.6, 0.2)) -> GenDegPipeline:
+    pipeline = tiny_pipeline(structure=False)
+    pipeline.register_to_config(change_scale={"rain": scale}, directions={"rain": [list(directions)]})
+    return pipeline
+
+
+def ask_for(kind: str, mu: float, sigma: float) -> Ask:
+    return replace(ask_intensity(parse_mix(kind), 0.5), mu=mu, sigma=sigma)
+
+
+def alone(pipeline: GenDegPipeline, kind: str, mu: float, sigma: float) -> np.ndarray:
+    generator = Generator(pipeline, SETTINGS)
+    return finite(generator.degrade(generator.encode([SCENE]), [ask_for(kind, mu, sigma)], generators(1)))[0]
+
+
+def beside_another(pipeline: GenDegPipeline, kind: str, mu: float, sigma: float) -> np.ndarray:
+    generator, asks = Generator(pipeline, SETTINGS), [ask_for(kind, 0.2, 0.1), ask_for(kind, mu, sigma)]
+    return finite(generator.degrade(generator.encode([OTHER, SCENE]), asks, generators(0, 1)))[1]
+
+
+def test_both_tell_the_model_by_its_map():
+    for make in (alone, beside_another):
+        assert np.array_equal(make(mapped(), "haze", *ASKED), make(tiny_pipeline(), "haze", *TOLD))
+        assert not np.array_equal(make(mapped(), "haze", *ASKED), make(tiny_pipeline(), "haze", *ASKED))
+
+
+def test_what_is_not_on_the_map_is_told_as_asked():
+    for make in (alone, beside_another):
+        assert np.array_equal(make(mapped(), "rain", *ASKED), make(tiny_pipeline(), "rain", *ASKED))
+
+
+def test_both_decode_onto_the_photo_and_remember_what_was_decoded_of_it():
+    for make in (alone, beside_another):
+        model, plain = residual(), residual()
+        plain.register_to_config(residual_decoding=False)
+        first = make(model, "haze", *ASKED)
+        assert np.array_equal(first, make(model, "haze", *ASKED))
+        assert not np.array_equal(first, make(plain, "haze", *ASKED))
+
+
+def test_both_spread_what_comes_out_too_even_to_the_sigma_that_was_asked_not_told():
+    asked = (0.15, 0.3)
+    for make in (alone, beside_another):
+        made = [measure_intensity(SCENE, make(spreading(), kind, *asked)) for kind in ("snow", "rain")]
+        plain = [measure_intensity(SCENE, make(tiny_pipeline(), kind, *asked)) for kind in ("snow", "rain")]
+        assert made[0].sigma > 1.05 * plain[0].sigma and made[0].mu == pytest.approx(plain[0].mu, rel=0.05)
+        assert made[1] == plain[1], "rain is not named"
+
+
+def test_both_multiply_the_change_by_its_size_and_tell_a_direction_of_the_prior():
+    for make in (alone, beside_another):
+        image = make(changing(), "rain", *ASKED)
+        assert np.array_equal(image, make(changing(), "rain", *ASKED))
+        assert not np.array_equal(image, make(changing(scale=2.0), "rain", *ASKED))
+        assert not np.array_equal(image, make(changing(directions=(-0.6, 0.2)), "rain", *ASKED))
+        with pytest.raises(ValueError, match="needs the degradation"):
+            make(changing(), "haze", *ASKED)
+
+
+@pytest.mark.parametrize("make", [tiny_pipeline, residual, spreading])
+def test_a_batch_of_different_photos_makes_what_each_makes_alone(make):
+    """Each is limited by, corrected with and brought to its strength beside its own photo, not the first one's."""
+    pipeline = make()
+    pipeline.register_to_config(strength_gain=2.0, blur_extent=0.2, darkening=0.9)
+    kinds = ["snow", "motion_blur", "low_light", "haze"]
+    photos = [photo(16, 24, seed) // (1 + seed) for seed in range(4)]
+    asks = [ask_for(kind, 0.15, 0.1) for kind in kinds]
+    generator = Generator(pipeline, SETTINGS)
+    clean = generator.encode(photos)
+    settled = generator.settle(clean, asks)
+    together = finite(generator.degrade(clean, asks, generators(0, 1, 2, 3)))
+    for row, (scene, ask) in enumerate(zip(photos, asks, strict=True)):
+        one = generator.encode([scene])
+        assert generator.settle(one, [ask]) == [settled[row]] or np.isnan(settled[row].target.sigma)
+        assert generator.settle(one, [ask])[0].mu == settled[row].mu
+        (single,) = finite(generator.degrade(one, [ask], generators(row)))
+        assert np.abs(single.astype(int) - together[row]).max() <= 1
+
+
+def test_encoded_photos_and_prompts_are_shared_within_a_generator():
+    pipeline, calls = tiny_pipeline(), []
+    pipeline.text_encoder.register_forward_hook(lambda *_: calls.append("text"))
+    generator = Generator(pipeline, SETTINGS)
+    first = generator.degrade(generator.encode([SCENE]), [ask_for("rain", 0.1, 0.1)] * 2, generators(1, 2))
+    again = generator.degrade(generator.encode([SCENE] * 2), [ask_for("rain", 0.1, 0.1)] * 2, generators(1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert calls == ["text"] * 2, "the prompt and nothing"
+
+
+def test_an_image_that_is_not_finite_is_none():
+    images = torch.zeros(2, 3, 4, 4)
+    images[1, 0, 0, 0] = float("nan")
+    good, bad = stored(images)
+    assert good is not None and bad is None
+    with pytest.raises(ValueError, match="1 of 2 images"):
+        finite([good, bad])

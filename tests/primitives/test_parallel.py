@@ -1,0 +1,43 @@
+"""Threads over a long list: in order, a few ahead, errors where they belong, in a pool of one's own or another's."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gendeg.primitives.parallel import in_order
+
+
+def test_it_keeps_the_order_of_slow_and_fast():
+    def make(step: int) -> int:
+        time.sleep(0.02 if step % 3 == 0 else 0)
+        return step * step
+
+    assert list(in_order(make, range(5, 25), 4, 5)) == [step * step for step in range(5, 25)]
+    assert list(in_order(make, [], 2)) == []
+
+
+def test_it_looks_only_a_few_ahead():
+    made = []
+    stream = in_order(made.append, range(100), 2, 3)
+    next(stream)
+    stream.close()
+    assert len(made) <= 2 + 1 + 1
+
+
+def test_it_hands_errors_on():
+    def make(step: int) -> int:
+        if step == 3:
+            raise KeyError(step)
+        return step
+
+    stream = in_order(make, range(9), 2, 3)
+    assert [next(stream) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(KeyError):
+        next(stream)
+
+
+def test_a_pool_that_is_given_is_left_open():
+    with ThreadPoolExecutor(2) as pool:
+        assert list(in_order(str, range(9), pool, 3)) == [str(number) for number in range(9)]
+        assert pool.submit(str, 1).result() == "1"
