@@ -57,7 +57,7 @@ test-extras: extras ## the tests that need optional packages, and their pins
 test-slow: setup ## only the tests marked slow
 	$(PYTEST) -m slow || test $$? -eq 5 # 5: nothing carries the mark
 
-check: setup ## ruff, mypy, and the tests of layers, sizes and pins
+check: setup ## ruff, mypy, and the tests of the ladder, names and pins
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -68,7 +68,7 @@ format: setup ## let ruff arrange the code
 	$(BIN)/ruff format .
 
 bench: setup ## time every script in benchmarks/ on this machine
-	@for script in $(filter-out benchmarks/leg.py benchmarks/pack_data.py benchmarks/same_as.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/leg.py benchmarks/pack_data.py benchmarks/same_as.py benchmarks/sizes.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos [PAIRS=real.jsonl] [MINUTES=720]
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }

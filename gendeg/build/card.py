@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from gendeg.build.card_merge import body_part, head_part
+from gendeg.report.card_merge import body_part, head_part
 
 ALL = "default"
 YAML_TYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}

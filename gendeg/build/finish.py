@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from gendeg import __version__
 from gendeg.build.card import CardFacts, IncludedSource, Part, make_card
-from gendeg.build.card_merge import Merged, merge_card, write_card
 from gendeg.pairs.sources import licence_of
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import (
@@ -38,6 +37,7 @@ from gendeg.primitives.files import (
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
 from gendeg.primitives.records import Record
+from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
 from gendeg.shards.index import INDEX_SCHEMA, read_index, read_index_table, read_member

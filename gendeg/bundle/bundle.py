@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gendeg.build.card_merge import body_part
 from gendeg.bundle.config import BundleConfig
 from gendeg.bundle.photos import Photos, split_photos
 from gendeg.bundle.priors import simulate_priors
@@ -22,6 +21,7 @@ from gendeg.primitives.files import atomic_write, read_json_object, write_json
 from gendeg.primitives.folders import claim, says
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.once import CONFIG, DONE, describe, once, same_run
+from gendeg.report.card_merge import body_part
 from gendeg.training.autoencoder import train_autoencoder
 from gendeg.training.diffusion import train_diffusion
 from gendeg.training.export import export_model, install_model

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from gendeg import __version__
-from gendeg.build.card_merge import body_part
+from gendeg.report.card_merge import body_part
 
 SHOWN = (
     *("steps", "batch_size", "accumulate", "size", "short_side", "learning_rate", "statistics_rate", "schedule"),

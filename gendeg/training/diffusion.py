@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
-from gendeg.build.card_merge import write_card
 from gendeg.model.base import load_base
 from gendeg.model.bundled import (
     make_change_scheduler,
@@ -35,6 +34,7 @@ from gendeg.primitives.errors import BadOption
 from gendeg.primitives.hub import upload
 from gendeg.primitives.kinds import mix_name, parse_mix, parse_mixes
 from gendeg.primitives.parallel import world
+from gendeg.report.card_merge import write_card
 from gendeg.training.batches import Views, crops, encoded, make_batch, simulated, windows
 from gendeg.training.captions import corpus
 from gendeg.training.card import model_card

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from gendeg.build.card_merge import write_card
 from gendeg.model.saving import write_folder
 from gendeg.model.weights import bundled_folder, load_pipeline
 from gendeg.primitives.files import data_root
+from gendeg.report.card_merge import write_card
 from gendeg.training.config import ExportConfig
 
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from gendeg.build.card_merge import body_part, head_part, merge_card
+from gendeg.report.card_merge import body_part, head_part, merge_card
 
 
 def fresh(samples: int = 1) -> str:
