@@ -50,8 +50,8 @@ extras: setup ## install the optional packages too (EXTRAS=ray,adam8bit; all of 
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
 
 test-extras: extras ## the tests that need optional packages, and their pins
-	$(BIN)/python -c 'import bitsandbytes, pillow_heif, pillow_jxl, ray'
-	$(PYTEST) tests/slow/test_ray.py tests/slow/test_adam8bit.py tests/test_lock.py tests/primitives/test_pictures.py \
+	$(BIN)/python -c 'import bitsandbytes, lmdb, pillow_heif, pillow_jxl, ray'
+	$(PYTEST) tests/slow/test_ray.py tests/slow/test_adam8bit.py tests/export tests/test_lock.py tests/primitives/test_pictures.py \
 		tests/build/test_inputs.py
 
 test-slow: setup ## only the tests marked slow

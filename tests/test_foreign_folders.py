@@ -17,6 +17,8 @@ from gendeg.curate.curate import curate
 from gendeg.evaluate.config import EvaluateConfig, GapConfig
 from gendeg.evaluate.evaluate import evaluate
 from gendeg.evaluate.gap import gap
+from gendeg.export.config import ExportConfig
+from gendeg.export.export import export
 from gendeg.pairs.config import IngestConfig, SimulateConfig
 from gendeg.pairs.ingest import ingest
 from gendeg.pairs.show import show_pairs
@@ -95,6 +97,10 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object]]] = {
     "bundle, config": (
         "out/config.json",
         lambda root: make_bundle(BundleConfig(clean=(root / "photos",), recipe=RECIPE, out=root / "out")),
+    ),
+    "export": (
+        "out/train/gt/0.png",
+        lambda root: export(ExportConfig((str(write_pairs(root / "set")),), root / "out", progress=False)),
     ),
     "study": ("study/index.html", lambda root: study(small_study(root, out=root / "study"))),
     "train": (

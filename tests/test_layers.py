@@ -13,7 +13,7 @@ TOP = "__init__"
 
 ROOMS = (
     "primitives", "prompts", "physics", "metrics", "intensity", "shards", "report", "model", "pairs", "synth", "build",
-    "curate", "priors", "evaluate", "training", "bundle", "convert", "restore", "study", "cli", "__main__",
+    "curate", "priors", "export", "evaluate", "training", "bundle", "convert", "restore", "study", "cli", "__main__",
 )  # fmt: skip
 """From the ground up: a room imports only rooms that stand before it. The package's own lazy names see all of them."""
 

@@ -16,6 +16,7 @@ from gendeg.cli.hush import hush_libraries
 from gendeg.convert import command as convert
 from gendeg.curate import command as curate
 from gendeg.evaluate import command as evaluate
+from gendeg.export import command as export
 from gendeg.pairs import command as pairs
 from gendeg.primitives.exits import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 from gendeg.primitives.streams import mended_streams, say
@@ -50,6 +51,7 @@ app.command("verify", epilog=build.VERIFY_EXAMPLE)(build.verify)
 app.command("repair", epilog=build.REPAIR_EXAMPLE)(build.repair)
 app.command("retry", epilog=build.RETRY_EXAMPLE)(build.retry)
 app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
+app.command("export", epilog=export.EXAMPLE)(export.export)
 app.command("records", epilog=synth.RECORDS_EXAMPLE)(synth.records)
 app.command("report", epilog=evaluate.REPORT_EXAMPLE)(evaluate.report)
 app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE)(evaluate.evaluate)

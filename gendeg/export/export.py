@@ -1,0 +1,221 @@
+"""gendeg export: pairs, wherever they lie → the folders, lists and settings that a framework's loader wants."""
+
+import csv
+import io
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+from gendeg.export.config import ExportConfig
+from gendeg.export.databases import write_databases
+from gendeg.export.layouts import JPG, LAYOUTS, PNG, Placed
+from gendeg.pairs.pair import Pair, open_pairs
+from gendeg.pairs.photos import Photo
+from gendeg.primitives.errors import BadImage, BadOption, NoPairs, SizesDiffer
+from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, write_json
+from gendeg.primitives.folders import claim
+from gendeg.primitives.images import encode_image, image_size, read_header, read_rgb
+from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.once import CONFIG, describe, same_run
+from gendeg.primitives.parallel import in_order
+from gendeg.primitives.progress import track
+from gendeg.primitives.records import Failure
+
+INDEX, META = "index.csv", "meta_info.txt"
+FREE = {"out", "workers", "progress"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How many pairs lie there now, what the layout has no place for by reason, and which could not be read."""
+
+    pairs: int
+    left_out: Mapping[str, int]
+    failed: Sequence[Failure]
+
+
+class Half(NamedTuple):
+    """One image as a loader gets it. `file` holds exactly these bytes, where there is one."""
+
+    data: bytes
+    file: Path | None
+
+
+class Both(NamedTuple):
+    """A pair's halves, of one size in pixels and one ending."""
+
+    clean: Half
+    degraded: Half
+    ending: str
+    width: int
+    height: int
+
+
+class Written(NamedTuple):
+    """A pair that lies there. `name` of its degraded half, with the ending of both."""
+
+    placed: Placed
+    name: str
+    width: int
+    height: int
+
+
+def export(config: ExportConfig) -> Exported:
+    """Write what `--to` asks for. Halves that a loader can take as they are keep their bytes; others become PNG.
+
+    The same command goes on where it was stopped. Raises `BadOption` for what does not go together, `NoPairs` where
+    nothing has a place, `ForeignFolder`, `DifferentRun`, and what `open_pairs` raises.
+    """
+    layout, out = LAYOUTS[config.to], Path(os.path.abspath(config.out))
+    _check(config, layout.forbidden, out)
+    arranged = layout.arrange(_pairs(config))
+    if not arranged.placed:
+        raise NoPairs(", ".join(config.places), f"pairs that have a place in the folders of {config.to}")
+    claim(out, "export")
+    described = describe(config) | {"pairs": _digest(one.pair for one in arranged.placed)}
+    if not same_run(out, described, FREE):
+        write_json(out / CONFIG, described)
+    done = _databases(config, out, arranged.placed) if config.lmdb else _files(config, out, arranged.placed)
+    written = [one for one in done if isinstance(one, Written)]
+    _write_texts(config, out, written)
+    return Exported(len(written), arranged.left_out, [one for one in done if isinstance(one, Failure)])
+
+
+def _check(config: ExportConfig, forbidden: Iterable[str], out: Path) -> None:
+    if config.lmdb and config.to != "basicsr":
+        raise BadOption("--lmdb", "is what loaders of BasicSR's family read: --to basicsr")
+    if config.lmdb and config.link:
+        raise BadOption("--link", "is for files, and --lmdb writes none")
+    for word in forbidden:
+        if word in str(out):
+            raise BadOption("--out", f"has '{word}' in its path, where the loader of {config.to} cuts it; name another")
+
+
+def _pairs(config: ExportConfig) -> list[Pair]:
+    pairs = open_pairs(config.places, None if config.split == "all" else config.split)
+    wanted = {mix_name(mix) for mix in parse_mixes(config.types)} if config.types else None
+    return [pair for pair in pairs if wanted is None or pair.degradation in wanted]
+
+
+def _digest(pairs: Iterable[Pair]) -> str:
+    """Changes when a pair does, or their order, after which they are numbered."""
+    stamp = cache(Photo.stamp)
+    lines = (f"{pair.name} {stamp(pair.clean)} {stamp(pair.degraded)}\n" for pair in pairs)
+    return sha256_bytes("".join(lines).encode())
+
+
+def read_both(one: Placed) -> Both:
+    """The halves as they go out: PNG, or JPEG where both are and the loader takes it. Raises `BadImage`,
+    `SizesDiffer`."""
+    clean, degraded = one.pair.clean.bytes(), one.pair.degraded.bytes()
+    heads = [read_header(data) for data in (clean, degraded)]
+    sizes = [(head.width, head.height) for head in heads]
+    if sizes[0] != sizes[1]:
+        raise SizesDiffer(one.pair.degraded.name, sizes[0], sizes[1])
+    plain = "jpg" if not one.png and all(head.plain == "jpg" for head in heads) else "png"
+    clean_half, degraded_half = (
+        Half(data, photo.file if photo.is_file else None) if head.plain == plain
+        else Half(encode_image(read_rgb(data), "png"), None)
+        for data, photo, head in zip((clean, degraded), (one.pair.clean, one.pair.degraded), heads, strict=True)
+    )  # fmt: skip
+    return Both(clean_half, degraded_half, JPG if plain == "jpg" else PNG, *sizes[0])
+
+
+# --- as files ---
+
+
+def _files(config: ExportConfig, out: Path, placed: Sequence[Placed]) -> list[Written | Failure]:
+    for folder in sorted({os.path.dirname(half) for one in placed for half in (one.clean, one.degraded)}):
+        ensure_writable(out / folder)
+    carried = in_order(partial(_carry, out, config.link), placed, config.workers)
+    return list(track(carried, "export", total=len(placed), wanted=config.progress))
+
+
+def _carry(out: Path, link: bool, one: Placed) -> Written | Failure:
+    """Puts both halves in their places, unless they are there."""
+    for ending in (PNG, JPG):
+        if all((out / f"{half}{ending}").exists() for half in (one.clean, one.degraded)):
+            return Written(one, os.path.basename(one.degraded) + ending, *image_size(out / f"{one.degraded}{ending}"))
+    try:
+        both = read_both(one)
+    except (BadImage, SizesDiffer) as error:
+        return Failure.of(error, one.pair.clean.name, key=one.pair.key, degradation=one.pair.degradation)
+    for half, place in ((both.clean, one.clean), (both.degraded, one.degraded)):
+        _put(half, out / f"{place}{both.ending}", link)
+    return Written(one, os.path.basename(one.degraded) + both.ending, both.width, both.height)
+
+
+def _put(half: Half, path: Path, link: bool) -> None:
+    if path.exists():
+        return
+    if link and half.file is not None:
+        try:
+            os.link(os.path.realpath(half.file), path)
+            return
+        except OSError:  # another disk, or one without links: a copy then
+            pass
+    atomic_write(path, half.data)
+
+
+# --- as databases ---
+
+
+def _databases(config: ExportConfig, out: Path, placed: Sequence[Placed]) -> list[Written | Failure]:
+    """A database of each folder of `placed`, under the names without ending."""
+    read = in_order(_read, placed, config.workers)
+    done: list[Written | Failure] = []
+
+    def entries() -> Iterable[tuple[Path, str, bytes, tuple[int, int]]]:
+        for one, both in zip(placed, track(read, "export", total=len(placed), wanted=config.progress), strict=True):
+            if isinstance(both, Failure):
+                done.append(both)
+                continue
+            name = os.path.basename(one.degraded) + both.ending
+            done.append(Written(one, name, both.width, both.height))
+            for half, place in ((both.clean, one.clean), (both.degraded, one.degraded)):
+                yield out / f"{os.path.dirname(place)}.lmdb", name, half.data, (both.width, both.height)
+
+    write_databases(entries())
+    return done
+
+
+def _read(one: Placed) -> Both | Failure:
+    try:
+        return read_both(one)
+    except (BadImage, SizesDiffer) as error:
+        return Failure.of(error, one.pair.clean.name, key=one.pair.key, degradation=one.pair.degradation)
+
+
+# --- what is read beside them ---
+
+
+def _write_texts(config: ExportConfig, out: Path, written: Sequence[Written]) -> None:
+    """Settings, lists, and `index.csv`: what every name is."""
+    texts = dict(LAYOUTS[config.to].tell(out, [one.placed for one in written], config.lmdb))
+    lists: dict[str, list[str]] = defaultdict(list)
+    for one in written:
+        if one.placed.listed:
+            place, line = one.placed.listed
+            lists[place].append(line.format(name=one.name))
+        if config.to == "basicsr" and not config.lmdb:
+            lists[f"{one.placed.pair.split}/{META}"].append(f"{one.name} ({one.height},{one.width},3)")
+    texts |= {place: "".join(f"{line}\n" for line in lines) for place, lines in lists.items()}
+    for place, text in texts.items():
+        ensure_writable((out / place).parent)
+        atomic_write(out / place, text)
+    atomic_write(out / INDEX, _index(written))
+
+
+def _index(written: Sequence[Written]) -> str:
+    told = io.StringIO()
+    rows = csv.writer(told, lineterminator="\n")
+    rows.writerow(("clean", "degraded", "degradation", "source", "split", "mu", "sigma", "key", "from"))
+    for one in written:
+        pair, ending = one.placed.pair, os.path.splitext(one.name)[1]
+        rows.writerow((f"{one.placed.clean}{ending}", f"{one.placed.degraded}{ending}", pair.degradation, pair.source,
+                       pair.split, pair.mu, pair.sigma, pair.key, pair.degraded.name))  # fmt: skip
+    return told.getvalue()
