@@ -46,6 +46,33 @@ def test_options_and_names_in_the_text_exist(path: Path) -> None:
     assert not wrong
 
 
+def missing_files(text: str, *folders: Path) -> list[str]:
+    """Names such as `build/plan.py` or plan.py in a text that lie in none of these folders."""
+    names = re.findall(r"(?<![\w./<*-])(?:[\w-]+/)*[a-z_]\w*\.py\b", text)
+    return [name for name in names if not any((folder / name).exists() for folder in folders)]
+
+
+def test_files_that_contributing_names_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names = ("config", "command", "page", "synthesize", "build", "train", "generate", "ask")
+    of_any_room = {f"{name}.py" for name in names}
+    assert [name for name in missing_files(text, ROOT / "gendeg", ROOT) if name not in of_any_room] == []
+
+
+def test_files_that_docstrings_name_are_there() -> None:
+    wrong = []
+    for path in sorted((ROOT / "gendeg").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        said = " ".join(re.findall(r'"""(.*?)"""', text, re.DOTALL) + re.findall(r"#(.*)", text))
+        wrong += [f"{path.name}: {name}" for name in missing_files(said, path.parent, ROOT / "gendeg", ROOT)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("text, expected", [("see `build/plan.py`", 0), ("see build/plans.py", 1)])
+def test_a_missing_file_is_seen(text: str, expected: int) -> None:
+    assert len(missing_files(text, ROOT / "gendeg")) == expected
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_python_of_a_page_compiles_and_imports_what_exists(path: Path) -> None:
     blocks = [block for block in read(path.read_text(encoding="utf-8")).blocks if block.language == PYTHON]

@@ -1,4 +1,4 @@
-"""Knobs of the three trainings, and of the model that they make."""
+"""Knobs of gendeg bundle."""
 
 from dataclasses import dataclass
 from pathlib import Path

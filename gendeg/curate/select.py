@@ -1,8 +1,8 @@
 """Which pairs to train on: few and simple backgrounds under the whole range of the degradation (arXiv 2502.12600).
 
 Of each degradation: what lies outside the ranges goes, then backgrounds that are not simple enough, then (when their
-number is limited) those that others cover the range without (curate_backgrounds.py). What is left gives its pairs in
-turn, a cell of the range after the other, the simplest background first, until the samples are full (curate_range.py).
+number is limited) those that others cover the range without (curate/backgrounds.py). What is left gives its pairs in
+turn, a cell of the range after the other, the simplest background first, until the samples are full (curate/range.py).
 """
 
 from collections import defaultdict

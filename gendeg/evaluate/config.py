@@ -1,4 +1,4 @@
-"""Knobs of the jobs that measure a model or its images."""
+"""Knobs of gendeg evaluate, evaluate gap and calibrate."""
 
 from dataclasses import dataclass
 from pathlib import Path

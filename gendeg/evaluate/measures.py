@@ -25,7 +25,7 @@ CALIBRATED_ARMS = (MODEL, UNCALIBRATED, UNCORRECTED, SIMULATOR)
 STRUCTURE_ARMS = (MODEL, UNCORRECTED, UNCALIBRATED, SIMULATOR, ROUNDTRIP)
 FINE_SHIFT = 3.0  # pixels within which a shift is looked for in fractions
 SURE = 0.1  # peak of the phase correlation; by chance the highest of a 128-pixel image's reaches 0.04
-ALIGNED = 0.5  # pixels: the issue's own bound for edges that have not moved
+ALIGNED = 0.5  # pixels: the bound that was promised for edges that have not moved
 
 
 def measure(made: Scored, clean: U8Image, degraded: U8Image, config: EvaluateConfig) -> Scored:

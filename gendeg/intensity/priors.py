@@ -23,7 +23,7 @@ AGAIN = "fit it again (gendeg priors fit), or import it"
 class Prior:
     """Joint counts of one source of one degradation; `counts` maps (mu bin, sigma bin) to pairs seen there.
 
-    Whole numbers where pairs were counted; shares of a pair where only p(sigma | mu) is known (`published.py`).
+    Whole numbers where pairs were counted; shares of a pair where only p(sigma | mu) is known (`priors/published.py`).
     """
 
     degradation: str
@@ -36,7 +36,7 @@ class Prior:
 
     @property
     def exact(self) -> bool:
-        """Whether rows are drawn from as they stand; others are smoothed (`quantile.sigma_given`)."""
+        """Whether rows are drawn from as they stand; others are smoothed (`ask.sigma_given`)."""
         return self.even_sigma is not None
 
     @property

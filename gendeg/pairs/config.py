@@ -1,4 +1,4 @@
-"""Knobs of the jobs that make, collect and describe pairs and their statistics."""
+"""Knobs of gendeg pairs."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The GenDeg authors' JSON histograms (their `data/<degradation>/`) → priors that draw as their code draws.
 
-For each source a folder holds three files, all over the bins of `bins.py`:
+For each source a folder holds three files, all over the bins of `intensity/bins.py`:
 
 - `Mu_<source>.json`: [{"Mu min", "Mu max", "Count", "Dataset"}, …], the source's own counts of mu;
 - `Mu-Sigma-_<source>.json` (also without the underscore): [{"Mu range": "0.000 - 0.005", "Count": [{"Sigma min",

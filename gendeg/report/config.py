@@ -1,4 +1,4 @@
-"""Knobs of the jobs that degrade photos: one run, a dataset, and its page."""
+"""Knobs of gendeg report."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Knobs of the restorers, and of the studies made with them."""
+"""Knobs of gendeg restore study."""
 
 from dataclasses import dataclass
 from pathlib import Path

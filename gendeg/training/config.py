@@ -1,4 +1,4 @@
-"""Knobs of the three trainings, and of the model that they make."""
+"""Knobs of gendeg train, and of the model that it makes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

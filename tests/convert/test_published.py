@@ -58,7 +58,7 @@ def test_the_pipelines_loop_is_the_same_but_for_roundings(parts):
     scheduler = ContinuousEulerAncestralScheduler(**LDM_SCHEDULE)
     pipeline = GenDegPipeline(parts.vae, parts.text_encoder, tiny_tokenizer(), parts.unet, scheduler, parts.conditioner)
     pipeline.set_progress_bar_config(disable=True)
-    chosen, photo = branches(PAPER["guidance_text"], PAPER["guidance_image"]), torch.zeros(1, 3, 16, 16)
+    chosen, photo = branches(PAPER["guidance_text"], PAPER["guidance_image"]), torch.zeros(2, 3, 16, 16)
     told = Conditioning(context, None), Conditioning(null, None)
     ours = pipeline.denoise(CleanLatent(photo, clean, 16, 16), *told, chosen, [], len(noise) - 1, list(noise))
     theirs = denoise_as_published(parts.unet, parts.scheduler, clean, context, null, noise)

@@ -53,7 +53,8 @@ def test_stopped_at_any_file_one_generation_is_whole(
         left[0] -= 1
         write(path, content)
 
-    monkeypatch.setattr("gendeg.model.parts.atomic_write", dying)
+    for place in ("model.parts", "primitives.files"):  # the parts, and the index
+        monkeypatch.setattr(f"gendeg.{place}.atomic_write", dying)
     with suppress(KeyboardInterrupt):
         write_parts(tmp_path / "model", out, {"letter": "z"}, largest=4000)
     expected = "y" if moment < 4 else "z"

@@ -1,7 +1,7 @@
 """Two teachers into one student encoder, on real photos (task transfer, Wang et al., arXiv 2208.13133).
 
 Each teacher is asked about the photos that it was taught on, and the student sees the same ones: as they are for the
-classifier, scattered for the restorer of scattered photos. The loss is that of restore/distill.py.
+classifier, scattered for the restorer of scattered photos. The loss is that of restore/transfer/distill.py.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,25 @@
+"""A degradation is known everywhere that has to know each of them."""
+
+import pytest
+
+from gendeg.export.layouts import cdd_name
+from gendeg.intensity import direction
+from gendeg.intensity.priors import load_priors
+from gendeg.physics import DIRECTED, LIGHT_PATH, SIMULATORS
+from gendeg.physics.strangers import STRANGERS
+from gendeg.primitives.kinds import KNOWN, Degradation, mix_name
+from gendeg.prompts import make_prompt
+
+
+@pytest.mark.parametrize("kind", list(Degradation))
+def test_every_table_has_it(kind: Degradation) -> None:
+    tables = {"SIMULATORS": SIMULATORS, "LIGHT_PATH": LIGHT_PATH, "STRANGERS": STRANGERS}
+    assert [name for name, table in tables.items() if kind not in table] == []
+    assert (kind in DIRECTED) == (kind in direction.DIRECTED)
+
+
+@pytest.mark.parametrize("mix", KNOWN, ids=mix_name)
+def test_it_has_a_prior_a_phrase_and_a_folder(mix: tuple[Degradation, ...]) -> None:
+    assert load_priors(mix, None)
+    assert make_prompt("a street", mix) != "a street"
+    assert cdd_name(mix_name(mix)).count("_") >= len(mix) - 1 and cdd_name(mix_name(mix))
