@@ -2,7 +2,6 @@
 
 import pytest
 
-from gendeg.export.layouts import cdd_name
 from gendeg.intensity import direction
 from gendeg.intensity.priors import load_priors
 from gendeg.physics import DIRECTED, LIGHT_PATH, SIMULATORS
@@ -19,7 +18,6 @@ def test_every_table_has_it(kind: Degradation) -> None:
 
 
 @pytest.mark.parametrize("mix", KNOWN, ids=mix_name)
-def test_it_has_a_prior_a_phrase_and_a_folder(mix: tuple[Degradation, ...]) -> None:
+def test_it_has_a_prior_and_a_phrase(mix: tuple[Degradation, ...]) -> None:
     assert load_priors(mix, None)
     assert make_prompt("a street", mix) != "a street"
-    assert cdd_name(mix_name(mix)).count("_") >= len(mix) - 1 and cdd_name(mix_name(mix))

@@ -11,7 +11,7 @@ from gendeg.primitives.options import argument, option
 class ExportConfig:
     """gendeg export"""
 
-    places: tuple[str, ...] = argument(help="Datasets that we built, pair manifests, tables, tars; several are mixed.")
+    places: tuple[str, ...] = argument(help="Datasets, pair manifests, tables of pairs, tars; several are mixed.")
     out: Path = option(help="A new folder, or the one of the same command before, which goes on.")
     to: Literal["basicsr", "promptir", "adair", "cdd", "folders"] = option(
         "folders", "Whose loader: BasicSR and its family, PromptIR, AdaIR, CDD-11 (OneRestore); or plain folders."

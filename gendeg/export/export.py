@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,10 +15,10 @@ from gendeg.export.databases import write_databases
 from gendeg.export.layouts import JPG, LAYOUTS, PNG, Placed
 from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.pairs.photos import Photo
-from gendeg.primitives.errors import BadImage, BadOption, NoPairs, SizesDiffer
+from gendeg.primitives.errors import BadImage, BadOption, SizesDiffer
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, write_json
 from gendeg.primitives.folders import claim
-from gendeg.primitives.images import encode_image, image_size, read_header, read_rgb
+from gendeg.primitives.images import ImageHeader, encode_image, image_size, read_header, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.primitives.once import CONFIG, describe, same_run
 from gendeg.primitives.parallel import in_order
@@ -26,14 +26,15 @@ from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 
 INDEX, META = "index.csv", "meta_info.txt"
-FREE = {"out", "workers", "progress"}
+FREE = {"places", "out", "workers", "progress"}  # the places are in the pairs
 
 
 @dataclass(frozen=True)
 class Exported:
-    """How many pairs lie there now, what the layout has no place for by reason, and which could not be read."""
+    """How many pairs lie there now, the shortest side among them in pixels, what is left out by reason, what failed."""
 
     pairs: int
+    shortest: int
     left_out: Mapping[str, int]
     failed: Sequence[Failure]
 
@@ -67,22 +68,31 @@ class Written(NamedTuple):
 def export(config: ExportConfig) -> Exported:
     """Write what `--to` asks for. Halves that a loader can take as they are keep their bytes; others become PNG.
 
-    The same command goes on where it was stopped. Raises `BadOption` for what does not go together, `NoPairs` where
-    nothing has a place, `ForeignFolder`, `DifferentRun`, and what `open_pairs` raises.
+    The same command goes on where it was stopped. Raises `BadOption` for what does not go together, and where nothing
+    has a place, `ForeignFolder`, `DifferentRun`, and what `open_pairs` raises.
     """
     layout, out = LAYOUTS[config.to], Path(os.path.abspath(config.out))
     _check(config, layout.forbidden, out)
     arranged = layout.arrange(_pairs(config))
     if not arranged.placed:
-        raise NoPairs(", ".join(config.places), f"pairs that have a place in the folders of {config.to}")
+        raise BadOption("--to", f"{config.to} takes none of these pairs: {'; '.join([*arranged.left_out][:2])}")
     claim(out, "export")
     described = describe(config) | {"pairs": _digest(one.pair for one in arranged.placed)}
     if not same_run(out, described, FREE):
         write_json(out / CONFIG, described)
     done = _databases(config, out, arranged.placed) if config.lmdb else _files(config, out, arranged.placed)
-    written = [one for one in done if isinstance(one, Written)]
+    left_out = Counter(arranged.left_out)
+    torn = {one.group for one, result in zip(arranged.placed, done, strict=True) if isinstance(result, Failure)} - {""}
+    written = []
+    for result in done:
+        if isinstance(result, Written) and result.placed.group in torn:
+            _take_back(out, result)
+            left_out["another pair of their photo could not be read"] += 1
+        elif isinstance(result, Written):
+            written.append(result)
     _write_texts(config, out, written)
-    return Exported(len(written), arranged.left_out, [one for one in done if isinstance(one, Failure)])
+    shortest = min((min(one.width, one.height) for one in written), default=0)
+    return Exported(len(written), shortest, left_out, [one for one in done if isinstance(one, Failure)])
 
 
 def _check(config: ExportConfig, forbidden: Iterable[str], out: Path) -> None:
@@ -92,13 +102,14 @@ def _check(config: ExportConfig, forbidden: Iterable[str], out: Path) -> None:
         raise BadOption("--link", "is for files, and --lmdb writes none")
     for word in forbidden:
         if word in str(out):
-            raise BadOption("--out", f"has '{word}' in its path, where the loader of {config.to} cuts it; name another")
+            raise BadOption("--out", f"'{word}' may not be in {out}: the loader of {config.to} cuts paths there")
 
 
 def _pairs(config: ExportConfig) -> list[Pair]:
     pairs = open_pairs(config.places, None if config.split == "all" else config.split)
     wanted = {mix_name(mix) for mix in parse_mixes(config.types)} if config.types else None
-    return [pair for pair in pairs if wanted is None or pair.degradation in wanted]
+    once = {pair.name: pair for pair in pairs}  # a place may be given twice
+    return [pair for pair in once.values() if wanted is None or pair.degradation in wanted]
 
 
 def _digest(pairs: Iterable[Pair]) -> str:
@@ -112,7 +123,7 @@ def read_both(one: Placed) -> Both:
     """The halves as they go out: PNG, or JPEG where both are and the loader takes it. Raises `BadImage`,
     `SizesDiffer`."""
     clean, degraded = one.pair.clean.bytes(), one.pair.degraded.bytes()
-    heads = [read_header(data) for data in (clean, degraded)]
+    heads = [_header(photo, data) for photo, data in ((one.pair.clean, clean), (one.pair.degraded, degraded))]
     sizes = [(head.width, head.height) for head in heads]
     if sizes[0] != sizes[1]:
         raise SizesDiffer(one.pair.degraded.name, sizes[0], sizes[1])
@@ -123,6 +134,13 @@ def read_both(one: Placed) -> Both:
         for data, photo, head in zip((clean, degraded), (one.pair.clean, one.pair.degraded), heads, strict=True)
     )  # fmt: skip
     return Both(clean_half, degraded_half, JPG if plain == "jpg" else PNG, *sizes[0])
+
+
+def _header(photo: Photo, data: bytes) -> ImageHeader:
+    try:
+        return read_header(data)
+    except BadImage as error:
+        raise BadImage(photo.name, error.reason, error.detail) from error
 
 
 # --- as files ---
@@ -147,6 +165,12 @@ def _carry(out: Path, link: bool, one: Placed) -> Written | Failure:
     for half, place in ((both.clean, one.clean), (both.degraded, one.degraded)):
         _put(half, out / f"{place}{both.ending}", link)
     return Written(one, os.path.basename(one.degraded) + both.ending, both.width, both.height)
+
+
+def _take_back(out: Path, one: Written) -> None:
+    ending = os.path.splitext(one.name)[1]
+    for half in (one.placed.clean, one.placed.degraded):
+        (out / f"{half}{ending}").unlink(missing_ok=True)
 
 
 def _put(half: Half, path: Path, link: bool) -> None:
@@ -203,19 +227,21 @@ def _write_texts(config: ExportConfig, out: Path, written: Sequence[Written]) ->
             lists[place].append(line.format(name=one.name))
         if config.to == "basicsr" and not config.lmdb:
             lists[f"{one.placed.pair.split}/{META}"].append(f"{one.name} ({one.height},{one.width},3)")
-    texts |= {place: "".join(f"{line}\n" for line in lines) for place, lines in lists.items()}
     for place, text in texts.items():
+        if not (out / place).exists():  # else it may have been edited
+            atomic_write(out / place, text)
+    for place, lines in lists.items():
         ensure_writable((out / place).parent)
-        atomic_write(out / place, text)
+        atomic_write(out / place, "".join(f"{line}\n" for line in lines))
     atomic_write(out / INDEX, _index(written))
 
 
 def _index(written: Sequence[Written]) -> str:
     told = io.StringIO()
     rows = csv.writer(told, lineterminator="\n")
-    rows.writerow(("clean", "degraded", "degradation", "source", "split", "mu", "sigma", "key", "from"))
+    rows.writerow(("clean", "degraded", "degradation", "source", "origin", "split", "mu", "sigma", "key", "from"))
     for one in written:
         pair, ending = one.placed.pair, os.path.splitext(one.name)[1]
         rows.writerow((f"{one.placed.clean}{ending}", f"{one.placed.degraded}{ending}", pair.degradation, pair.source,
-                       pair.split, pair.mu, pair.sigma, pair.key, pair.degraded.name))  # fmt: skip
+                       pair.origin, pair.split, pair.mu, pair.sigma, pair.key, pair.degraded.name))  # fmt: skip
     return told.getvalue()

@@ -5,17 +5,21 @@ By their code: BasicSR and what grew from it (NAFNet, Restormer, neosr, traiNNer
 
 import json
 import shlex
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from gendeg.pairs.pair import Pair
 from gendeg.pairs.split import TEST, TRAIN, VALIDATION
+from gendeg.primitives.errors import BadImage
+from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.parallel import in_order
 
 PNG, JPG = ".png", ".jpg"
+READERS = 4  # threads
 RAIN100L, GOPRO, LOL = "Rain100L", "gopro", "lol"
 """Names of folders that the test scripts have written into them."""
 
@@ -24,6 +28,7 @@ class Placed(NamedTuple):
     """A pair and where its halves go, below the exported folder, without the ending that both will have.
 
     `png`: the loader opens no other. `listed`: a line of which list names it; `{name}` stands for the degraded file.
+    `group`: those of one name are of use all together or not at all.
     """
 
     pair: Pair
@@ -31,6 +36,7 @@ class Placed(NamedTuple):
     degraded: str
     png: bool = False
     listed: tuple[str, str] | None = None
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,15 @@ Tell = Callable[[Path, Sequence[Placed], bool], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Layout:
-    """One loader's way. `forbidden`: words that may not be in the folder's path, for the loader cuts it there."""
+    """One loader's way. `forbidden`: words that may not be in the folder's path, for the loader cuts it there.
+
+    `patch`: pixels of a crop's side in its training, unless it is told another; photos may not be smaller.
+    """
 
     arrange: Arrange
     tell: Tell
     forbidden: tuple[str, ...] = ()
+    patch: int = 0
 
 
 # --- BasicSR and its family; plain folders ---
@@ -78,24 +88,33 @@ def _folders(pairs: Sequence[Pair]) -> Arranged:
 
 
 def _tell_basicsr(out: Path, placed: Sequence[Placed], lmdb: bool) -> Mapping[str, str]:
-    splits = sorted({one.pair.split for one in placed}, key=(TRAIN, VALIDATION, TEST).index)
-    parts = {split: "train" if split == TRAIN else "val" if split == VALIDATION else "test" for split in splits}
-    yml = (
-        "# BasicSR, NAFNet: type PairedImageDataset; Restormer: Dataset_PairedImage;\n"
-        "# traiNNer-redux: pairedimagedataset, whose dataroot_gt and dataroot_lq are lists.\n"
-        "# scale: 1 stands at the top of the options.\ndatasets:\n"
-    )
-    toml = "# neosr\n"
-    for split, part in parts.items():
-        gt, lq = (str(out / split / f"{half}{'.lmdb' if lmdb else ''}") for half in ("gt", "lq"))
-        yml += f"  {part}:\n    name: gendeg-{split}\n    type: PairedImageDataset\n    dataroot_gt: {json.dumps(gt)}\n"
-        yml += f"    dataroot_lq: {json.dumps(lq)}\n    filename_tmpl: '{{}}'\n"
-        yml += f"    io_backend:\n      type: {'lmdb' if lmdb else 'disk'}\n"
+    """A file for training and one for testing: BasicSR's training refuses options that name a test set."""
+    splits, backend = {one.pair.split for one in placed}, "lmdb" if lmdb else "disk"
+    texts: dict[str, str] = {}
+    for split, part in ((TRAIN, "train"), (VALIDATION, "val"), (TEST, "test_1")):
+        if split not in splits:
+            continue
+        gt, lq = (json.dumps(str(out / split / f"{half}{'.lmdb' if lmdb else ''}")) for half in ("gt", "lq"))
+        suffix = "_test" if split == TEST else ""
+        yml = (
+            f"  {part}:\n    name: gendeg-{split}\n    type: PairedImageDataset\n    dataroot_gt: {gt}\n"
+            f"    dataroot_lq: {lq}\n    filename_tmpl: '{{}}'\n    io_backend:\n      type: {backend}\n"
+        )
         if not lmdb:
-            yml += f"    # meta_info_file: {json.dumps(str(out / split / 'meta_info.txt'))}\n"
-        toml += f'[datasets.{part}]\nname = "gendeg-{split}"\ntype = "paired"\n'
-        toml += f"dataroot_gt = {json.dumps(gt)}\ndataroot_lq = {json.dumps(lq)}\n\n"
-    return {"basicsr.yml": yml, "neosr.toml": toml}
+            meta = json.dumps(str(out / split / "meta_info.txt"))
+            yml += f"    meta_info_file: {meta}  # BasicSR: saves a scan of the folders; Restormer: leave it out\n"
+        texts[f"basicsr{suffix}.yml"] = texts.get(f"basicsr{suffix}.yml", HEAD) + yml
+        toml = f'[datasets.{part}]\nname = "gendeg-{split}"\ntype = "paired"\ndataroot_gt = {gt}\ndataroot_lq = {lq}\n'
+        toml += f'io_backend = {{ type = "{backend}" }}\n\n'
+        texts[f"neosr{suffix}.toml"] = texts.get(f"neosr{suffix}.toml", "") + toml
+    return texts
+
+
+HEAD = """# BasicSR, NAFNet: type PairedImageDataset; Restormer: Dataset_PairedImage;
+# traiNNer-redux: pairedimagedataset, whose dataroot_gt and dataroot_lq are lists.
+# gt_size may be no larger than the smallest photo. scale: 1 stands at the top of the options.
+datasets:
+"""
 
 
 def _tell_folders(out: Path, placed: Sequence[Placed], lmdb: bool) -> Mapping[str, str]:
@@ -112,13 +131,15 @@ class _Task:
     option: str
     train: str
     test: str
+    test_option: str
     kind: str  # --de_type
+    often: int  # times that an epoch takes each of its pairs
 
 
-RAIN = _Task("derain_dir", "data/Train/Derain", f"derain/{RAIN100L}", "derain")
-HAZE = _Task("dehaze_dir", "data/Train/Dehaze", "dehaze", "dehaze")
-BLUR = _Task("gopro_dir", "data/Train/Deblur", f"deblur/{GOPRO}", "deblur")
-DARK = _Task("enhance_dir", "data/Train/Enhance", f"enhance/{LOL}", "enhance")
+RAIN = _Task("derain_dir", "data/Train/Derain", f"derain/{RAIN100L}", "derain_path", "derain", 120)
+HAZE = _Task("dehaze_dir", "data/Train/Dehaze", "dehaze", "dehaze_path", "dehaze", 1)
+BLUR = _Task("gopro_dir", "data/Train/Deblur", f"deblur/{GOPRO}", "gopro_path", "deblur", 5)
+DARK = _Task("enhance_dir", "data/Train/Enhance", f"enhance/{LOL}", "enhance_path", "enhance", 20)
 RAIN_LIST, HAZE_LIST = "data_dir/rainy/rainTrain.txt", "data_dir/hazy/hazy_outside.txt"
 
 
@@ -130,9 +151,9 @@ def _of_tasks(tasks: Mapping[str, _Task], test: str) -> Arrange:
         for number, pair in enumerate(pairs):
             task = tasks.get(pair.degradation)
             if task is None:
-                left_out[f"{pair.degradation} has no place in it"] += 1
+                left_out[f"{pair.degradation} has no place there"] += 1
             elif pair.split == VALIDATION:
-                left_out["it has no place for split validation"] += 1
+                left_out["split validation has no place there"] += 1
             elif pair.split == TEST:
                 placed.append(_tested(pair, number, task, f"{test}/{task.test}"))
             else:
@@ -167,73 +188,107 @@ def _trained(pair: Pair, number: int, task: _Task) -> Placed:
     return Placed(pair, f"{task.train}/{clean}/{name}", f"{task.train}/{degraded}/{name}")
 
 
-def _tell_tasks(tasks: Mapping[str, _Task]) -> Tell:
+def _tell_tasks(tasks: Mapping[str, _Task], test: str) -> Tell:
     def tell(out: Path, placed: Sequence[Placed], lmdb: bool) -> Mapping[str, str]:
-        there = [task for kind, task in tasks.items() if any(one.pair.degradation == kind and one.pair.split == TRAIN
-                                                             for one in placed)]  # fmt: skip
-        if not there:
-            return {}
-        words = [
-            f"--de_type {' '.join(task.kind for task in there)}",
-            f"--data_file_dir {shlex.quote(f'{out}/data_dir/')}",
-        ]
-        words += [f"--{task.option} {shlex.quote(f'{out}/{task.train}/')}" for task in there]
-        return {"train.sh": "python train.py " + " \\\n    ".join(words) + "\n"}
+        texts = {}
+        if trained := [task for kind, task in tasks.items() if _holds(placed, kind, TRAIN)]:
+            often = ", ".join(f"{task.kind} {task.often}" for task in trained)
+            words = [f"--de_type {' '.join(task.kind for task in trained)}"]
+            words += [f"--data_file_dir {shlex.quote(f'{out}/data_dir/')}"]
+            words += [f"--{task.option} {shlex.quote(f'{out}/{task.train}/')}" for task in trained]
+            note = f"{EPOCH} {often}. For many pairs, change that in its dataset_utils."
+            texts["train.sh"] = _command("train.py", words, note)
+        if tested := [task for kind, task in tasks.items() if _holds(placed, kind, TEST)]:
+            folders = {task: f"{out}/{test}/{task.test.split('/')[0]}/" for task in tested}
+            words = [f"--{task.test_option} {shlex.quote(folder)}" for task, folder in folders.items()]
+            texts["test.sh"] = _command("test.py", words, "Its script lists its denoising set too, whatever is asked.")
+        return texts
 
     return tell
 
 
+def _holds(placed: Sequence[Placed], kind: str, split: str) -> bool:
+    return any(one.pair.degradation == kind and one.pair.split == split for one in placed)
+
+
+def _command(script: str, words: Sequence[str], note: str) -> str:
+    return f"# To be run in the framework's checkout. {note}\npython {script} " + " \\\n    ".join(words) + "\n"
+
+
+EPOCH = "Its loader takes a pair so many times an epoch:"
 PROMPTIR = {"rain": RAIN, "haze": HAZE}
 ADAIR = PROMPTIR | {"motion_blur": BLUR, "low_light": DARK}
 
 
 # --- OneRestore, on CDD-11's folders ---
 
-CDD_NAMES = {"low_light": "low", "haze": "haze", "rain": "rain", "snow": "snow", "motion_blur": "blur",
-             "raindrop": "raindrop"}  # fmt: skip
-"""As CDD-11 calls them, and in its order; it has none of the last two."""
+CDD_NAMES = {"low_light": "low", "haze": "haze", "rain": "rain", "snow": "snow"}
+"""As CDD-11 calls them, in the order of its names."""
 CLEAR = "clear"
 
 
 def cdd_name(degradation: str) -> str:
-    """`rain+haze` → haze_rain."""
+    """`rain+haze` → haze_rain; nothing for what CDD-11 has not."""
     kinds = {kind.value for kind in parse_mix(degradation)}
-    return "_".join(name for kind, name in CDD_NAMES.items() if kind in kinds)
+    return "_".join(name for kind, name in CDD_NAMES.items() if kind in kinds) if kinds <= CDD_NAMES.keys() else ""
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """As the scripts of OneRestore list them: singles, then mixes of two, of three."""
+    places = list(CDD_NAMES.values())
+    return sorted(set(names), key=lambda name: (name.count("_"), [places.index(part) for part in name.split("_")]))
 
 
 def _cdd(pairs: Sequence[Pair]) -> Arranged:
-    """split/clear/NUMBER beside split/haze/NUMBER, split/haze_rain/NUMBER …: a photo is in all or none."""
-    photos: dict[tuple[str, str, int, int], dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
-    for pair in pairs:
-        photos[pair.split, pair.photo, pair.width, pair.height][cdd_name(pair.degradation)].append(pair)
-    kinds = {split: {kind for (own, *_), found in photos.items() if own == split for kind in found}
+    """split/clear/NUMBER beside split/haze/NUMBER, split/haze_rain/NUMBER …: a photo is in all or none.
+
+    What photo it is, is known by the clean half's bytes: views of one photo are others.
+    """
+    left_out = Counter(f"{pair.degradation} has no place there" for pair in pairs if not cdd_name(pair.degradation))
+    pairs = [pair for pair in pairs if cdd_name(pair.degradation)]
+    photos: dict[tuple[str, str], dict[str, list[Pair]]] = defaultdict(lambda: defaultdict(list))
+    for pair, digest in zip(pairs, in_order(_clean_digest, pairs, READERS), strict=True):
+        photos[pair.split, digest][cdd_name(pair.degradation)].append(pair)
+    kinds = {split: _in_order(kind for (own, _), found in photos.items() if own == split for kind in found)
              for split in {pair.split for pair in pairs}}  # fmt: skip
-    placed, number, there = [], 0, 0
-    for (split, *_), found in photos.items():
-        for turn in range(min(len(found[kind]) for kind in kinds[split])):
-            number += 1
+    placed: list[Placed] = []
+    for number, ((split, _), found) in enumerate(photos.items(), start=1):
+        whole = min(len(found[kind]) for kind in kinds[split])
+        for turn in range(whole):
+            name = f"{split}/{{}}/{number:06d}{f'-{turn}' if turn else ''}"
             placed += [
-                Placed(found[kind][turn], f"{split}/{CLEAR}/{number:06d}", f"{split}/{kind}/{number:06d}", png=True)
-                for kind in sorted(kinds[split])
+                Placed(found[kind][turn], name.format(CLEAR), name.format(kind), png=True, group=name)
+                for kind in kinds[split]
             ]
-            there += len(kinds[split])
-    short = len(pairs) - there
-    return Arranged(placed, {"not every degradation was made of their photo": short} if short else {})
+        if short := sum(len(found[kind]) for kind in kinds[split]) - whole * len(kinds[split]):
+            lacking = [kind for kind in kinds[split] if len(found[kind]) == whole]
+            left_out[f"of their photo there is no (other) {', '.join(lacking)}"] += short
+    return Arranged(placed, left_out)
+
+
+def _clean_digest(pair: Pair) -> str:
+    try:
+        return sha256_bytes(pair.clean.bytes())
+    except BadImage:  # which is said when it is to be written
+        return pair.clean.address
 
 
 def _tell_cdd(out: Path, placed: Sequence[Placed], lmdb: bool) -> Mapping[str, str]:
-    names = sorted({cdd_name(one.pair.degradation) for one in placed}, key=lambda name: (name.count("_"), name))
+    """Its names are defaults in the source, for options of `type=list` cannot be given in words."""
+    names = _in_order(cdd_name(one.pair.degradation) for one in placed)
     return {"onerestore.txt": (
-        f"python makedataset.py --train-path {shlex.quote(str(out / TRAIN))} --gt-name {CLEAR}\n"
-        f"degradation-name, a default in makedataset.py: {names}\n"
+        f"python makedataset.py --train-path {shlex.quote(str(out / TRAIN))} --gt-name {CLEAR}\n\n"
+        "Defaults to edit, both in this order, since the training takes a label by its place:\n"
+        f"makedataset.py, --degradation-name: {names}\n"
+        f"train_OneRestore_*.py, --degr-type: {[CLEAR, *names]}\n"
     )}  # fmt: skip
 
 
 CUT = ("rainy", "synthetic", "input")
 LAYOUTS: Mapping[str, Layout] = {
     "basicsr": Layout(_flat, _tell_basicsr),
-    "promptir": Layout(_of_tasks(PROMPTIR, "test"), _tell_tasks(PROMPTIR), CUT),
-    "adair": Layout(_of_tasks(ADAIR, "data/test"), _tell_tasks(ADAIR), CUT),
-    "cdd": Layout(_cdd, _tell_cdd),
+    "promptir": Layout(_of_tasks(PROMPTIR, "test"), _tell_tasks(PROMPTIR, "test"), CUT, 128),
+    "adair": Layout(_of_tasks(ADAIR, "data/test"), _tell_tasks(ADAIR, "data/test"), CUT, 128),
+    "cdd": Layout(_cdd, _tell_cdd, patch=256),
     "folders": Layout(_folders, _tell_folders),
 }

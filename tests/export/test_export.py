@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from PIL import Image
 from gendeg.cli import main
 from gendeg.export.config import ExportConfig
 from gendeg.export.export import Exported, export
+from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.pair import open_pairs
+from gendeg.pairs.simulate import simulate
 from gendeg.primitives.errors import BadOption, DifferentRun, ForeignFolder, NoPairs
 from gendeg.primitives.images import read_rgb, write_image
 from tests.tiny import photo
@@ -157,13 +160,17 @@ def test_basicsr_finds_every_pair_by_folder_and_by_list(tmp_path: Path) -> None:
 def test_basicsr_settings_are_yaml_and_toml_that_name_the_folders(tmp_path: Path) -> None:
     tomllib, yaml = pytest.importorskip("tomllib"), pytest.importorskip("yaml")
     out = tmp_path / "it's out"
-    run(write_table(tmp_path / "in", splits=("train", "validation")), out, "basicsr")
+    table = write_table(tmp_path / "in", splits=("train", "validation", "test"))
+    run(table, out, "basicsr")
     told = yaml.safe_load((out / "basicsr.yml").read_text())["datasets"]
-    assert set(told) == {"train", "val"}
+    assert set(told) == {"train", "val"}  # its training refuses options that name a test set
     assert told["train"]["dataroot_lq"] == str(out / "train" / "lq") and told["train"]["io_backend"] == {"type": "disk"}
-    assert tomllib.loads((out / "neosr.toml").read_text())["datasets"]["val"]["dataroot_gt"] == str(
-        out / "validation" / "gt"
-    )
+    assert set(yaml.safe_load((out / "basicsr_test.yml").read_text())["datasets"]) == {"test_1"}
+    told = tomllib.loads((out / "neosr.toml").read_text())["datasets"]["val"]
+    assert (told["dataroot_gt"], told["io_backend"]) == (str(out / "validation" / "gt"), {"type": "disk"})
+    (out / "basicsr.yml").write_text("mine")
+    run(table, out, "basicsr")
+    assert (out / "basicsr.yml").read_text() == "mine"
 
 
 def test_lmdb_holds_the_same_bytes_under_keys_without_dots(tmp_path: Path) -> None:
@@ -171,6 +178,7 @@ def test_lmdb_holds_the_same_bytes_under_keys_without_dots(tmp_path: Path) -> No
     table = write_table(tmp_path / "in")
     for _ in range(2):  # made anew
         assert run(table, tmp_path / "out", "basicsr", lmdb=True).pairs == 24
+    assert 'type = "lmdb"' in (tmp_path / "out" / "neosr.toml").read_text()
     halves = {}
     for half in ("gt", "lq"):
         folder = tmp_path / "out" / "train" / f"{half}.lmdb"
@@ -200,8 +208,9 @@ def test_promptir_and_adair_find_what_has_a_place_and_the_rest_is_said(tmp_path:
         assert same(read_all(twins(f"{base}Enhance/", "low/", "gt/")), stored(table, "low_light"))
     else:
         none |= {"motion_blur", "low_light"}
-    assert done.left_out == {f"{kind} has no place in it": 3 for kind in none}
+    assert done.left_out == {f"{kind} has no place there": 3 for kind in none}
     assert "--de_type derain dehaze" in (tmp_path / "out/train.sh").read_text()
+    assert not (tmp_path / "out/test.sh").exists()
 
 
 @pytest.mark.parametrize("to, base", [("promptir", "test/"), ("adair", "data/test/")])
@@ -211,6 +220,7 @@ def test_pairs_of_split_test_lie_where_the_test_scripts_look(tmp_path: Path, to:
     base = f"{tmp_path}/out/{base}"
     assert same(read_all(tried(f"{base}derain/Rain100L/")), stored(table, "rain"))
     assert same(read_all(tried(f"{base}dehaze/", haze=True)), stored(table, "haze"))
+    assert f"--derain_path {base}derain/ " in (tmp_path / "out/test.sh").read_text().replace("\\\n", " ")
 
 
 def test_cdd_holds_a_photo_in_every_folder_or_in_none(tmp_path: Path) -> None:
@@ -228,7 +238,41 @@ def test_cdd_holds_a_photo_in_every_folder_or_in_none(tmp_path: Path) -> None:
     )
     wet = (tmp_path / "in" / "wet.png").read_bytes()
     assert same(read_all(cdd(folder, names)), [pair for pair in stored(table) if pair[1] != wet])
-    assert done.left_out == {"not every degradation was made of their photo": 1}
+    assert done.left_out == {"of their photo there is no (other) low, haze, snow, haze_rain, haze_snow": 1}
+    told = (tmp_path / "out" / "onerestore.txt").read_text()
+    assert "['low', 'haze', 'rain', 'snow', 'haze_rain', 'haze_snow']" in told  # a label is a place in this list
+    assert "['clear', 'low', 'haze', 'rain', 'snow', 'haze_rain', 'haze_snow']" in told
+
+
+def test_cdd_takes_views_of_one_photo_for_photos_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    write_image(photo(80, 90, seed=1), tmp_path / "photos" / "a.png", "png")
+    config = SimulateConfig(
+        clean=(tmp_path / "photos",), out=tmp_path / "sim", types="haze,rain", per_image=4, size=32, workers=1,
+        progress=False,
+    )  # fmt: skip
+    simulate(config)
+    table = tmp_path / "sim" / "manifest.jsonl"
+    with pytest.raises(BadOption, match="there is no"):  # each view was degraded once
+        run(table, tmp_path / "none", "cdd")
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    first = next(row for row in rows if row["degradation"] == "haze")
+    other = next(row for row in rows if row["degradation"] == "rain")
+    table.write_text(table.read_text() + json.dumps(other | {"clean": first["clean"]}) + "\n")
+    done = run(table, tmp_path / "out", "cdd")
+    assert done.pairs == 2 and sum(done.left_out.values()) == 3
+    clean = tmp_path / "out" / "train" / "clear"
+    assert (clean / listed(clean)[0]).read_bytes() == (tmp_path / "sim" / first["clean"]).read_bytes()
+
+
+def test_cdd_has_no_place_for_drops_and_a_photo_that_lacks_one_goes(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "in", kinds=("rain", "haze", "raindrop"))
+    (tmp_path / "in" / "synthetic_1.rain.input.png").write_bytes(b"no picture")
+    done = run(table, tmp_path / "out", "cdd")
+    assert [failure.message.count("synthetic_1.rain.input.png") for failure in done.failed] == [1]
+    assert done.left_out == {"raindrop has no place there": 3, "another pair of their photo could not be read": 1}
+    folder = tmp_path / "out" / "train"
+    assert done.pairs == 4 and listed(folder / "haze") == listed(folder / "rain") == listed(folder / "clear")
 
 
 def test_plain_folders_and_the_index_name_every_pair(tmp_path: Path) -> None:
@@ -263,7 +307,7 @@ def test_links_are_links_only_where_no_byte_changes(tmp_path: Path) -> None:
     assert [os.stat(lq / name).st_nlink for name in listed(lq)] == [2, 2]
 
 
-def test_the_same_command_goes_on_and_another_is_refused(tmp_path: Path) -> None:
+def test_the_same_command_goes_on_and_another_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table, out = write_table(tmp_path / "in", kinds=("rain",)), tmp_path / "out"
     run(table, out, "folders")
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
@@ -271,6 +315,8 @@ def test_the_same_command_goes_on_and_another_is_refused(tmp_path: Path) -> None
     lost.unlink()
     assert run(table, out, "folders").pairs == 3
     assert lost.exists() and all(path.stat().st_mtime_ns == at for path, at in before.items() if path != lost)
+    monkeypatch.chdir(table.parent)
+    assert run(Path(table.name), out, "folders").pairs == 3  # the same place in other words
     with pytest.raises(DifferentRun):
         run(table, out, "folders", types="rain,haze")
     write_image(photo(32, 40, seed=99), tmp_path / "in" / "synthetic_0.rain.input.png", "png")
@@ -291,7 +337,12 @@ def test_an_unreadable_half_is_a_failure_and_the_rest_is_there(
     with pytest.raises(SystemExit) as end:
         main(["export", str(table), "--to", "basicsr", "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err.splitlines()
-    assert end.value.code == 3 and len(said) == 3 and "1 pairs in" in said[-1]
+    assert (
+        end.value.code == 3
+        and len(said) == 3
+        and said[-1].endswith(": 1; 2 could not be read")
+        and "synthetic_1" in said[0]
+    )
     assert listed(tmp_path / "out/train/gt") == listed(tmp_path / "out/train/lq")
 
 
@@ -301,7 +352,7 @@ def test_an_unreadable_half_is_a_failure_and_the_rest_is_there(
         ({"to": "adair", "lmdb": True}, BadOption, "--to basicsr"),
         ({"to": "promptir", "out": "rainy days"}, BadOption, "'rainy'"),
         ({"to": "adair", "out": "synthetic"}, BadOption, "'synthetic'"),
-        ({"to": "promptir", "types": "snow"}, NoPairs, "promptir"),
+        ({"to": "promptir", "types": "snow"}, BadOption, "snow has no place there"),
         ({"to": "basicsr", "split": "test"}, NoPairs, "test"),
         ({"to": "basicsr", "lmdb": True, "link": True}, BadOption, "--lmdb"),
     ],
