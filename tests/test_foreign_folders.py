@@ -137,10 +137,7 @@ KEPT: dict[str, tuple[str, Callable[[Path], object]]] = {
         "out/scores.jsonl",
         lambda root: report_restorer(RestoreEvalConfig(model=root, pairs=(root / "m.jsonl",), out=root / "out")),
     ),
-    "priors fit": (
-        "out/haze/plain.json",
-        lambda root: fit_priors((write_pairs(root / "set"),), root / "out"),
-    ),
+    "priors fit": ("out/haze/plain.json", lambda root: fit_priors((write_pairs(root / "set"),), root / "out")),
     "pairs show": ("sheet.png", lambda root: show_pairs(write_pairs(root / "set"), root / "sheet.png")),
     "priors show": ("priors.svg", lambda root: plot_priors(None, root / "priors.svg")),
 }

@@ -27,13 +27,7 @@ from gendeg.primitives.errors import (
     MissingPath,
     OutputNotWritable,
 )
-from gendeg.primitives.files import (
-    atomic_write,
-    read_json_object,
-    sha256_bytes,
-    sha256_of,
-    temporary_beside,
-)
+from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, temporary_beside
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
 from gendeg.primitives.records import Record

@@ -28,14 +28,7 @@ from gendeg.primitives.errors import (
     NotADataset,
     OtherPhotos,
 )
-from gendeg.primitives.files import (
-    ensure_writable,
-    read_json_object,
-    sha256_bytes,
-    sha256_of,
-    write_json,
-    write_jsonl,
-)
+from gendeg.primitives.files import ensure_writable, read_json_object, sha256_bytes, sha256_of, write_json, write_jsonl
 from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout

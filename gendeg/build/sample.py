@@ -74,12 +74,7 @@ def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> 
 
 
 def finish_generated(
-    rules: Rules,
-    sample: PlannedSample,
-    clean: CleanHalf,
-    image: U8Image | None,
-    attempt: int,
-    settings: dict[str, Any],
+    rules: Rules, sample: PlannedSample, clean: CleanHalf, image: U8Image | None, attempt: int, settings: dict[str, Any]
 ) -> Made:
     """Judges and encodes one image of the model, made with these settings."""
     if image is None:

@@ -84,10 +84,7 @@ def bootstrap_crossed(
 
 
 def bootstrap_blocks(
-    blocks: Sequence[Float[np.ndarray, "runs _"]],
-    weights: Sequence[float],
-    draws: int,
-    generator: np.random.Generator,
+    blocks: Sequence[Float[np.ndarray, "runs _"]], weights: Sequence[float], draws: int, generator: np.random.Generator
 ) -> Estimate:
     """The weighted sum of the blocks' means: a block is a source, its rows are runs (seeds), its columns its photos.
 

@@ -296,10 +296,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     @torch.no_grad()
     def decode_latents(
-        self,
-        latents: Float[Tensor, "b c y x"],
-        clean: CleanLatent,
-        structure_correction: Sequence[bool] | bool = True,
+        self, latents: Float[Tensor, "b c y x"], clean: CleanLatent, structure_correction: Sequence[bool] | bool = True
     ) -> Float[Tensor, "b 3 h w"]:
         """What was generated → signed images of the clean image's size, one at a time, corrected where asked."""
         flags = (

@@ -19,10 +19,7 @@ Path = Float[np.ndarray, "steps 2"]
 
 
 def motion_blur(
-    clean: Float[np.ndarray, "h w 3"],
-    strength: float,
-    generator: np.random.Generator,
-    direction: float | None = None,
+    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, direction: float | None = None
 ) -> Float[np.ndarray, "h w 3"]:
     """Shake the camera during the exposure: unit range in and out, strength in [0, 1] sets the length of the path.
 

@@ -23,10 +23,7 @@ class StreakLayer:
 
 
 def rain(
-    clean: Float[np.ndarray, "h w 3"],
-    strength: float,
-    generator: np.random.Generator,
-    direction: float | None = None,
+    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, direction: float | None = None
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph with rain of `strength` in [0, 1]; mean |clean - result| is about 0.20 * strength^1.9.
 

@@ -24,10 +24,7 @@ class FlakeLayer:
 
 
 def snow(
-    clean: Float[np.ndarray, "h w 3"],
-    strength: float,
-    generator: np.random.Generator,
-    direction: float | None = None,
+    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, direction: float | None = None
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph with falling snow of `strength` in [0, 1]; mean |clean - result| is about 0.20 * strength^1.8.
 

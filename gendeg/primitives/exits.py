@@ -8,11 +8,7 @@ from gendeg.primitives.errors import BadOption, GendegError, Interrupted, Unknow
 
 ERROR, WRONG_USAGE, SOME_FAILED, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
-EXIT_CODES: dict[type[Exception], int] = {
-    UnknownDegradation: WRONG_USAGE,
-    BadOption: WRONG_USAGE,
-    GendegError: ERROR,
-}
+EXIT_CODES: dict[type[Exception], int] = {UnknownDegradation: WRONG_USAGE, BadOption: WRONG_USAGE, GendegError: ERROR}
 
 OUT_OF_MEMORY = ("out of memory", "allocate memory")  # as torch says it of a GPU and of a CPU
 

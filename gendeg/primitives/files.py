@@ -24,15 +24,7 @@ from gendeg.primitives.errors import (
     OutputExists,
     OutputNotWritable,
 )
-from gendeg.primitives.pictures import (
-    IMAGE_EXTENSIONS,
-    OTHER_FILE,
-    LeftOut,
-    count_reasons,
-    is_built,
-    say_reasons,
-    walk,
-)
+from gendeg.primitives.pictures import IMAGE_EXTENSIONS, OTHER_FILE, LeftOut, count_reasons, is_built, say_reasons, walk
 
 TEMPORARY = re.compile(r"\.gendeg-[0-9a-f]{16}\.tmp")
 PACKED_HERE = "a tar or table; gendeg build takes photos out of those, other commands need files"

@@ -19,10 +19,7 @@ class Degradation(StrEnum):
 Mix = tuple[Degradation, ...]
 """What one image suffers from: a single degradation, or two in the order they are written."""
 
-MIXES: tuple[Mix, ...] = (
-    (Degradation.RAIN, Degradation.HAZE),
-    (Degradation.SNOW, Degradation.HAZE),
-)
+MIXES: tuple[Mix, ...] = ((Degradation.RAIN, Degradation.HAZE), (Degradation.SNOW, Degradation.HAZE))
 SINGLES: tuple[Mix, ...] = tuple((kind,) for kind in Degradation)
 KNOWN: tuple[Mix, ...] = SINGLES + MIXES
 

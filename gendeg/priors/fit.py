@@ -6,15 +6,7 @@ from pathlib import Path
 
 from gendeg.intensity.ask import intensity_to_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.priors import (
-    Prior,
-    are_exact,
-    fit_prior,
-    load_priors,
-    mixture,
-    refuse_other_priors,
-    save_prior,
-)
+from gendeg.intensity.priors import Prior, are_exact, fit_prior, load_priors, mixture, refuse_other_priors, save_prior
 from gendeg.pairs.pair import by_degradation_and_source, measured, open_pairs
 from gendeg.primitives.errors import BadOption, NoPrior
 from gendeg.primitives.files import write_new

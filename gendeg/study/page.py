@@ -287,7 +287,7 @@ def _transfer(told: Numbers) -> Section:
         "Two teachers learn from real photos without pairs (degraded or not; undoing a scattering blur), are distilled "
         "into one encoder, and a minority of the pairs fine-tunes it (Wang et al., arXiv 2208.13133). scratch: "
         "the same network on that minority alone; all: on every pair. All make equally many steps of fine-tuning. "
-        f"Teacher 1 names {accuracy['value']:.1%} of held-out photos rightly.".replace("%", " %"),
+        f"Teacher 1 names {accuracy['value']:.1%} of held-out photos rightly.".replace("%", " %")
     ]
     columns = ["arm", "pairs", "steps", "PSNR, dB", "SSIM", "E_R", "E_B"]
     caption = f"On {test['n']} unseen pairs, {test['seeds']} seeds" if test else "No test pairs"

@@ -37,10 +37,7 @@ def tabulate_records(records: Sequence[Record]) -> str:
     groups: dict[str, dict[float, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         groups[record.degradation][record.intensity].append(record)
-    lines = [
-        f"| {' | '.join(COLUMNS)} |",
-        "|---" * len(COLUMNS) + "|",
-    ]
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     for degradation, by_intensity in groups.items():
         for intensity, group in sorted(by_intensity.items()):
             cells = [

@@ -30,12 +30,7 @@ def model_card(base: str, counts: Mapping[tuple[str, str], int], config: Any, mu
     if base.count("/") == 1:
         front["base_model"] = base
     settings = asdict(config)
-    lines = [
-        "---",
-        yaml.safe_dump(front, sort_keys=False).strip(),
-        "---",
-        "",
-    ]
+    lines = ["---", yaml.safe_dump(front, sort_keys=False).strip(), "---", ""]
     text = [
         "# A gendeg model",
         "",

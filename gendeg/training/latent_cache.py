@@ -103,12 +103,7 @@ def make_cache(
 
 
 def _write_part(
-    vae: Autoencoder,
-    pairs: Sequence[Pair],
-    here: range,
-    path: Path,
-    making: Making,
-    done: Callable[[], object],
+    vae: Autoencoder, pairs: Sequence[Pair], here: range, path: Path, making: Making, done: Callable[[], object]
 ) -> None:
     tensors: dict[str, Tensor] = {}
     for index in here:

@@ -24,13 +24,7 @@ from gendeg.primitives.records import Record
 from gendeg.shards.description import read_description, totals
 from gendeg.shards.layout import Layout
 from gendeg.shards.verify import Depth
-from tests.builds import (
-    copy_build,
-    finished_build,
-    small_build,
-    tree,
-    write_photos,
-)
+from tests.builds import copy_build, finished_build, small_build, tree, write_photos
 from tests.odd_images import ODD, awkward_files, bad_files, encoded, turned_files
 from tests.tiny import photo
 

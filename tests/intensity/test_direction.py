@@ -5,13 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gendeg.intensity.direction import (
-    UNKNOWN,
-    Direction,
-    has_direction,
-    measure_direction,
-    structure_tensor,
-)
+from gendeg.intensity.direction import UNKNOWN, Direction, has_direction, measure_direction, structure_tensor
 from gendeg.physics.fields import convolve
 from gendeg.physics.strangers import line_psf
 from gendeg.primitives.kinds import Degradation, parse_mix

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-from gendeg.metrics.alignment import (
-    LARGEST_PSNR,
-    detail_kept,
-    edge_shift,
-    psnr,
-    ssim,
-    ssim_without_low_frequencies,
-)
+from gendeg.metrics.alignment import LARGEST_PSNR, detail_kept, edge_shift, psnr, ssim, ssim_without_low_frequencies
 from tests.tiny import photo
 
 SCENE = photo(96, 128, seed=1)

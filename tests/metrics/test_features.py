@@ -5,14 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    CLIPConfig,
-    CLIPModel,
-    Dinov2Config,
-    Dinov2Model,
-    ResNetConfig,
-    ResNetModel,
-)
+from transformers import CLIPConfig, CLIPModel, Dinov2Config, Dinov2Model, ResNetConfig, ResNetModel
 
 from gendeg.metrics.features import load_features
 from gendeg.primitives.errors import BadModel

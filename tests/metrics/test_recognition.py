@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from gendeg.metrics.recognition import (
-    confusion_matrix,
-    image_statistics,
-    name_image,
-    train_recogniser,
-    two_sample_auc,
-)
+from gendeg.metrics.recognition import confusion_matrix, image_statistics, name_image, train_recogniser, two_sample_auc
 from tests.tiny import photo
 
 

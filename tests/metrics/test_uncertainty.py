@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from gendeg.metrics.uncertainty import (
-    bootstrap,
-    bootstrap_blocks,
-    bootstrap_crossed,
-    bootstrap_mean,
-    bootstrap_ratio,
-)
+from gendeg.metrics.uncertainty import bootstrap, bootstrap_blocks, bootstrap_crossed, bootstrap_mean, bootstrap_ratio
 
 
 def interval(values: np.ndarray, clusters: list, draws: int = 1000):

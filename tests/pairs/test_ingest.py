@@ -14,15 +14,7 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.config import IngestConfig
 from gendeg.pairs.ingest import ingest
 from gendeg.pairs.pair import open_pairs, read_manifest
-from gendeg.primitives.errors import (
-    BadManifest,
-    BadOption,
-    MissingPath,
-    NoImages,
-    NoPairs,
-    OutputExists,
-    UnknownSource,
-)
+from gendeg.primitives.errors import BadManifest, BadOption, MissingPath, NoImages, NoPairs, OutputExists, UnknownSource
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import encode_image, write_image
 from tests.tiny import photo

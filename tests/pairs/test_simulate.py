@@ -165,8 +165,7 @@ def test_the_second_family_says_so_and_makes_other_pictures(config):
 
 
 @pytest.mark.parametrize(
-    "odd",
-    [{"strengths": (0.6, 0.4)}, {"width": 2.0}, {"family": "strangers", "types": "rain+haze"}],
+    "odd", [{"strengths": (0.6, 0.4)}, {"width": 2.0}, {"family": "strangers", "types": "rain+haze"}]
 )
 def test_what_no_simulator_can_do_is_refused(config, odd):
     with pytest.raises(BadOption):

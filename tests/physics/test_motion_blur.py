@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from gendeg.physics.fields import convolve
-from gendeg.physics.motion_blur import (
-    blur_turning,
-    expose_frames,
-    motion_blur,
-    scale_path,
-    shake_path,
-    trajectory_psf,
-)
+from gendeg.physics.motion_blur import blur_turning, expose_frames, motion_blur, scale_path, shake_path, trajectory_psf
 
 
 def rng(seed: int = 0) -> np.random.Generator:

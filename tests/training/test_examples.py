@@ -11,14 +11,7 @@ import torch
 
 from gendeg.pairs.pair import listed
 from gendeg.primitives.errors import BadOption
-from gendeg.training.examples import (
-    Deal,
-    crop_pair,
-    example_numbers,
-    parse_weights,
-    shuffled,
-    to_tensor,
-)
+from gendeg.training.examples import Deal, crop_pair, example_numbers, parse_weights, shuffled, to_tensor
 from tests.tiny import photo
 
 PAIR = listed("", "a.png", "b.png", "haze", "fog", "train", "", 0.1, 0.1, 8, 8)

@@ -68,8 +68,5 @@ class SwinRestorer(Restorer):
 def _block(before: int, after: int) -> nn.Sequential:
     """Conv, ReLU, transposed conv, ReLU: twice the resolution."""
     return nn.Sequential(
-        nn.Conv2d(before, after, 3, padding=1),
-        nn.ReLU(),
-        nn.ConvTranspose2d(after, after, 2, stride=2),
-        nn.ReLU(),
+        nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(after, after, 2, stride=2), nn.ReLU()
     )

@@ -128,9 +128,7 @@ def test_minorities(given: dict[str, Any]) -> None:
     assert len(Transfer(replace(task.config, share=1e-6), task.photos, task.pairs, ()).pairs_of(SCRATCH, 0)) == 1
 
 
-def test_the_student_is_the_seeds_network_with_another_encoder(
-    whole: tuple[dict[str, Any], dict[str, Any]],
-) -> None:
+def test_the_student_is_the_seeds_network_with_another_encoder(whole: tuple[dict[str, Any], dict[str, Any]]) -> None:
     task = open_task(TransferConfig(**whole[0]))
     student, fresh = distill(task, 0).state_dict(), fresh_restorer(TaskConfig((), Path(), seed=0)).state_dict()
     decoder = [name for name in student if name.split(".")[0] in NAFRestorer.ONLY_DECODES]
