@@ -142,7 +142,7 @@ def push(
     return 0
 
 
-# Any below: the jobs' own types would bring torch to `gendeg --help`.
+# Any below: the runs' own types would bring torch to `gendeg --help`.
 
 
 def _report(out: Path, built: Any) -> int:

@@ -1,4 +1,4 @@
-"""The command line: words → config → job. Importing it imports no torch."""
+"""The command line: words → config → run. Importing it imports no torch."""
 
 from gendeg.cli.app import main
 

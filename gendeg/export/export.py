@@ -16,7 +16,7 @@ from gendeg.export.layouts import JPG, LAYOUTS, PNG, Placed
 from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.pairs.photos import Photo
 from gendeg.primitives.errors import BadImage, BadOption, SizesDiffer
-from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes, write_json
+from gendeg.primitives.files import atomic_write, ensure_writable, sha256_lines, write_json
 from gendeg.primitives.folders import claim
 from gendeg.primitives.images import ImageHeader, encode_image, image_size, read_header, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mixes
@@ -115,8 +115,7 @@ def _pairs(config: ExportConfig) -> list[Pair]:
 def _digest(pairs: Iterable[Pair]) -> str:
     """Changes when a pair does, or their order, after which they are numbered."""
     stamp = cache(Photo.stamp)
-    lines = (f"{pair.name} {stamp(pair.clean)} {stamp(pair.degraded)}\n" for pair in pairs)
-    return sha256_bytes("".join(lines).encode())
+    return sha256_lines(f"{pair.name} {stamp(pair.clean)} {stamp(pair.degraded)}" for pair in pairs)
 
 
 def read_both(one: Placed) -> Both:

@@ -250,16 +250,17 @@ def _of_dataset(root: Path, split: str | None) -> list[Pair]:
 def _of_table(path: Path, split: str | None) -> Iterator[Pair]:
     """Rows of kind pair (or of no kind): path (of the degraded half), clean, degradation, source, split."""
     for row in read_table(path):
-        degraded = row.fields["degraded"] or row.path
-        refused = replace(row, kind=PAIR if row.fields["degraded"] else row.kind).refused(PAIR, split and [split])
+        said = defaultdict(str, row.fields)
+        degraded = said["degraded"] or row.path
+        refused = replace(row, kind=PAIR if said["degraded"] else row.kind).refused(PAIR, split and [split])
         if refused:
             continue
-        missing = [name for name in ("clean", "degradation", "source") if not row.fields[name]]
+        missing = [name for name in ("clean", "degradation", "source") if not said[name]]
         if missing:
             reason = f"a pair needs the columns {', '.join(missing)}"
             raise BadManifest(path, row.line, reason, "name them in the first line, and give them in every row")
-        kind, own = _degradation(path, row.line, row.fields["degradation"]), row.split or split or TRAIN
-        yield listed(path.parent, row.fields["clean"], degraded, kind, row.fields["source"], own, row.caption)
+        kind, own = _degradation(path, row.line, said["degradation"]), row.split or split or TRAIN
+        yield listed(path.parent, said["clean"], degraded, kind, said["source"], own, row.caption)
 
 
 def _of_rows(place: str, split: str | None) -> Iterator[Pair]:

@@ -217,31 +217,36 @@ def open_photos(
     `NoImages`, `CannotRead`, `BadManifest`, and `BadOption` where `column` is needed.
     """
     splits = None if split is None else [said_split(one) for one in ([split] if isinstance(split, str) else split)]
-    return spread(_sorted(list(places), Asked(kind, splits, column, skip)), most)
+    return spread(_by_name(_found(list(places), Asked(kind, splits, column, skip))), most)
 
 
-def _sorted(places: Sequence[str | Path], asked: Asked) -> list[Photo]:
+def _by_name(photos: Iterable[Photo]) -> list[Photo]:
+    return sorted(photos, key=lambda photo: os.fsencode(photo.name))
+
+
+def _found(places: Sequence[str | Path], asked: Asked) -> list[Photo]:
     opened = find_photos(places, asked)
     others = [one for one in opened.left_out if one.failed not in (OTHER_KIND, OTHER_SPLIT, DUPLICATE)]
     if others:
         print(f"gendeg: files that are no photos: {len(others)} ({say_reasons(_counted(others))})", file=sys.stderr)
-    return sorted(opened.photos, key=lambda photo: os.fsencode(photo.name))
+    return opened.photos
 
 
 def open_real(place: str | Path, split: str, most: int = 0) -> dict[str, list[Photo]]:
     """Degradation → real degraded photos, at most `most` of each (0: all), spread evenly.
 
     A folder has a folder for each degradation, a table or dataset a column `degradation`; of a manifest or a dataset
-    of pairs it is the degraded halves. Raises as `open_photos`, and `BadOption` where no degradation is named.
+    of pairs it is the degraded halves. In the order of their names, but a table's in the order of its rows.
+    Raises as `open_photos`, and `BadOption` where no degradation is named.
     """
     found: dict[str, list[Photo]] = {}
     try:
-        photos = _sorted([place], Asked(REAL, [said_split(split)], named=True))
+        photos = _found([place], Asked(REAL, [said_split(split)], named=True))
     except NoImages:
         if not os.path.isdir(place):
             raise
         photos = []
-    for photo in photos:
+    for photo in photos if is_table(Path(place)) else _by_name(photos):
         if photo.degradation:
             found.setdefault(photo.degradation, []).append(photo)
     if not found:

@@ -212,8 +212,10 @@ def _is_picture(value: Any) -> bool:
 
 
 def _texts(rows: Any, names: tuple[str, ...]) -> list[str]:
-    """The first of these columns that is there, as text; empty texts where none is."""
+    """The first of these columns that is there, as text; empty texts where none is, or one of pictures or lists."""
     column = next((one for name in names for one in rows.column_names if one.lower() == name), None)
-    if column is None:
+    feature = rows.features.get(column)
+    if not re.match(r"(large_)?string|u?int|float|bool", str(getattr(feature, "dtype", ""))):
         return [""] * len(rows)
-    return ["" if value is None else str(value) for value in rows[column][:]]
+    said = feature.int2str if hasattr(feature, "int2str") else str  # a ClassLabel's names
+    return ["" if value is None else said(value) for value in rows[column][:]]

@@ -114,6 +114,8 @@ def _read(name: str, hint: Any, said: Said, value: Any) -> Any:
     try:
         if hint == NUMBERS:
             return tuple(_within(_number(part), said) for part in value.split(","))
+        if isinstance(value, float):
+            return _within(value, said)
         return tuple(map(said.get("parse", lambda text: text), value)) if get_origin(hint) is tuple else value
     except ValueError as error:
         raise BadOption(_flag(name, said), str(error)) from None

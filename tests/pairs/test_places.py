@@ -20,6 +20,7 @@ from gendeg.pairs.photos import Photo, open_photos, open_real
 from gendeg.pairs.simulate import plan_tasks
 from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
 from gendeg.primitives.files import sha256_bytes
+from gendeg.primitives.images import encode_image
 from gendeg.restore.apply import plan_restoration
 from gendeg.restore.config import RestoreApplyConfig
 from gendeg.synth.config import SynthConfig
@@ -28,6 +29,7 @@ from gendeg.training.config import AutoencoderConfig, FreshConfig
 from gendeg.training.fresh_pairs import fresh_recipe, training_pairs
 from tests.builds import finished_build
 from tests.few_pairs import write_pairs
+from tests.tiny import photo
 
 COUNT = 4
 
@@ -177,6 +179,7 @@ def test_what_is_no_place_is_refused_in_one_line(root: Path, tmp_path: Path) -> 
     (tmp_path / "list.txt").write_text("gone.png\n")
     refused: list[tuple[Callable[[], object], type[Exception], str]] = [
         (lambda: open_pairs([tmp_path / "no.csv"]), BadManifest, "line 2: a pair needs the columns clean, source"),
+        (lambda: open_pairs([tmp_path / "list.txt"]), BadManifest, "line 1: a pair needs the columns clean"),
         (lambda: open_pairs([root / "photos.tar"]), BadManifest, "c0 has no members clean, degraded and json"),
         (lambda: open_pairs([root / "gone"]), MissingPath, "no such file"),
         (lambda: open_photos([tmp_path / "list.txt"]), MissingPath, "gone.png: no such file"),
@@ -186,3 +189,24 @@ def test_what_is_no_place_is_refused_in_one_line(root: Path, tmp_path: Path) -> 
         with pytest.raises(error, match=said) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+def test_rows_of_a_table_of_real_photos_keep_their_order(root: Path, tmp_path: Path) -> None:
+    names = [path.name for path in sorted((root / "photos").iterdir()) if path.suffix == ".png"][::-1]
+    table = tmp_path / "real.csv"
+    table.write_text("path,kind,degradation\n" + "".join(f"{root}/photos/{name},real,haze\n" for name in names))
+    assert [photo.title for photo in open_real(table, "test")["haze"]] == names
+
+
+def test_a_column_of_pictures_called_source_is_no_text(tmp_path: Path) -> None:
+    """Nor is it decoded: one of its pictures is none."""
+    import datasets
+
+    picture = encode_image(photo(16, 16), "png")
+    rows = {"image": [{"bytes": picture, "path": None}] * 2, "source": [{"bytes": b"none", "path": None}] * 2,
+            "degradation": [0, 1]}  # fmt: skip
+    kinds = datasets.ClassLabel(names=["haze", "rain"])
+    features = {"image": datasets.Image(), "source": datasets.Image(), "degradation": kinds}
+    datasets.Dataset.from_dict(rows, datasets.Features(features)).to_parquet(tmp_path / "a.parquet")
+    found = open_photos([tmp_path / "a.parquet"], column="image")
+    assert [one.bytes() for one in found] == [picture] * 2

@@ -85,6 +85,13 @@ def test_a_bad_list_of_numbers_names_its_option(text: str, says: str) -> None:
         raise error
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_number_is_finite(text: str) -> None:
+    error = run("a", f"--more={text}", configs=(Other,))[0]
+    assert isinstance(error, BadOption) and "--more" in str(error) and "finite" in str(error)
+    assert run("a", "--more=-1e9", configs=(Other,))[0].more == -1e9
+
+
 @pytest.mark.parametrize(
     ("name", "value", "held"),
     [
