@@ -106,7 +106,7 @@ def fork(work: Callable[[], object], **environment: str) -> int:
     if child:
         return child
     code = 1
-    tqdm.set_lock(threading.RLock())  # its own lock is one for all forks, and stays taken when its holder is killed
+    _unlock(tqdm, threading.RLock())
     try:
         os.environ.update(environment)
         work()
@@ -118,6 +118,14 @@ def fork(work: Callable[[], object], **environment: str) -> int:
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _unlock(bar: type[tqdm], lock: threading.RLock) -> None:  # type: ignore[valid-type]
+    """tqdm's own lock is one for all forks, and stays taken when its holder is killed. Subclasses may have their own,
+    as those that a hub's downloads have run under."""
+    bar.set_lock(lock)
+    for below in bar.__subclasses__():
+        _unlock(below, lock)
 
 
 def exit_code(child: int) -> int:
