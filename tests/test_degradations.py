@@ -1,12 +1,13 @@
 """A degradation is known everywhere that has to know each of them."""
 
+from inspect import signature
+
 import pytest
 
-from gendeg.intensity import direction
 from gendeg.intensity.priors import load_priors
-from gendeg.physics import DIRECTED, LIGHT_PATH, SIMULATORS
+from gendeg.physics import LIGHT_PATH, SIMULATORS
 from gendeg.physics.strangers import STRANGERS
-from gendeg.primitives.kinds import KNOWN, Degradation, mix_name
+from gendeg.primitives.kinds import DIRECTED, KNOWN, Degradation, mix_name
 from gendeg.prompts import make_prompt
 
 
@@ -14,7 +15,7 @@ from gendeg.prompts import make_prompt
 def test_every_table_has_it(kind: Degradation) -> None:
     tables = {"SIMULATORS": SIMULATORS, "LIGHT_PATH": LIGHT_PATH, "STRANGERS": STRANGERS}
     assert [name for name, table in tables.items() if kind not in table] == []
-    assert (kind in DIRECTED) == (kind in direction.DIRECTED)
+    assert (kind in DIRECTED) == ("direction" in signature(SIMULATORS[kind]).parameters)
 
 
 @pytest.mark.parametrize("mix", KNOWN, ids=mix_name)

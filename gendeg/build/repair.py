@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,24 @@ class Repaired:
     totals: Totals
 
 
-def repair(folder: Path, depth: Depth, **changes: Any) -> Repaired:
-    """`changes` are fields of `BuildConfig` that do not decide bytes: device, workers, progress.
-
-    Raises `NotADataset`, `DamagedDataset`, `FolderInUse`, `DifferentRun` (the model is no longer the same).
-    """
+@contextmanager
+def _held(folder: Path, changes: Mapping[str, Any]) -> Iterator[tuple[Layout, Description, BuildConfig]]:
+    """A dataset that nobody else works at meanwhile, swept of what was half-written."""
     layout = Layout(folder)
     read_description(layout)  # before a lock is put into what may be nobody's dataset
     with FolderLock(layout.lock, layout.root):
         description = read_description(layout)
         config = stored_config(layout, description, **changes)
         sweep(layout, description)
+        yield layout, description, config
+
+
+def repair(folder: Path, depth: Depth, **changes: Any) -> Repaired:
+    """`changes` are fields of `BuildConfig` that do not decide bytes: device, workers, progress.
+
+    Raises `NotADataset`, `DamagedDataset`, `FolderInUse`, `DifferentRun` (the model is no longer the same).
+    """
+    with _held(folder, changes) as (layout, description, config):
         bad: list[tuple[PlannedShard, list[Problem]]] = []
         for shard, problems in examine(layout, description, depth, config.progress):
             if shard is not None:
@@ -63,12 +71,7 @@ def repair(folder: Path, depth: Depth, **changes: Any) -> Repaired:
 
 def retry(folder: Path, **changes: Any) -> Repaired:
     """Runs failed samples again: refused ones with further attempts, unreadable ones if their photo is there by now."""
-    layout = Layout(folder)
-    read_description(layout)  # before a lock is put into what may be nobody's dataset
-    with FolderLock(layout.lock, layout.root):
-        description = read_description(layout)
-        config = stored_config(layout, description, **changes)
-        sweep(layout, description)
+    with _held(folder, changes) as (layout, description, config):
         failed = [shard for shard, mark in done_marks(layout, description) if mark.failures]
         if failed:
             model = load_model(config)

@@ -63,7 +63,7 @@ def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> 
             return failure(sample, 0, CHANGED, f"{path}: other bytes than when the plan was made")
         image = read_rgb(data)
     except BadImage as error:
-        return failure(sample, 0, error.reason, str(BadImage(_path(sample.clean_path), error.reason, error.detail)))
+        return failure(sample, 0, error.reason, str(error.named(_path(sample.clean_path))))
     if sample.keep:
         return CleanHalf(data, image)
     image = stored_view(image, rules.size, rules.square)
@@ -93,7 +93,7 @@ def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample
         data = Photo(inputs[sample.input], path).bytes()
         header, image = read_header(data), read_rgb(data)
     except BadImage as error:
-        return failure(sample, 0, error.reason, str(BadImage(path, error.reason, error.detail)))
+        return failure(sample, 0, error.reason, str(error.named(path)))
     view = stored_view(image, rules.size, rules.square)
     if view.shape != clean.image.shape:
         return failure(sample, 0, SIZE_MISMATCH, f"{path}: not as large as its clean image")

@@ -1,4 +1,4 @@
-"""gendeg evaluate, gendeg calibrate"""
+"""gendeg evaluate, evaluate gap, calibrate, report"""
 
 import sys
 from dataclasses import replace

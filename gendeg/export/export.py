@@ -4,11 +4,11 @@ import csv
 import io
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gendeg.export.config import ExportConfig
 from gendeg.export.databases import write_databases
@@ -18,13 +18,14 @@ from gendeg.pairs.photos import Photo
 from gendeg.primitives.errors import BadImage, BadOption, SizesDiffer
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_lines, write_json
 from gendeg.primitives.folders import claim
-from gendeg.primitives.images import ImageHeader, encode_image, image_size, read_header, read_rgb
+from gendeg.primitives.images import encode_image, image_size, read_header, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mixes
 from gendeg.primitives.once import CONFIG, describe, same_run
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 
+Decoded = TypeVar("Decoded")
 INDEX, META = "index.csv", "meta_info.txt"
 FREE = {"places", "out", "workers", "progress"}  # the places are in the pairs
 
@@ -57,12 +58,17 @@ class Both(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A pair that lies there. `name` of its degraded half, with the ending of both."""
+    """A pair that lies there, with the ending of both halves."""
 
     placed: Placed
-    name: str
+    ending: str
     width: int
     height: int
+
+    @property
+    def name(self) -> str:
+        """Of its degraded half."""
+        return os.path.basename(self.placed.degraded) + self.ending
 
 
 def export(config: ExportConfig) -> Exported:
@@ -114,32 +120,35 @@ def _pairs(config: ExportConfig) -> list[Pair]:
 
 def _digest(pairs: Iterable[Pair]) -> str:
     """Changes when a pair does, or their order, after which they are numbered."""
-    stamp = cache(Photo.stamp)
-    return sha256_lines(f"{pair.name} {stamp(pair.clean)} {stamp(pair.degraded)}" for pair in pairs)
+    return sha256_lines(f"{pair.name} {pair.clean.stamp()} {pair.degraded.stamp()}" for pair in pairs)
 
 
-def read_both(one: Placed) -> Both:
-    """The halves as they go out: PNG, or JPEG where both are and the loader takes it. Raises `BadImage`,
-    `SizesDiffer`."""
-    clean, degraded = one.pair.clean.bytes(), one.pair.degraded.bytes()
-    heads = [_header(photo, data) for photo, data in ((one.pair.clean, clean), (one.pair.degraded, degraded))]
-    sizes = [(head.width, head.height) for head in heads]
-    if sizes[0] != sizes[1]:
-        raise SizesDiffer(one.pair.degraded.name, sizes[0], sizes[1])
-    plain = "jpg" if not one.png and all(head.plain == "jpg" for head in heads) else "png"
-    clean_half, degraded_half = (
-        Half(data, photo.file if photo.is_file else None) if head.plain == plain
-        else Half(encode_image(read_rgb(data), "png"), None)
-        for data, photo, head in zip((clean, degraded), (one.pair.clean, one.pair.degraded), heads, strict=True)
-    )  # fmt: skip
-    return Both(clean_half, degraded_half, JPG if plain == "jpg" else PNG, *sizes[0])
-
-
-def _header(photo: Photo, data: bytes) -> ImageHeader:
+def _read(one: Placed) -> Both | Failure:
+    """The halves as they go out: PNG, or JPEG where both are and the loader takes it."""
+    photos = one.pair.clean, one.pair.degraded
     try:
-        return read_header(data)
+        read = [photo.bytes() for photo in photos]
+        heads = [_decoded(read_header, photo, data) for photo, data in zip(photos, read, strict=True)]
+        size, other = ((head.width, head.height) for head in heads)
+        if size != other:
+            raise SizesDiffer(one.pair.degraded.name, size, other)
+        plain = "jpg" if not one.png and all(head.plain == "jpg" for head in heads) else "png"
+        clean, degraded = (
+            Half(data, photo.file if photo.is_file else None) if head.plain == plain
+            else Half(encode_image(_decoded(read_rgb, photo, data), "png"), None)
+            for photo, data, head in zip(photos, read, heads, strict=True)
+        )  # fmt: skip
+    except (BadImage, SizesDiffer) as error:
+        return Failure.of(error, one.pair.clean.name, key=one.pair.key, degradation=one.pair.degradation)
+    return Both(clean, degraded, JPG if plain == "jpg" else PNG, *size)
+
+
+def _decoded(decode: Callable[[bytes], Decoded], photo: Photo, data: bytes) -> Decoded:
+    """Raises `BadImage` by the photo's name."""
+    try:
+        return decode(data)
     except BadImage as error:
-        raise BadImage(photo.name, error.reason, error.detail) from error
+        raise error.named(photo.name) from error
 
 
 # --- as files ---
@@ -156,20 +165,18 @@ def _carry(out: Path, link: bool, one: Placed) -> Written | Failure:
     """Puts both halves in their places, unless they are there."""
     for ending in (PNG, JPG):
         if all((out / f"{half}{ending}").exists() for half in (one.clean, one.degraded)):
-            return Written(one, os.path.basename(one.degraded) + ending, *image_size(out / f"{one.degraded}{ending}"))
-    try:
-        both = read_both(one)
-    except (BadImage, SizesDiffer) as error:
-        return Failure.of(error, one.pair.clean.name, key=one.pair.key, degradation=one.pair.degradation)
+            return Written(one, ending, *image_size(out / f"{one.degraded}{ending}"))
+    both = _read(one)
+    if isinstance(both, Failure):
+        return both
     for half, place in ((both.clean, one.clean), (both.degraded, one.degraded)):
         _put(half, out / f"{place}{both.ending}", link)
-    return Written(one, os.path.basename(one.degraded) + both.ending, both.width, both.height)
+    return Written(one, both.ending, both.width, both.height)
 
 
 def _take_back(out: Path, one: Written) -> None:
-    ending = os.path.splitext(one.name)[1]
     for half in (one.placed.clean, one.placed.degraded):
-        (out / f"{half}{ending}").unlink(missing_ok=True)
+        (out / f"{half}{one.ending}").unlink(missing_ok=True)
 
 
 def _put(half: Half, path: Path, link: bool) -> None:
@@ -197,20 +204,13 @@ def _databases(config: ExportConfig, out: Path, placed: Sequence[Placed]) -> lis
             if isinstance(both, Failure):
                 done.append(both)
                 continue
-            name = os.path.basename(one.degraded) + both.ending
-            done.append(Written(one, name, both.width, both.height))
+            written = Written(one, both.ending, both.width, both.height)
+            done.append(written)
             for half, place in ((both.clean, one.clean), (both.degraded, one.degraded)):
-                yield out / f"{os.path.dirname(place)}.lmdb", name, half.data, (both.width, both.height)
+                yield out / f"{os.path.dirname(place)}.lmdb", written.name, half.data, (both.width, both.height)
 
     write_databases(entries())
     return done
-
-
-def _read(one: Placed) -> Both | Failure:
-    try:
-        return read_both(one)
-    except (BadImage, SizesDiffer) as error:
-        return Failure.of(error, one.pair.clean.name, key=one.pair.key, degradation=one.pair.degradation)
 
 
 # --- what is read beside them ---
@@ -240,7 +240,7 @@ def _index(written: Sequence[Written]) -> str:
     rows = csv.writer(told, lineterminator="\n")
     rows.writerow(("clean", "degraded", "degradation", "source", "origin", "split", "mu", "sigma", "key", "from"))
     for one in written:
-        pair, ending = one.placed.pair, os.path.splitext(one.name)[1]
+        pair, ending = one.placed.pair, one.ending
         rows.writerow((f"{one.placed.clean}{ending}", f"{one.placed.degraded}{ending}", pair.degradation, pair.source,
                        pair.origin, pair.split, pair.mu, pair.sigma, pair.key, pair.degraded.name))  # fmt: skip
     return told.getvalue()

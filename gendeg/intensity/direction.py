@@ -7,10 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from gendeg.primitives.images import GREY, U8Image
-from gendeg.primitives.kinds import Degradation, Mix
+from gendeg.primitives.kinds import Degradation, Mix, has_direction
 
-DIRECTED = (Degradation.RAIN, Degradation.SNOW, Degradation.MOTION_BLUR)
-"""What has a direction; of the others (haze, darkness, drops) it would only tell what is in the photo."""
 SECTORS = 24  # of the half circle of directions
 BAND = (0.04, 0.4)  # cycles per pixel: below are few waves, above is noise
 SMOOTH, SLOPE, ACROSS = (0.25, 0.5, 0.25), (-0.5, 0.0, 0.5), (3 / 16, 10 / 16, 3 / 16)
@@ -40,11 +38,6 @@ class Direction(NamedTuple):
 
 
 UNKNOWN = Direction(math.nan, math.nan)
-
-
-def has_direction(mix: Mix) -> bool:
-    """Whether a direction is measured for, and may be asked of, a mix: any member of it has one."""
-    return any(kind in DIRECTED for kind in mix)
 
 
 def measure_direction(clean: U8Image, degraded: U8Image, mix: Mix) -> Direction:

@@ -89,8 +89,7 @@ def check(config: IngestConfig, shares: dict[str, float], candidate: Candidate) 
         clean_data, degraded_data = candidate.read()
         clean, degraded = read_rgb(clean_data), read_rgb(degraded_data)
     except BadImage as error:
-        named = BadImage(candidate.name, error.reason, error.detail)
-        return _failure(candidate.name, error.reason, str(named))
+        return _failure(candidate.name, error.reason, str(error.named(candidate.name)))
     if clean.shape != degraded.shape:
         sizes = " and ".join(f"{image.shape[1]} x {image.shape[0]}" for image in (clean, degraded))
         return _failure(candidate.name, SIZE_MISMATCH, f"{candidate.name}: the halves have {sizes} pixels")

@@ -123,7 +123,7 @@ class Photo:
         try:
             return read_rgb(self.file if self.is_file else self.bytes())
         except BadImage as error:
-            raise BadImage(self.name, error.reason, error.detail) from error
+            raise error.named(self.name) from error
 
     def bytes(self) -> bytes:
         """As they are stored. Raises `BadImage` with a reason for whatever goes wrong."""

@@ -49,6 +49,5 @@ def _look(photo: Photo) -> Scanned | Failure:
         data = photo.bytes()
         header = read_header(data)
     except BadImage as error:
-        message = str(BadImage(public_name(photo.path), error.reason, error.detail))
-        return left_out(photo.path, error.reason, message, photo.stem)
+        return left_out(photo.path, error.reason, str(error.named(public_name(photo.path))), photo.stem)
     return Scanned(photo, sha256_bytes(data), len(data), header.width, header.height, header.plain)

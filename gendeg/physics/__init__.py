@@ -7,10 +7,12 @@ import numpy as np
 from gendeg.physics import haze, low_light, motion_blur, rain, raindrop, snow
 from gendeg.physics.control import check_strength
 from gendeg.primitives.images import UnitImage
-from gendeg.primitives.kinds import Degradation, Mix, mix_name
+from gendeg.primitives.kinds import DIRECTED, Degradation, Mix, has_direction, mix_name
 
-Simulator = Callable[[UnitImage, float, np.random.Generator], UnitImage]
-"""(clean, strength in [0, 1], generator) → degraded; both photos float32 in unit range and of one shape."""
+Simulator = Callable[..., UnitImage]
+"""(clean, strength in [0, 1], generator) → degraded; both photos float32 in unit range and of one shape.
+
+Those of `DIRECTED` take a `direction` too, in degrees (see `control.to_lean`); None draws it."""
 
 SIMULATORS: dict[Degradation, Simulator] = {
     Degradation.HAZE: haze.haze,
@@ -33,14 +35,6 @@ LIGHT_PATH = (
 fall within a few metres of the lens, so haze lies behind them; then the glass, the shaking camera, the noisy sensor."""
 
 
-DIRECTED: dict[Degradation, Callable[[UnitImage, float, np.random.Generator, float | None], UnitImage]] = {
-    Degradation.RAIN: rain.rain,
-    Degradation.SNOW: snow.snow,
-    Degradation.MOTION_BLUR: motion_blur.motion_blur,
-}
-"""Those that go one way; the fourth argument asks for it (degrees, see `control.to_lean`), None draws it."""
-
-
 def degrade(
     clean: UnitImage, mix: Mix, strength: float, generator: np.random.Generator, direction: float | None = None
 ) -> UnitImage:
@@ -58,16 +52,9 @@ def degrade(
     check_strength(strength)
     degraded = clean
     for kind, share in zip(sorted(mix, key=LIGHT_PATH.index), draw_shares(len(mix), generator), strict=True):
-        if kind in DIRECTED:
-            degraded = DIRECTED[kind](degraded, strength * share, generator, direction)
-        else:
-            degraded = SIMULATORS[kind](degraded, strength * share, generator)
+        asked = {"direction": direction} if kind in DIRECTED else {}
+        degraded = SIMULATORS[kind](degraded, strength * share, generator, **asked)
     return degraded
-
-
-def has_direction(mix: Mix) -> bool:
-    """Whether a direction can be asked of this mix: rain, snow or motion blur is in it."""
-    return any(kind in DIRECTED for kind in mix)
 
 
 def draw_shares(members: int, generator: np.random.Generator) -> list[float]:

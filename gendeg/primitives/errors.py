@@ -85,6 +85,10 @@ class BadImage(GendegError):
         said = f"{path}: {FAULT_ADVICE[reason]}" + (f" ({self.detail})" if self.detail else "")
         super().__init__(with_advice(said, detail, READING) if reason == ImageFault.UNREADABLE else said)
 
+    def named(self, path: str | Path) -> "BadImage":
+        """The same of a file that is called so, where it was read as bytes or by another name."""
+        return BadImage(path, self.reason, self.detail)
+
 
 class TooLongForFormat(GendegError):
     reason = "too_long"  # as in `BadImage`

@@ -22,6 +22,13 @@ Mix = tuple[Degradation, ...]
 MIXES: tuple[Mix, ...] = ((Degradation.RAIN, Degradation.HAZE), (Degradation.SNOW, Degradation.HAZE))
 SINGLES: tuple[Mix, ...] = tuple((kind,) for kind in Degradation)
 KNOWN: tuple[Mix, ...] = SINGLES + MIXES
+DIRECTED = (Degradation.RAIN, Degradation.SNOW, Degradation.MOTION_BLUR)
+"""What has a direction; of the others (haze, darkness, drops) it would only tell what is in the photo."""
+
+
+def has_direction(mix: Mix) -> bool:
+    """Whether a direction is measured for, and may be asked of, a mix: any member of it has one."""
+    return any(kind in DIRECTED for kind in mix)
 
 
 def mix_name(mix: Mix) -> str:

@@ -1,4 +1,4 @@
-"""Threads, or processes, over a long list: results in order."""
+"""Threads, or processes, over a long list: results in order; and what is this process's share of one."""
 
 import os
 import signal

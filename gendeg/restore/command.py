@@ -1,4 +1,4 @@
-"""gendeg restore"""
+"""gendeg restore train, apply, eval, transfer"""
 
 import sys
 from typing import Annotated

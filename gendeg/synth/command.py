@@ -1,4 +1,4 @@
-"""gendeg synth"""
+"""gendeg synth, records"""
 
 import json
 import sys

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from gendeg.intensity.direction import has_direction
 from gendeg.model.change import LEAST_SIZE, fit_scale
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.kinds import has_direction, parse_mix
 from gendeg.primitives.once import once
 from gendeg.primitives.parallel import in_order
 from gendeg.training.batches import View, Views

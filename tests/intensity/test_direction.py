@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from gendeg.intensity.direction import UNKNOWN, Direction, has_direction, measure_direction, structure_tensor
+from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction, structure_tensor
 from gendeg.physics.fields import convolve
 from gendeg.physics.strangers import line_psf
-from gendeg.primitives.kinds import Degradation, parse_mix
+from gendeg.primitives.kinds import Degradation, has_direction, parse_mix
 
 RAIN, BLUR = (Degradation.RAIN,), (Degradation.MOTION_BLUR,)
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from gendeg.physics import DIRECTED, SIMULATORS, degrade, has_direction
+from gendeg.physics import SIMULATORS, degrade
 from gendeg.physics.control import to_lean
 from gendeg.physics.fields import gaussian_blur
 from gendeg.physics.motion_blur import STRAIGHT, lay_along, motion_blur, shake_path
-from gendeg.primitives.kinds import Degradation, parse_mix
+from gendeg.primitives.kinds import DIRECTED, Degradation, has_direction, parse_mix
 
 
 def rng(seed: int = 0) -> np.random.Generator:
