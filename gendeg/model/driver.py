@@ -104,11 +104,7 @@ def _after(so_far: Degraded | Unmade, photo: U8Image, image: U8Image | Unmade | 
 
 
 def open_driver(
-    model: str,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    sampler: str = "own",
-    **chosen: Any,
+    model: str, device: str = "cpu", dtype: torch.dtype = torch.float32, sampler: str = "own", **chosen: Any
 ) -> Driver:
     """`bundled`, a folder, a hub id, or `physics`: no weights then, and nothing to choose.
 

@@ -65,9 +65,7 @@ class Physics:
         """Photos as they are."""
         return list(photos)
 
-    def degrade(
-        self, clean: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
-    ) -> list[Shot]:
+    def degrade(self, clean: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]) -> list[Shot]:
         """For each ask what comes nearest to it, of the photo with its number or of the only one.
 
         `noise` is a seed each: what it has drawn already does not matter.

@@ -7,7 +7,7 @@ import numpy as np
 from gendeg.physics import haze, low_light, motion_blur, rain, raindrop, snow
 from gendeg.physics.control import check_strength
 from gendeg.primitives.images import UnitImage
-from gendeg.primitives.kinds import DIRECTED, Degradation, Mix, has_direction, mix_name
+from gendeg.primitives.kinds import DIRECTED, Degradation, Mix, has_direction, in_light, mix_name
 
 Simulator = Callable[..., UnitImage]
 """(clean, strength in [0, 1], generator) → degraded; both photos float32 in unit range and of one shape.
@@ -26,17 +26,6 @@ SIMULATORS: dict[Degradation, Simulator] = {
 
 EVENED = tuple(kind for kind in SIMULATORS if kind != Degradation.MOTION_BLUR)
 """What has a spread to choose; how far a blur goes is all that it has."""
-
-LIGHT_PATH = (
-    Degradation.HAZE,
-    Degradation.SNOW,
-    Degradation.RAIN,
-    Degradation.RAINDROP,
-    Degradation.MOTION_BLUR,
-    Degradation.LOW_LIGHT,
-)
-"""From the scene to the sensor. Haze gathers over the whole distance while the streaks and flakes one can tell apart
-fall within a few metres of the lens, so haze lies behind them; then the glass, the shaking camera, the noisy sensor."""
 
 
 def degrade(
@@ -60,7 +49,7 @@ def degrade(
         raise ValueError(f"nothing in {mix_name(mix)} has a direction")
     check_strength(strength)
     degraded = clean
-    for kind, share in zip(sorted(mix, key=LIGHT_PATH.index), draw_shares(len(mix), generator), strict=True):
+    for kind, share in zip(in_light(mix), draw_shares(len(mix), generator), strict=True):
         asked = {"direction": direction} if kind in DIRECTED else {}
         asked |= {"evenness": evenness} if kind in EVENED else {}
         degraded = SIMULATORS[kind](degraded, strength * share, generator, **asked)

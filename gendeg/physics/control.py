@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-
 STRONGEST = 1.3
 """Data are drawn with strengths up to 1; who looks for a mu on a photo that loses little may go so far."""
 

@@ -10,7 +10,7 @@ FEW = 64
 
 
 def convolve(image: Float[np.ndarray, "h w c"], kernel: Float[np.ndarray, "kh kw"]) -> Float[np.ndarray, "h w c"]:
-    """Correlate each channel with an odd-sized kernel (reflecting borders, large ones through the FFT); shape is kept."""
+    """Correlate each channel with an odd-sized kernel (reflecting borders; large ones by FFT); shape is kept."""
     image, kernel = image.astype(np.float32), kernel.astype(np.float32)
     if kernel.size <= FEW:
         return correlate(image, kernel[..., None], mode="reflect")

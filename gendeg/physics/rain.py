@@ -33,8 +33,8 @@ def rain(
 
     I = (1 - near) * [T * ((1 - far) * clean + far * L) + (1 - T) * A] + near * L: the streak and veil model of
     Li et al. (CVPR 2019, eq. 3) with opaque streaks. The streaks lie along `direction` (degrees, see `to_lean`; None:
-    drawn). `evenness` (see `shifted`) is from bright streaks in clear air to faint ones in mist. One generator draws the
-    same streaks at every strength, and more. Raises `ValueError` for a strength outside [0, 1].
+    drawn). `evenness` (see `shifted`) is from bright streaks in clear air to faint ones in mist. One generator draws
+    the same streaks at every strength, and more. Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
     height, width = clean.shape[:2]

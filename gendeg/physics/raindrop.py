@@ -49,7 +49,7 @@ def raindrop(
 
     Strength is the share of the pane that is wet: the same generator at a larger strength shows the same drops and
     more. A camera that looks through the pane is focused on the scene, so most drops are out of focus by about their
-    own radius. `evenness` (see `shifted`) is from drops with dark rims and glints to pale ones that let the photo through.
+    own radius. `evenness` (see `shifted`) is from drops with dark rims and glints to pale ones that let it through.
     Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)

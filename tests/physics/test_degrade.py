@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gendeg.physics import LIGHT_PATH, SIMULATORS, degrade, draw_shares
-from gendeg.primitives.kinds import KNOWN, Degradation, mix_name
+from gendeg.physics import SIMULATORS, degrade, draw_shares
+from gendeg.primitives.kinds import KNOWN, LIGHT_PATH, Degradation, mix_name
 
 RAIN_AND_HAZE = (Degradation.RAIN, Degradation.HAZE)
 
