@@ -6,20 +6,24 @@ part after the other, in the order of the light's path, each on the picture so f
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from gendeg.intensity.ask import Ask
+from gendeg.intensity.direction import UNKNOWN
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Generator, Settings, choose_sampler, settings_of
-from gendeg.model.physics import PHYSICS, Physics, physics_sha256
+from gendeg.model.generate import Generator, Settings, choose_sampler, refuse_direction, settings_of
+from gendeg.model.physics import Physics, Unmade, physics_sha256
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image
+from gendeg.primitives.kinds import has_direction
+from gendeg.primitives.options import PHYSICS
 
-NOT_FINITE, UNREACHED = "not_finite", "unreached"
+NOT_FINITE = "not_finite"
 
 
 @dataclass(frozen=True)
@@ -30,26 +34,8 @@ class Degraded:
     parts: tuple[Intensity, ...] = ()
 
 
-@dataclass(frozen=True)
-class Unmade:
-    """An image that there is not: why, as a short stable code, and in a line for people."""
-
-    reason: str
-    message: str
-
-
-class Maker(Protocol):
-    """One pass over photos of one size: one photo for each ask, or one for all; None and `Unmade`: no image."""
-
-    settings: Settings
-
-    def encode(self, photos: Sequence[U8Image]) -> Any: ...
-
-    def degrade(
-        self, clean: Any, asks: Sequence[Ask], noise: Sequence[torch.Generator]
-    ) -> Sequence[U8Image | Unmade | None]: ...
-
-    def used(self, ask: Ask) -> Settings: ...
+Maker = Generator | Physics
+"""One pass over photos of one size: one photo for each ask, or one for all; None and `Unmade`: no image."""
 
 
 class Driver:
@@ -64,25 +50,32 @@ class Driver:
 
     def degrade(
         self, photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
-    ) -> list[Degraded | Unmade]:
-        """Photos of one size, one for each ask or one for all; a sample is the same in any batch, but for rounding."""
+    ) -> Sequence[Degraded | Unmade]:
+        """Photos of one size, one for each ask or one for all; a sample is the same in any batch, but for rounding.
+
+        What is made in one pass may still be on its way when this returns: who takes one waits for it.
+        """
         passes = [self._passes(ask) for ask in asks]
+        if all(len(each) == 1 for each in passes):
+            return Coming(self.maker.degrade(self.maker.encode(photos), asks, noise))
         every = list(photos) if len(photos) > 1 else list(photos) * len(asks)
         made: list[Degraded | Unmade] = [Degraded(photo) for photo in every]
-        for turn in range(max(map(len, passes), default=0)):
+        for turn in range(max(map(len, passes))):
             rows = [i for i, one in enumerate(made) if turn < len(passes[i]) and isinstance(one, Degraded)]
+            if not rows:
+                break
             before = [made[i].image for i in rows]  # type: ignore[union-attr]
-            shared = turn == 0 and len(photos) == 1
-            clean = self.maker.encode(photos if shared else before)
+            clean = self.maker.encode(before)
             images = self.maker.degrade(clean, [passes[i][turn] for i in rows], [noise[i] for i in rows])
             for i, photo, image in zip(rows, before, images, strict=True):
-                made[i] = _after(made[i], photo, image, len(passes[i]))
+                made[i] = _after(made[i], photo, image)
         return made
 
     def used(self, ask: Ask) -> Settings:
         """The settings that its image is made with."""
         each = [self.maker.used(one) for one in self._passes(ask)]
-        return replace(each[0], structure_correction=any(one.structure_correction for one in each))
+        corrected = any(one.structure_correction for one in each)
+        return replace(each[0], structure_correction=corrected, passes=sum(one.passes for one in each))
 
     def in_steps(self, steps: int) -> "Driver":
         """The same in so many steps, where it has any."""
@@ -91,30 +84,73 @@ class Driver:
         return Driver(Generator(self.maker.pipeline, replace(self.settings, steps=steps)), self.sha256, self.write)
 
     def _passes(self, ask: Ask) -> list[Ask]:
-        return [ask]
+        """Each pass as an ask of its own, with a prompt that the model reads whole."""
+        if not ask.parts:
+            return [ask]
+        return [
+            replace(
+                ask, mix=part.mix, prompt=self.write(ask.caption, part.mix), intensity=part.intensity, mu=part.mu,
+                sigma=part.sigma, direction=ask.direction if has_direction(part.mix) else UNKNOWN, parts=(),
+            )
+            for part in ask.parts
+        ]  # fmt: skip
 
 
-def _after(so_far: Degraded | Unmade, photo: U8Image, image: U8Image | Unmade | None, passes: int) -> Degraded | Unmade:
+class Coming(Sequence[Degraded | Unmade]):
+    """The images of one pass, looked at when they are taken."""
+
+    def __init__(self, images: Sequence[U8Image | Unmade | None]):
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, number: Any) -> Any:
+        return _named(self._images[number])
+
+
+def _named(image: U8Image | Unmade | None) -> Degraded | Unmade:
     if image is None:
         return Unmade(NOT_FINITE, "the model gave numbers that are not finite")
-    if isinstance(image, Unmade):
-        return image
-    assert isinstance(so_far, Degraded)
-    return Degraded(image, (*so_far.parts, measure_intensity(photo, image)) if passes > 1 else ())
+    return image if isinstance(image, Unmade) else Degraded(image)
+
+
+def _after(so_far: Degraded | Unmade, photo: U8Image, image: U8Image | Unmade | None) -> Degraded | Unmade:
+    made = _named(image)
+    if isinstance(made, Unmade) or isinstance(so_far, Unmade):
+        return made
+    return Degraded(made.image, (*so_far.parts, measure_intensity(photo, made.image)))
 
 
 def open_driver(
-    model: str, device: str = "cpu", dtype: torch.dtype = torch.float32, sampler: str = "own", **chosen: Any
+    model: str,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    sampler: str = "own",
+    directed: bool = False,
+    **chosen: Any,
 ) -> Driver:
     """`bundled`, a folder, a hub id, or `physics`: no weights then, and nothing to choose.
 
-    `chosen` as in `settings_of`. Raises `BadModel`, `HubUnreachable`, `BadOption`.
+    `directed`: directions will be asked for; `chosen` as in `settings_of`. Raises `BadModel`, `HubUnreachable`,
+    `BadOption`.
     """
     if model == PHYSICS:
+        _refuse_choices(sampler, chosen)
         return Driver(Physics(), physics_sha256(), PromptWriter())
     pipeline = load_pipeline(model, device, dtype)
     choose_sampler(pipeline, sampler)
-    return drive(pipeline, settings_of(pipeline, **chosen))
+    if directed:
+        refuse_direction(pipeline)
+    return drive(pipeline, settings_of(pipeline, sampler=sampler, **chosen))
+
+
+def _refuse_choices(sampler: str, chosen: dict[str, Any]) -> None:
+    """Raises `BadOption` for what only a network can be told. That nothing is corrected, goes without saying."""
+    given = chosen | {"sampler": None if sampler == "own" else sampler, "structure_correction": None}
+    for name, value in given.items():
+        if value is not None:
+            raise BadOption(f"--{name.replace('_', '-')}", "goes with a network; physics has nothing to sample")
 
 
 def drive(pipeline: GenDegPipeline, settings: Settings) -> Driver:

@@ -20,16 +20,18 @@ from gendeg.model.generate import Settings
 from gendeg.physics import EVENED, control, degrade, fields, haze, layers, low_light, motion_blur, rain, raindrop, snow
 from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, has_direction
+from gendeg.primitives.options import PHYSICS
+from gendeg.primitives.rng import for_sample
 
-PHYSICS = "physics"
-"""Its name in the place of a model's."""
+UNREACHED = "unreached"
+"""Why there is no image: no strength of the simulator gives so much, or so little, on this photo."""
 SOURCES = (room, control, fields, layers, haze, rain, snow, motion_blur, low_light, raindrop)
 CLOSE, MET = (0.0004, 0.004), (0.002, 0.02)
 """Off by how much mu is looked for no further, and is met all the same: absolute, and of mu; the larger counts."""
 ENOUGH = 0.03  # of sigma: off by no more, it is as asked
 ROUNDS, TURNS = 16, 3  # tries of a strength; of an evenness
-FEW = 128
-"""Short side of the photo on which one looks first: what holds there nearly holds for all of it."""
+FEW, MANY = 128, 256
+"""Short side of the photo on which one looks first, where its own is longer than MANY."""
 RISE, WIDEN = 1.7, 0.8  # mu grows about as strength^1.7, and sigma as mu^0.8
 
 At = Callable[[float, float], U8Image]
@@ -41,6 +43,14 @@ def physics_sha256() -> str:
     """Changes when the simulators' code does, or this file's."""
     texts = [inspect.getsource(module) for module in SOURCES] + [inspect.getsource(inspect.getmodule(Physics))]  # type: ignore[arg-type]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """An image that there is not: why, as a short stable code, and in a line for people."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -59,20 +69,31 @@ class Shot:
 class Physics:
     """The simulators as a model: see `Driver`."""
 
-    settings = Settings(steps=0, guidance_text=0.0, guidance_image=0.0, structure_correction=False)
+    settings = Settings(
+        steps=0, guidance_text=0.0, guidance_image=0.0, structure_correction=False, sampler=PHYSICS, passes=0
+    )
 
     def encode(self, photos: Sequence[U8Image]) -> list[U8Image]:
         """Photos as they are."""
         return list(photos)
 
-    def degrade(self, clean: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]) -> list[Shot]:
-        """For each ask what comes nearest to it, of the photo with its number or of the only one.
-
-        `noise` is a seed each: what it has drawn already does not matter.
-        """
+    def degrade(
+        self, clean: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
+    ) -> list[U8Image | Unmade]:
+        """Of the photo with its number, or of the only one. `noise` is a seed each, whatever it has drawn already."""
         photos = clean if len(clean) > 1 else list(clean) * len(asks)
         told = zip(photos, asks, noise, strict=True)
-        return [nearest(photo, ask, generator.initial_seed()) for photo, ask, generator in told]
+        return [_made(ask, nearest(photo, ask, generator.initial_seed())) for photo, ask, generator in told]
+
+    def used(self, ask: Ask) -> Settings:
+        return self.settings
+
+
+def _made(ask: Ask, shot: Shot) -> U8Image | Unmade:
+    if is_met(shot, ask.mu):
+        return shot.image
+    so_far = f"{shot.measured.mu:.3f} is the {'most' if shot.measured.mu < ask.mu else 'least'}"
+    return Unmade(UNREACHED, f"{ask.name} of mu {ask.mu:.3f} cannot be simulated on this photo: {so_far}")
 
 
 def nearest(clean: U8Image, ask: Ask, seed: int) -> Shot:
@@ -86,13 +107,13 @@ def nearest(clean: U8Image, ask: Ask, seed: int) -> Shot:
         unit = u8_to_unit(photo)
 
         def at(strength: float, evenness: float) -> U8Image:
-            generator = np.random.Generator(np.random.PCG64(seed))
+            generator = for_sample(seed, ask.name, "simulate")
             return unit_to_u8(degrade(unit, ask.mix, strength, generator, direction, evenness))
 
         return at
 
     steerable = any(kind in EVENED for kind in ask.mix)
-    if min(clean.shape[:2]) <= FEW:
+    if min(clean.shape[:2]) <= MANY:
         return solve(simulator(clean), clean, ask.mu, ask.sigma, steerable)
     small = resize_short_side(clean, FEW)
     guess = solve(simulator(small), small, ask.mu, ask.sigma, steerable)
@@ -101,7 +122,7 @@ def nearest(clean: U8Image, ask: Ask, seed: int) -> Shot:
 
 def asked_degrees(mix: Mix, direction: Direction) -> float | None:
     """Of an asked direction; None: the simulator draws it."""
-    return None if np.isnan(direction.cos) or not has_direction(mix) else direction.degrees
+    return None if not direction.known or not has_direction(mix) else direction.degrees
 
 
 def solve(at: At, clean: U8Image, mu: float, sigma: float, steerable: bool) -> Shot:
