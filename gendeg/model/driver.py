@@ -57,7 +57,7 @@ class Driver:
         """
         passes = [self._passes(ask) for ask in asks]
         if all(len(each) == 1 for each in passes):
-            return Coming(self.maker.degrade(self.maker.encode(photos), asks, noise))
+            return Coming(self._pass(photos, asks, noise))
         every = list(photos) if len(photos) > 1 else list(photos) * len(asks)
         made: list[Degraded | Unmade] = [Degraded(photo) for photo in every]
         for turn in range(max(map(len, passes))):
@@ -65,11 +65,17 @@ class Driver:
             if not rows:
                 break
             before = [made[i].image for i in rows]  # type: ignore[union-attr]
-            clean = self.maker.encode(before)
-            images = self.maker.degrade(clean, [passes[i][turn] for i in rows], [noise[i] for i in rows])
+            images = self._pass(before, [passes[i][turn] for i in rows], [noise[i] for i in rows])
             for i, photo, image in zip(rows, before, images, strict=True):
                 made[i] = _after(made[i], photo, image)
         return made
+
+    def _pass(
+        self, photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
+    ) -> Sequence[U8Image | Unmade | None]:
+        maker: Any = self.maker  # what it encodes to, only it knows
+        images: Sequence[U8Image | Unmade | None] = maker.degrade(maker.encode(photos), asks, noise)
+        return images
 
     def used(self, ask: Ask) -> Settings:
         """The settings that its image is made with."""
