@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -20,6 +20,8 @@ from gendeg.evaluate import command as evaluate
 from gendeg.export import command as export
 from gendeg.pairs import command as pairs
 from gendeg.primitives.exits import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
+from gendeg.primitives.parallel import world
+from gendeg.primitives.silence import watched
 from gendeg.primitives.streams import mended_streams, say
 from gendeg.priors import command as priors
 from gendeg.restore import command as restore
@@ -115,7 +117,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     hush_libraries()
-    with mended_streams():
+    first = world().rank == 0
+    with mended_streams(), watched("starting") if first else nullcontext():
         code = _run(arguments)
         if arguments is None and code in (INTERRUPTED, TERMINATED):
             _leave(code)

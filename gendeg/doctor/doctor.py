@@ -16,7 +16,7 @@ from gendeg import __version__
 from gendeg.doctor.finding import Finding, homely
 from gendeg.doctor.machine import look_at_machine
 from gendeg.primitives.quantities import say_bytes
-from gendeg.primitives.waiting import waiting
+from gendeg.primitives.silence import doing
 
 PATIENCE = 300.0
 """Seconds that torch and the model may take."""
@@ -46,7 +46,7 @@ def examine(patience: float = PATIENCE) -> Iterator[Finding]:
     package = Path(__file__).resolve().parents[1]
     yield Finding("gendeg", "ok", f"{__version__} in {homely(package)}", facts={"version": __version__})
     yield from look_at_machine()
-    with waiting("loading torch and the bundled model"):
+    with doing("loading torch and the bundled model"):
         stages, end = _try_out(package.parent, patience)
     yield from _of_torch(stages, end)
     yield _of_sample_photos()
@@ -90,10 +90,8 @@ def _of_torch(stages: dict[str, dict[str, Any]], end: str) -> Iterator[Finding]:
     yield Finding("torch", "ok", f"{torch['version']}, {torch['threads']} threads ({torch['seconds']} s)", facts=torch)
     yield _of_device(torch)
     yield _of_model(stages, end)
-    if stages.get("device", {}).get("kind", "cpu") != "cpu" or ("image" in stages and "device" not in stages):
+    if torch["kind"] != "cpu" and "difference" in stages.get("image", {}):
         yield _of_other_device(torch["kind"], stages.get("device", {}), end)
-    elif "error" in stages.get("device", {}):
-        yield _of_other_device(torch["kind"], stages["device"], end)
 
 
 def _of_device(torch: dict[str, Any]) -> Finding:
