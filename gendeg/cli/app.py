@@ -42,6 +42,12 @@ class Commands(typer.core.TyperGroup):
         names = super().list_commands(ctx)  # groups come last there
         return sorted(names, key=lambda name: PANELS.index(getattr(self.commands[name], "rich_help_panel", OTHER)))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args:
+            print(FIRST_STEPS)
+            ctx.exit(0)
+        return super().parse_args(ctx, args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         both = " ".join(args[:2])
         return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
@@ -58,7 +64,6 @@ All commands: gendeg --help. Of one: gendeg synth --help"""
 
 app = typer.Typer(
     cls=Commands,
-    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Clean photos → degraded ones (haze, rain, snow, motion blur, low light, raindrop), as strong as you ask.",
@@ -99,14 +104,11 @@ def _print_version(wanted: bool) -> bool:
 
 @app.callback()
 def options(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """What stands before a command; three commands where none follows."""
-    if context.invoked_subcommand is None:
-        print(FIRST_STEPS)
+    """What stands before a command."""
 
 
 class Terminated(BaseException):

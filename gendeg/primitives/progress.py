@@ -1,4 +1,4 @@
-"""Progress for people, on stderr (tqdm): a bar in a terminal, a line each half minute elsewhere, nothing for short work."""
+"""Progress for people, on stderr (tqdm): a bar in a terminal, a line each half minute elsewhere, late."""
 
 import sys
 import threading
