@@ -149,7 +149,7 @@ def _rows(layout: Layout, planned: PlannedFile, kinds: Sequence[str]) -> Iterato
 
 def _row(shard: Path, entry: Entry, kinds: Sequence[str]) -> dict[str, Any]:
     """One pair; where its row would be too large, both pictures smaller."""
-    pictures = []
+    pictures: list[dict[str, Any]] = []
     for member in entry.members[:2]:
         try:
             data = read_member(shard, member)
