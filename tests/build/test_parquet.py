@@ -19,6 +19,7 @@ from gendeg.primitives.errors import BadOption, DamagedDataset, UploadFailed
 from gendeg.primitives.images import encode_image
 from gendeg.primitives.records import Record
 from gendeg.shards.description import read_description
+from gendeg.shards.index import RECORD_FIELDS
 from gendeg.shards.layout import Layout
 from gendeg.shards.reader import load_gends
 from tests.builds import copy_build, small_build, tree, write_photos
@@ -57,7 +58,7 @@ def test_datasets_loads_both_repositories(out):
     by_key = {row["key"]: row for row in pairs}
     for number in range(len(stored)):
         clean, degraded = stored.read(number)
-        record = Record.from_row({name: stored.rows[name][number].as_py() for name in stored[number].record})
+        record = Record.from_row({field.name: stored.rows[field.name][number].as_py() for field in RECORD_FIELDS})
         row = by_key[record.key]
         assert np.array_equal(row["clean"], clean) and np.array_equal(row["degraded"], degraded) and row["untouched"]
         told = {name: row[name] for name in record.as_row()} | {"degradation": record.degradation}
