@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 import yaml
 
 from gendeg.report.card_merge import body_part, head_part
 
 ALL = "default"
-YAML_TYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -40,7 +40,7 @@ class CardFacts:
     name: str  # a title, and never that of the folder: where a dataset lies is no part of what it is
     license: str
     clean_column: str  # clean.png or clean.jpg
-    record_types: Mapping[str, str]  # field → name of its Python type
+    record: pa.Schema  # of a sample's JSON
     parts: Sequence[Part]
     failures: Mapping[str, int]
     left_out: Mapping[str, int]
@@ -49,6 +49,15 @@ class CardFacts:
     model_sha256: str
     settings: Mapping[str, object]
     fingerprint: str
+    parquet: "Parquet | None" = None  # the card of the Parquet files, not of the shards
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """What only the card of the Parquet files says: whose pairs they are, and how many were made smaller to fit."""
+
+    beside: str  # user/name of the shards
+    smaller: int
 
 
 def make_card(facts: CardFacts) -> str:
@@ -71,18 +80,20 @@ def _proposed(facts: CardFacts) -> dict[str, object]:
         "license": facts.license,
         "pretty_name": facts.name,
         "task_categories": ["image-to-image"],
-        "tags": ["image-restoration", "webdataset", "gendeg", *_kinds(facts)],
+        "tags": ["image-restoration", "parquet" if facts.parquet else "webdataset", "gendeg", *_kinds(facts)],
     }
 
 
 def _counted(facts: CardFacts) -> dict[str, object]:
-    """What readers go by: it has to fit the files."""
+    """What readers go by: it has to fit the files.
+
+    Parquet files carry their features; and of a count of samples a reader that filters would say that it is not met.
+    """
     names, total = [ALL, *_kinds(facts)], sum(part.samples for part in facts.parts)
     return {
         "size_categories": [next((name for limit, name in SIZES if total < limit), "n>1M")],
         "configs": [_config(facts, name) for name in names],
-        "dataset_info": [_info(facts, name) for name in names],
-    }
+    } | ({} if facts.parquet else {"dataset_info": [_info(facts, name) for name in names]})
 
 
 def _of(facts: CardFacts, name: str) -> dict[str, list[Part]]:
@@ -95,8 +106,9 @@ def _of(facts: CardFacts, name: str) -> dict[str, list[Part]]:
 
 
 def _config(facts: CardFacts, name: str) -> dict[str, object]:
+    ending = "parquet" if facts.parquet else "tar"
     files = [
-        {"split": split, "path": [f"{part.degradation}/{split}-*.tar" for part in parts]}
+        {"split": split, "path": [f"{part.degradation}/{split}-*.{ending}" for part in parts]}
         for split, parts in _of(facts, name).items()
     ]
     return {"config_name": name, "data_files": files} | ({"default": True} if name == ALL else {})
@@ -104,7 +116,6 @@ def _config(facts: CardFacts, name: str) -> dict[str, object]:
 
 def _info(facts: CardFacts, name: str) -> dict[str, object]:
     """Features are given, not inferred: inference would look at five samples and take 0 and 1 for whole numbers."""
-    fields = [{"name": field, "dtype": YAML_TYPES[kind]} for field, kind in facts.record_types.items()]
     splits = [
         {"name": split, "num_bytes": sum(p.bytes for p in parts), "num_examples": sum(p.samples for p in parts)}
         for split, parts in _of(facts, name).items()
@@ -115,7 +126,7 @@ def _info(facts: CardFacts, name: str) -> dict[str, object]:
         "features": [
             {"name": facts.clean_column, "dtype": "image"},
             {"name": "degraded.png", "dtype": "image"},
-            {"name": "json", "struct": fields},
+            {"name": "json", "struct": [_feature(field) for field in facts.record]},
             {"name": "__key__", "dtype": "string"},
             {"name": "__url__", "dtype": "string"},
         ],
@@ -123,6 +134,13 @@ def _info(facts: CardFacts, name: str) -> dict[str, object]:
         "download_size": size,
         "dataset_size": size,
     }
+
+
+def _feature(field: pa.Field) -> dict[str, object]:
+    """One of `datasets`' features, as a card writes it."""
+    if pa.types.is_list(field.type):
+        return {"name": field.name, "list": [_feature(one) for one in field.type.value_type]}
+    return {"name": field.name, "dtype": {"double": "float64"}.get(str(field.type), str(field.type))}
 
 
 def _text(facts: CardFacts) -> str:
@@ -152,6 +170,8 @@ def _text(facts: CardFacts) -> str:
 
 def _reading(facts: CardFacts) -> str:
     kind = facts.parts[0].degradation if facts.parts else "haze"
+    if facts.parquet:
+        return _reading_parquet(facts, facts.parquet, kind)
     return f"""## Reading
 
 ```python
@@ -161,7 +181,28 @@ pairs = load_dataset("path/or/name")["train"]  # every degradation
 some = load_dataset("path/or/name", "{kind}", streaming=True)  # one of them
 ```
 
-Each sample has `{facts.clean_column}`, `degraded.png` and `json`, its record: {", ".join(facts.record_types)}."""
+Each sample has `{facts.clean_column}`, `degraded.png` and `json`, its record: {", ".join(facts.record.names)}."""
+
+
+def _reading_parquet(facts: CardFacts, parquet: Parquet, kind: str) -> str:
+    smaller = (
+        f"{parquet.smaller} pairs would have made a row of more than 2 MB. Here both of their pictures are smaller "
+        "JPEG files, and `untouched` is false; mu, sigma, width and height are still those of the pair in the shards."
+        if parquet.smaller
+        else "All pictures are the shards' own bytes."
+    )
+    return f"""## Reading
+
+The pairs of [{parquet.beside}](https://huggingface.co/datasets/{parquet.beside}) as Parquet, to look at and to filter.
+
+```python
+from datasets import load_dataset
+
+pairs = load_dataset("path/or/name")["train"]  # every degradation
+weak = load_dataset("path/or/name", "{kind}", filters=[("mu", "<", 0.05)])  # one of them, by strength
+```
+
+Each row has `clean`, `degraded`, the record ({", ".join(facts.record.names)}) and `untouched`. {smaller}"""
 
 
 def _missing(facts: CardFacts) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gendeg import __version__
-from gendeg.build.card import CardFacts, IncludedSource, Part, make_card
+from gendeg.build.card import CardFacts, IncludedSource, Parquet, Part, make_card
 from gendeg.pairs.sources import licence_of
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import (
@@ -30,12 +30,11 @@ from gendeg.primitives.errors import (
 from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, temporary_beside
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
-from gendeg.primitives.records import Record
 from gendeg.primitives.silence import doing
 from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
-from gendeg.shards.index import INDEX_SCHEMA, read_index, read_index_table, read_member
+from gendeg.shards.index import INDEX_SCHEMA, RECORD_FIELDS, read_index, read_index_table, read_member
 from gendeg.shards.layout import Layout
 
 MANIFEST_SCHEMA = pa.schema([pa.field("shard", pa.string()), pa.field("split", pa.string()), *INDEX_SCHEMA])
@@ -183,7 +182,7 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         name=_title(table),
         license=str(description.settings["license"]),
         clean_column=f"clean.{description.settings['format']}",
-        record_types={field.name: field.type.__name__ for field in fields(Record)},  # type: ignore[union-attr]
+        record=pa.schema(RECORD_FIELDS),
         parts=_parts(table, sizes),
         failures=totals(layout, description).reasons,
         left_out={WORDS.get(r, r): n for r, n in description.left_out.items() if r not in NO_PHOTO},
@@ -193,6 +192,15 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         settings=description.settings,
         fingerprint=description.fingerprint,
     )
+
+
+def parquet_card(layout: Layout, description: Description, beside: str, smaller: int) -> bytes:
+    """The card of the Parquet files: that of the shards with what people wrote in it, and our parts for the other."""
+    fresh = make_card(replace(card_facts(layout, description), parquet=Parquet(beside, smaller)))
+    standing = _read_card(layout)
+    if standing == make_card(card_facts(layout, description)):
+        standing = ""
+    return merge_card(standing, fresh).text.encode("utf-8", "surrogateescape")
 
 
 def _title(table: pa.Table) -> str:

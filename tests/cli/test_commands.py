@@ -54,9 +54,8 @@ def test_help_lists_every_command_by_what_one_wants() -> None:
     shown = run("--help").stdout
     places = [shown.index(f"─ {panel} ─") for panel in PANELS]
     assert places == sorted(places)
-    between = dict(
-        zip(PANELS, [shown[a:b] for a, b in zip(places, [*places[1:], len(shown)], strict=True)], strict=True)
-    )
+    parts = [shown[begin:end] for begin, end in zip(places, [*places[1:], len(shown)], strict=True)]
+    between = dict(zip(PANELS, parts, strict=True))
     assert "│ synth" in between[MAKE] and "│ verify" in between[BUILD] and "│ restore" in between[RESTORE]
     assert len(re.findall(r"^│ [a-z]+ ", shown, re.M)) == len(typer.main.get_command(app).commands)
 
