@@ -15,10 +15,7 @@ from gendeg.build.sample import rules_of
 from gendeg.build.shard import ShardMaker, Work
 from gendeg.build.stopping import Stopper
 from gendeg.intensity.draw import as_learnt, directions_of
-from gendeg.model.generate import Generator, choose_sampler, refuse_direction, settings_of
-from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.text import PromptWriter
-from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.model.driver import Driver, open_driver
 from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.files import append_jsonl
 from gendeg.shards.description import Description
@@ -31,13 +28,10 @@ PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded pipeline, and what a plan has to know of it."""
+    """What makes the images, and what a plan has to know of it."""
 
-    pipeline: GenDegPipeline
+    driver: Driver
     facts: ModelFacts
-
-    def generator(self) -> Generator:
-        return Generator(self.pipeline, self.facts.settings)
 
 
 def load_model(config: BuildConfig) -> Model:
@@ -46,13 +40,12 @@ def load_model(config: BuildConfig) -> Model:
     precision = config.precision
     if precision == "auto":
         precision = "fp16" if device.startswith("cuda") else "fp32"
-    pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
-    choose_sampler(pipeline, config.sampler)
-    write = PromptWriter(pipeline.reader)
-    if directions_of(config.direction) is not as_learnt:
-        refuse_direction(pipeline)
-    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
-    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, *chosen), precision, write))
+    driver = open_driver(
+        config.model, device, PRECISIONS[precision], config.sampler, directions_of(config.direction) is not as_learnt,
+        steps=config.steps, guidance_text=config.guidance_text, guidance_image=config.guidance_image,
+        structure_correction=config.structure_correction,
+    )  # fmt: skip
+    return Model(driver, ModelFacts(driver.sha256, driver.settings, precision, driver.write))
 
 
 class Log:
@@ -74,7 +67,7 @@ class Workshop:
         self,
         config: BuildConfig,
         description: Description,
-        generator: Generator,
+        driver: Driver,
         rank: int = 0,
         stopper: Stopper | None = None,
     ):
@@ -84,7 +77,7 @@ class Workshop:
         self.plan = PlanReader(self.layout.plan)
         self._started = time.monotonic()
         self.maker = ShardMaker(
-            self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), generator,
+            self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), driver,
             description.settings["attempts"], config.workers, self._made, self._check,
         )  # fmt: skip
 

@@ -157,14 +157,24 @@ def strengths_of(ask: Ask) -> tuple[float, ...]:
     return tuple(part.intensity for part in ask.passes)
 
 
-def ask_statistics(
-    wanted: Wanted, mu: float, sigma: float | None, caption: str = "", priors: str = "", learnt: Sequence[Mix] = MIXES
-) -> Ask:
-    """Statistics given directly; without sigma, the median of p(sigma | mu). Raises `BadOption`, `NoPrior`."""
-    mix = wanted.mix
+def refuse_parts(wanted: Wanted, learnt: Sequence[Mix] = MIXES) -> None:
+    """Raises `BadOption` for what statistics cannot be asked of: several parts, or one with its own intensity."""
     if not in_one_pass(wanted, learnt) or any(own is not None for own in wanted.own):
         example = "+".join(f"{kind}=0.5" for kind in wanted.kinds)
-        raise BadOption("--mu", f"is of one degradation; {mix_name(mix)} is asked by intensities ({example})")
+        raise BadOption("--mu", f"is of one degradation; {wanted.name} is asked by intensities ({example})")
+
+
+def drawn_mixes(types: str, model: str) -> list[Mix]:
+    """What priors are drawn from for a comma list: mixes as a whole, or their parts."""
+    each = [
+        [wanted.mix] if in_one_pass(wanted, learnt_by(model)) else [(kind,) for kind in wanted.kinds]
+        for wanted in parse_types(types)
+    ]
+    return list(dict.fromkeys(mix for mixes in each for mix in mixes))
+
+
+def ask_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "", priors: str = "") -> Ask:
+    """Statistics given directly; without sigma, the median of p(sigma | mu). Raises `BadOption`, `NoPrior`."""
     _check_in(MU_BINS, "--mu", mu)
     joint, source, exact = joint_of(mix, priors)
     if sigma is None:

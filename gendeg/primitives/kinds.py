@@ -73,6 +73,13 @@ class Wanted:
         """The members in the order they are applied."""
         return in_light(self.mix)
 
+    @property
+    def name(self) -> str:
+        """As it is written: the mix's name, with intensities where parts have their own."""
+        if not any(one is not None for one in self.own):
+            return mix_name(self.mix)
+        return "+".join(k if q is None else f"{k}={q:g}" for k, q in zip(self.kinds, self.own, strict=True))
+
 
 def has_direction(mix: Mix) -> bool:
     """Whether a direction is measured for, and may be asked of, a mix: any member of it has one."""

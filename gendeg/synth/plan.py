@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from gendeg.intensity.ask import Ask, ask_direction, ask_intensities, ask_statistics, learnt_by, strengths_of
+from gendeg.intensity.ask import (
+    Ask,
+    ask_direction,
+    ask_intensities,
+    ask_statistics,
+    learnt_by,
+    refuse_parts,
+    strengths_of,
+)
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import IncompleteInstall, OutputExists
 from gendeg.primitives.kinds import Degradation, parse_types
@@ -71,11 +79,13 @@ def plan_synthesis(config: SynthConfig) -> Plan:
 
 def plan_asks(config: SynthConfig) -> list[Ask]:
     """Every degradation at every intensity, or at the statistics given instead."""
-    told = config.caption, config.priors, learnt_by(config.model)
+    learnt, wanted = learnt_by(config.model), parse_types(config.types)
     if config.mu is None:
-        asks = ask_intensities(config.types, config.intensities, *told)
+        asks = ask_intensities(config.types, config.intensities, config.caption, config.priors, learnt)
     else:
-        asks = [ask_statistics(wanted, config.mu, config.sigma, *told) for wanted in parse_types(config.types)]
+        for one in wanted:
+            refuse_parts(one, learnt)
+        asks = [ask_statistics(one.mix, config.mu, config.sigma, config.caption, config.priors) for one in wanted]
     return ask_direction(asks, config.direction)
 
 

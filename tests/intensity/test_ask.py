@@ -7,10 +7,10 @@ from gendeg.intensity.ask import (
     ask_direction,
     ask_intensities,
     ask_intensity,
-    ask_statistics,
     intensity_to_statistics,
     learnt_by,
     median_sigma,
+    refuse_parts,
     strengths_of,
 )
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
@@ -104,4 +104,4 @@ def test_a_mix_is_asked_as_a_whole_or_in_parts():
 
 def test_statistics_are_of_one_degradation():
     with pytest.raises(BadOption, match="haze=0.5\\+low_light=0.5"):
-        ask_statistics(parse_wanted("low_light+haze"), 0.2, None)
+        refuse_parts(parse_wanted("low_light+haze"))
