@@ -64,6 +64,7 @@ app.add_typer(restore.app, name="restore")
 restore.app.command("transfer", epilog=restore.TRANSFER_EXAMPLE)(restore.transfer)
 restore.app.command("study", epilog=study.EXAMPLE)(study.study)
 app.command("train", epilog=train.EXAMPLE)(train.train)
+app.command("train distill", epilog=train.DISTILL_EXAMPLE)(train.distill)
 app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
 app.command("curate", epilog=curate.EXAMPLE)(curate.curate)
 

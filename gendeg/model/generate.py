@@ -58,6 +58,8 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
     if name not in ("own", "paper"):
         raise BadOption("--sampler", f"must be own or paper, not '{name}'")
     if name == "paper":
+        if pipeline.config.guidance_built_in:
+            raise BadOption("--sampler", "this model was distilled and samples in its own way only; ask its teacher")
         if float(pipeline.scheduler.alphas_cumprod[-1]) < 1e-6:
             raise BadOption(
                 "--sampler", "paper needs a model with noise levels like Stable Diffusion's; this has others"
@@ -66,6 +68,19 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
             {**pipeline.scheduler.config, "timestep_spacing": "linspace"}
         )
         pipeline.register_to_config(**PAPER)
+
+
+def unlike_built_in(
+    pipeline: GenDegPipeline, steps: int | None, guidance_text: float | None, guidance_image: float | None
+) -> tuple[str, str] | None:
+    """The first that is asked (None: nothing) otherwise than a distilled model has it, as (option, what is wrong)."""
+    own = pipeline.config
+    asked = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
+    for name, value in asked.items() if own.guidance_built_in else ():
+        if value is not None and value != own[name]:
+            what = f"this model was distilled: its {name.replace('_', ' ')} is {own[name]:g} and cannot be {value:g}"
+            return f"--{name.replace('_', '-')}", f"{what}; ask its teacher, or distil it again (gendeg train distill)"
+    return None
 
 
 def settings_of(
@@ -80,6 +95,8 @@ def settings_of(
     Raises `BadOption` for more steps than the model's schedule has, or a guidance scale that is no use.
     """
     own, most = pipeline.config, pipeline.scheduler.config.num_train_timesteps
+    if other := unlike_built_in(pipeline, steps, guidance_text, guidance_image):
+        raise BadOption(*other)
     steps = own.steps if steps is None else steps
     if not 1 <= steps <= most:
         raise BadOption("--steps", f"this model takes 1 to {most}, got {steps}")
@@ -122,7 +139,10 @@ class Generator:
 
     def __init__(self, pipeline: GenDegPipeline, settings: Settings):
         self.pipeline, self.settings = pipeline, settings
-        self._branches = branches(settings.guidance_text, settings.guidance_image)
+        asked = settings.guidance_text, settings.guidance_image
+        if other := unlike_built_in(pipeline, settings.steps, *asked):
+            raise ValueError(": ".join(other))
+        self._branches = branches(*(1.0, 1.0) if pipeline.config.guidance_built_in else asked)
         self._photos, self._texts = Recent(), Recent()
         self._null: Conditioning | None = None
 
