@@ -27,6 +27,9 @@ class PlanConfig:
     per_image: int = option(6, "Samples of each photo; the types go round.", min=1)
     samples: int = option(0, "Samples in all, spread over the photos; 0: by --per-image.", min=0)
     intensity: str = option("prior", "prior (as the published sources are), a value 0.6, or a range 0.2-0.8.")
+    direction: str = option(
+        "prior", "Of streaks, flakes, the camera: prior (as learnt), degrees from the vertical, or a range -20..20."
+    )
     priors: str = option("", "A folder of priors; default: those that come along.")
     split: str = option(
         "train=1", "Shares of train, validation, test; what a table says of a photo's split comes first."
