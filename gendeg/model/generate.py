@@ -16,7 +16,7 @@ from gendeg.intensity.direction import Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
-from gendeg.model.guidance import branches
+from gendeg.model.guidance import Branch, branches
 from gendeg.model.latents import CleanLatent
 from gendeg.model.limits import limit_of, within
 from gendeg.model.pipeline import GenDegPipeline
@@ -73,6 +73,11 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
         pipeline.register_to_config(**PAPER)
 
 
+def branches_of(pipeline: GenDegPipeline, guidance_text: float, guidance_image: float) -> list[Branch]:
+    """The network passes of a step; a distilled model has the guidance in its weights and takes one."""
+    return branches(1.0, 1.0) if pipeline.config.guidance_built_in else branches(guidance_text, guidance_image)
+
+
 def unlike_built_in(
     pipeline: GenDegPipeline, steps: int | None, guidance_text: float | None, guidance_image: float | None
 ) -> tuple[str, str] | None:
@@ -109,7 +114,7 @@ def settings_of(
         if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
             raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
     chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
-    passes = steps * len(branches(**chosen))
+    passes = steps * len(branches_of(pipeline, **chosen))
     return Settings(steps, **chosen, structure_correction=structure_correction, sampler=sampler, passes=passes)
 
 
@@ -153,7 +158,7 @@ class Generator:
         asked = settings.guidance_text, settings.guidance_image
         if other := unlike_built_in(pipeline, settings.steps, *asked):
             raise ValueError(": ".join(other))
-        self._branches = branches(*(1.0, 1.0) if pipeline.config.guidance_built_in else asked)
+        self._branches = branches_of(pipeline, *asked)
         self._photos, self._texts = Recent(), Recent()
         self._null: Conditioning | None = None
 

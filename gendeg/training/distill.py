@@ -22,8 +22,8 @@ from torch import Tensor
 
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.distilled import Taught, as_student
-from gendeg.model.generate import settings_of
-from gendeg.model.guidance import Branch, branches, combine
+from gendeg.model.generate import branches_of, settings_of
+from gendeg.model.guidance import Branch, combine
 from gendeg.model.loading import quiet
 from gendeg.model.lora import fuse_lora, save_lora
 from gendeg.model.noise import landed
@@ -138,11 +138,10 @@ def make_teacher(config: DistillConfig) -> Teacher:
     process = noise_process(steady(pipeline.scheduler), pipeline.scheduler)
     process.scheduler.set_timesteps(steps)
     built_in = pipeline.config.guidance_built_in
-    chosen = branches(*(1.0, 1.0) if built_in else (settings.guidance_text, settings.guidance_image))
     pipeline.scheduler = process.scheduler if built_in else steady(pipeline.scheduler)
     scales = {"guidance_text": settings.guidance_text, "guidance_image": settings.guidance_image}
     pipeline.register_to_config(steps=steps, **scales)
-    return Teacher(pipeline, process, levels_of(process), chosen)
+    return Teacher(pipeline, process, levels_of(process), branches_of(pipeline, *scales.values()))
 
 
 def _steps_of_way(pipeline: GenDegPipeline, config: DistillConfig) -> int:
@@ -202,6 +201,7 @@ def train_distill(config: DistillConfig) -> None:
     quiet()
     pairs = training_pairs(config)
     torch.manual_seed(config.seed)
+    _refuse_other_starts(config)
     teacher = make_teacher(config)
     check_start(config, teacher.pipeline, pairs)
     _check_told(teacher.pipeline, pairs, config)
@@ -264,11 +264,15 @@ def _told_views(source: AbstractContextManager[Views], pipeline: GenDegPipeline)
         yield lambda numbers: [told(view) for view in views(numbers)]
 
 
-def _check_told(pipeline: GenDegPipeline, pairs: list[Pair], config: DistillConfig) -> None:
-    """Raises `BadOption` for what another training is told, and for a degradation that this teacher does not know."""
-    for name in ("init", "vae", "base", "published"):  # of a preset's file, for there are no such options
+def _refuse_other_starts(config: DistillConfig) -> None:
+    """Raises `BadOption` for what a preset's file may say to train something else; there are no such options."""
+    for name in ("init", "vae", "base", "published"):
         if getattr(config, name):
             raise BadOption("--preset", f"{name} is for diffusion only; --model names the teacher")
+
+
+def _check_told(pipeline: GenDegPipeline, pairs: list[Pair], config: DistillConfig) -> None:
+    """Raises `BadOption` for a degradation that this teacher does not know."""
     known = pipeline.config.change_scale
     mixes = {mix_name(mix) for mix in parse_mixes(config.types)} if config.clean else set()
     for option, names in (("--types", mixes), ("--pairs", {pair.degradation for pair in pairs})):
