@@ -55,7 +55,7 @@ class Driver:
 
         What is made in one pass may still be on its way when this returns: who takes one waits for it.
         """
-        passes = [self._passes(ask) for ask in asks]
+        passes = [self.passes(ask) for ask in asks]
         if all(len(each) == 1 for each in passes):
             return Coming(self._pass(photos, asks, noise))
         every = list(photos) if len(photos) > 1 else list(photos) * len(asks)
@@ -67,7 +67,7 @@ class Driver:
             before = [made[i].image for i in rows]  # type: ignore[union-attr]
             images = self._pass(before, [passes[i][turn] for i in rows], [noise[i] for i in rows])
             for i, photo, image in zip(rows, before, images, strict=True):
-                made[i] = _after(made[i], photo, image)
+                made[i] = _after(made[i], photo, image) if len(passes[i]) > 1 else _named(image)
         return made
 
     def _pass(
@@ -79,7 +79,7 @@ class Driver:
 
     def used(self, ask: Ask) -> Settings:
         """The settings that its image is made with."""
-        each = [self.maker.used(one) for one in self._passes(ask)]
+        each = [self.maker.used(one) for one in self.passes(ask)]
         corrected = any(one.structure_correction for one in each)
         return replace(each[0], structure_correction=corrected, passes=sum(one.passes for one in each))
 
@@ -89,7 +89,7 @@ class Driver:
             return self
         return Driver(Generator(self.maker.pipeline, replace(self.settings, steps=steps)), self.sha256, self.write)
 
-    def _passes(self, ask: Ask) -> list[Ask]:
+    def passes(self, ask: Ask) -> list[Ask]:
         """Each pass as an ask of its own, with a prompt that the model reads whole."""
         if not ask.parts:
             return [ask]

@@ -75,7 +75,7 @@ def _degrade_photo(plan: PhotoPlan, driver: Driver, config: SynthConfig, rows: R
         noise = [noise_of(sample.seed, clean_sha256, sample.ask) for sample in samples]
         for sample, made in zip(samples, driver.degrade([clean], [one.ask for one in samples], noise), strict=True):
             if isinstance(made, Unmade):
-                yield _unmade(sample, made, plan.photo.name)
+                yield unmade(sample, made, plan.photo.name)
                 continue
             stored = write_image(made.image, sample.path, config.format)
             image = made.image if config.format != "jpg" else read_rgb(stored)
@@ -85,7 +85,7 @@ def _degrade_photo(plan: PhotoPlan, driver: Driver, config: SynthConfig, rows: R
             yield record
 
 
-def _unmade(sample: Sample, made: Unmade, name: str) -> Failure:
+def unmade(sample: Sample, made: Unmade, name: str) -> Failure:
     return Failure(
         key=sample.key, failed=made.reason, message=f"{name}: {made.message}", degradation=sample.ask.name,
         seed=sample.seed, clean_path=name,
