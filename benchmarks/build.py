@@ -21,9 +21,9 @@ from gendeg.build.config import BuildConfig  # noqa: E402
 from gendeg.build.prepare import ModelFacts, prepare  # noqa: E402
 from gendeg.build.shard import make_images  # noqa: E402
 from gendeg.build.worker import Workshop, load_model  # noqa: E402
+from gendeg.drive.driver import Degraded, Driver, Unmade  # noqa: E402
 from gendeg.intensity.ask import Ask  # noqa: E402
 from gendeg.intensity.measure import measure_intensity  # noqa: E402
-from gendeg.model.driver import Degraded, Driver, Unmade  # noqa: E402
 from gendeg.model.generate import Settings  # noqa: E402
 from gendeg.pairs.crops import random_view  # noqa: E402
 from gendeg.primitives.images import read_rgb, write_image  # noqa: E402

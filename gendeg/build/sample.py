@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gendeg.drive.driver import Degraded, Unmade
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.driver import Degraded, Unmade
 from gendeg.pairs.judge import INTENSITY_OFF, judge
 from gendeg.pairs.photos import Input, Photo, public_name
 from gendeg.primitives.errors import BadImage

@@ -10,8 +10,8 @@ from itertools import groupby
 import torch
 
 from gendeg.build.sample import CleanHalf, Made, Rules, failure, finish_existing, finish_generated, read_clean
-from gendeg.model.driver import Degraded, Driver, Unmade
-from gendeg.model.physics import UNREACHED
+from gendeg.drive.driver import Degraded, Driver, Unmade
+from gendeg.drive.physics import UNREACHED
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, NOT_FINITE, STRUCTURE_LOST
 from gendeg.pairs.photos import Input
 from gendeg.primitives.images import U8Image

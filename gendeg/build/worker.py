@@ -14,8 +14,8 @@ from gendeg.build.prepare import ModelFacts, read_inputs
 from gendeg.build.sample import rules_of
 from gendeg.build.shard import ShardMaker, Work
 from gendeg.build.stopping import Stopper
+from gendeg.drive.driver import Driver, open_driver
 from gendeg.intensity.draw import as_learnt, directions_of
-from gendeg.model.driver import Driver, open_driver
 from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.files import append_jsonl
 from gendeg.shards.description import Description

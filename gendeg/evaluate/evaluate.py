@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gendeg import __version__
+from gendeg.drive.driver import open_driver
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.headline import headline
 from gendeg.evaluate.images import ROUNDTRIP, SIMULATOR, Studio, Subject, made_settings, plan_evaluation
@@ -15,7 +16,6 @@ from gendeg.evaluate.realism import summarise_change, summarise_diversity, summa
 from gendeg.evaluate.recognition import recognise, summarise_recognition
 from gendeg.evaluate.results import SCHEMA, AutoencoderLimit, Results, write_evaluation
 from gendeg.metrics.alignment import psnr
-from gendeg.model.driver import open_driver
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoImages

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gendeg.drive.driver import Driver, Unmade
+from gendeg.drive.physics import Physics, nearest
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.results import Scored
 from gendeg.intensity.ask import ask_intensities, learnt_by
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.metrics.change import BLUR_WINDOW
-from gendeg.model.driver import Driver, Unmade
 from gendeg.model.generate import Generator, finite, noise_of, stored, to_signed_tensor
-from gendeg.model.physics import Physics, nearest
 from gendeg.model.weights import model_sha256
 from gendeg.pairs.photos import Photo, named_alone
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from gendeg.drive.driver import Driver, Unmade, open_driver
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.driver import Driver, Unmade, open_driver
 from gendeg.model.generate import Settings, noise_of
 from gendeg.pairs.photos import Photo
 from gendeg.primitives.device import choose_device

@@ -227,7 +227,6 @@ def test_photos_too_small_or_too_few_have_no_changes_to_compare(place, results):
     assert not [row for row in read_jsonl(place / "out" / "samples.jsonl") if row["purpose"] == "change"]
 
 
-
 def test_tables_of_photos(tmp_path):
     for name in ("a", "b", "c", "d"):
         write_image(photo(8, 8), tmp_path / f"{name}.png", "png")

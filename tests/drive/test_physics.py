@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gendeg.drive.driver import Degraded, Driver, Unmade, open_driver
+from gendeg.drive.physics import UNREACHED, At, find_strength, physics_sha256, solve
 from gendeg.intensity.ask import Ask, ask_intensity, ask_wanted
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import measure_intensity
-from gendeg.model.driver import Degraded, Driver, Unmade, open_driver
 from gendeg.model.generate import noise_of
-from gendeg.model.physics import UNREACHED, At, find_strength, physics_sha256, solve
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import MIXES, Degradation, parse_mix, parse_wanted
@@ -98,7 +98,7 @@ def test_parts_are_measured_on_what_they_were_laid_on(driver):
 
 
 def test_a_network_is_given_parts_one_after_the_other():
-    from gendeg.model.driver import drive
+    from gendeg.drive.driver import drive
     from gendeg.model.generate import settings_of
     from tests.tiny import tiny_pipeline
 
