@@ -58,7 +58,8 @@ def _by_level(rows: Rows, kind: str) -> Figure:
     points = []
     for level in np.unique(intensity):
         those = mu[intensity == level]
-        points.append((float(level), Estimate(float(those.mean()), *np.quantile(those, (0.05, 0.95)), len(those))))
+        low, high = np.quantile(those, (0.05, 0.95)).tolist()
+        points.append((float(level), Estimate(float(those.mean()), low, high, len(those))))
     counts = sorted({one.n for _, one in points})
     each = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "")
     return Figure(plot_by_intensity(kind, "mu", {"generated": points}), f"{kind}, {each} photos at each level")
