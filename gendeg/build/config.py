@@ -31,6 +31,9 @@ class PlanConfig:
         "prior (as the published sources are), a value 0.6, a range 0.2-0.8, or levels 0.1,0.5,0.9: "
         "every photo at each, of every type, with the same noise.",
     )
+    direction: str = option(
+        "prior", "Of streaks, flakes, the camera: prior (as learnt), degrees from the vertical, or a range -20..20."
+    )
     priors: str = option("", "A folder of priors; default: those that come along.")
     split: str = option(
         "train=1", "Shares of train, validation, test; what a table says of a photo's split comes first."

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from gendeg.build.config import PER_IMAGE, PlanConfig
 from gendeg.intensity.ask import intensity_word
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.draw import Drawn, Statistics, levels_of, statistics_of
+from gendeg.intensity.draw import Drawn, Statistics, directions_of, levels_of, statistics_of
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
@@ -136,6 +136,7 @@ def _sample_rows(
     """The rows of one shard, ordered by batch."""
     rows = photos.take(pa.array(samples[:, 0]))
     uniform = for_sample(config.seed, str(name), "statistics").uniform(size=(len(samples), 3))
+    turned = _turns(config, mix, name, samples)
     drawn, sources = statistics(mix, uniform, name.number * config.shard_size)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
     prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
@@ -155,10 +156,19 @@ def _sample_rows(
         "intensity": np.round(drawn.intensity, DECIMALS),
         "mu": np.round(np.minimum(drawn.mu, MU_BINS.high), DECIMALS),
         "sigma": np.round(np.minimum(drawn.sigma, SIGMA_BINS.high), DECIMALS),
+        "direction": directions_of(config.direction)(mix, turned),
         "source": _sources(drawn, sources),
         "seed": np.full(len(samples), config.seed),
     }
     return _finished(config, rows, columns)
+
+
+def _turns(config: PlanConfig, mix: Mix, name: ShardName, samples: np.ndarray) -> np.ndarray:
+    """Uniform draws for directions, one a sample; levels of one photo share theirs, wherever shards are cut."""
+    if not levels_of(config.intensity):
+        return for_sample(config.seed, str(name), "direction").uniform(size=len(samples))
+    photo = samples[:, 0]
+    return for_sample(config.seed, mix_name(mix), "direction").uniform(size=int(photo.max()) + 1)[photo]
 
 
 def _sources(drawn: Drawn, names: list[str]) -> pa.Array:
@@ -220,6 +230,7 @@ def _existing_shards(
                 "origin": _constant(EXISTING, count),
                 "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
                 **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},
+                "direction": np.full(count, np.nan),
                 "seed": np.zeros(count, np.int64),
             }
             yield _next_name(degradation, split, numbers), _finished(config, rows, columns)

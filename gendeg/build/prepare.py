@@ -11,7 +11,8 @@ from gendeg.build.config import ATTEMPTS, PER_IMAGE, BuildConfig
 from gendeg.build.inputs import included, look_at_pairs, look_at_photos
 from gendeg.build.plan import write_plan
 from gendeg.build.splits import keep_apart
-from gendeg.intensity.draw import levels_of, statistics_of
+from gendeg.intensity.ask import refuse_undirected
+from gendeg.intensity.draw import as_learnt, directions_of, levels_of, statistics_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.model.generate import Settings
 from gendeg.model.text import PromptWriter
@@ -60,7 +61,9 @@ def check_config(config: BuildConfig) -> None:
             raise BadOption(option, f"must not be negative, got {value}")
     if config.engine == "ray" and find_spec("ray") is None:
         raise MissingExtra("ray", "ray")
-    parse_mixes(config.types)
+    mixes = parse_mixes(config.types)
+    if directions_of(config.direction) is not as_learnt:
+        refuse_undirected(mixes)
     parse_split(config.split)
     statistics_of(config.intensity, config.priors)
     if levels_of(config.intensity):

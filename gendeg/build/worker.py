@@ -14,7 +14,8 @@ from gendeg.build.prepare import ModelFacts, read_inputs
 from gendeg.build.sample import rules_of
 from gendeg.build.shard import ShardMaker, Work
 from gendeg.build.stopping import Stopper
-from gendeg.model.generate import Generator, choose_sampler, settings_of
+from gendeg.intensity.draw import as_learnt, directions_of
+from gendeg.model.generate import Generator, choose_sampler, refuse_direction, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
@@ -48,7 +49,9 @@ def load_model(config: BuildConfig) -> Model:
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
     choose_sampler(pipeline, config.sampler)
     write = PromptWriter(pipeline.reader)
-    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction
+    if directions_of(config.direction) is not as_learnt:
+        refuse_direction(pipeline)
+    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
     return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, *chosen), precision, write))
 
 

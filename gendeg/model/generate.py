@@ -1,7 +1,6 @@
 """Photos and what is asked of them → degraded images: the one driver of a pipeline, whoever samples."""
 
 import hashlib
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from gendeg.primitives.rng import torch_generator
 
 STRONGEST = 100.0
 """Beyond this a guidance scale is a slip of the keyboard: the published ones are 7.5 and 1.5."""
+STRONG = 0.9
 KEPT = 256 << 20
 """Bytes of latents, decoded photos and encoded prompts that are remembered: at 512 pixels 64 KB to 3.5 MB a photo."""
 
@@ -47,6 +47,9 @@ class Settings:
     guidance_text: float
     guidance_image: float
     structure_correction: bool
+    sampler: str = "own"
+    passes: int = 0
+    """Through the network, for an image."""
 
 
 def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
@@ -74,6 +77,7 @@ def settings_of(
     guidance_text: float | None = None,
     guidance_image: float | None = None,
     structure_correction: bool = True,
+    sampler: str = "own",
 ) -> Settings:
     """What was asked for, and the model's own where nothing was.
 
@@ -88,7 +92,14 @@ def settings_of(
         if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
             raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
     chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
-    return Settings(steps, **chosen, structure_correction=structure_correction)
+    passes = steps * len(branches(**chosen))
+    return Settings(steps, **chosen, structure_correction=structure_correction, sampler=sampler, passes=passes)
+
+
+def refuse_direction(pipeline: GenDegPipeline) -> None:
+    """Raises `BadOption` for a model that was taught none: it would go its own way without a word."""
+    if not pipeline.config.directions:
+        raise BadOption("--direction", "this model was not taught directions (--model physics knows them)")
 
 
 def noise_of(seed: int, clean_sha256: str, ask: Ask) -> torch.Generator:
@@ -232,10 +243,14 @@ def settle_direction(measured: Sequence[Sequence[float]], asked: Direction, gene
     """The asked one where it is known, or nothing is `measured`; else one of those.
 
     `measured` are (cos 2θ, sin 2θ) · coherence of training pairs of this mix: the prior, as a sample of it. The
-    sample's own generator chooses, and is drawn from only where there is something to choose.
+    sample's own generator chooses, and is drawn from only where there is something to choose. People ask for one
+    direction only (coherence 1), which no pair has: they get as strong a one as a tenth of the pairs.
     """
-    if not measured or not math.isnan(asked.cos):
+    if not measured:
         return asked
+    if asked.known:
+        strong = float(np.quantile(np.hypot(*np.transpose(measured)), STRONG)) if asked.coherence > 0.999 else 1.0
+        return Direction(asked.cos * strong, asked.sin * strong)
     return Direction(*measured[int(torch.randint(len(measured), (), generator=generator, device=generator.device))])
 
 

@@ -48,7 +48,8 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
         except (BadImage, SizesDiffer, CannotRestore) as error:
             failures.append(Failure.of(error, example.photo, degradation=example.degradation))
     results = {
-        "schema": SCHEMA, "model": str(config.model), "network": network_name(restorer), "pairs": [str(place) for place in config.pairs],
+        "schema": SCHEMA, "model": str(config.model), "network": network_name(restorer),
+        "pairs": [str(place) for place in config.pairs],
         "split": config.split, "draws": config.draws, "seed": config.seed, "limit": config.limit,
         "summary": summarise(rows, config.draws, config.seed) if rows else [],
         "by_intensity": [one.as_row() for one in by_intensity(rows, config.draws, config.seed)],

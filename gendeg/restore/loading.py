@@ -39,7 +39,10 @@ def load_restorer(folder: Path) -> Restorer:
 
 
 def open_restorer(place: Path) -> Restorer | Foreign:
-    """As `load_restorer`, or anybody's weights, a `.safetensors` file. Raises `BadModel`, `MissingPath`, `MissingExtra`."""
+    """As `load_restorer`; or of anybody's weights, a `.safetensors` file.
+
+    Raises `BadModel`, `MissingPath`, `MissingExtra`.
+    """
     if place.is_dir():
         return load_restorer(place)
     if not place.is_file():
