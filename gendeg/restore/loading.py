@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from gendeg.model.loading import LOAD_ERRORS, check_component, check_whole, quiet
+from gendeg.model.loading import LOAD_ERRORS, PICKLES, check_component, check_whole, quiet
 from gendeg.model.saving import write_folder
 from gendeg.primitives.errors import BadModel, GendegError, MissingPath
 from gendeg.primitives.files import read_json_object
-from gendeg.restore.foreign import Foreign, load_foreign
+from gendeg.restore.foreign import ENDING, Foreign, load_foreign
 from gendeg.restore.networks.content_prior import TRUNKS, PriorRestorer
 from gendeg.restore.networks.network import Restorer
 
@@ -27,7 +27,7 @@ def load_restorer(folder: Path) -> Restorer:
     inner = folder / RESULT
     folder = inner if inner.is_dir() and not (folder / "model.safetensors").exists() else folder
     if not folder.is_dir():
-        raise BadModel(folder, "no such folder")
+        raise BadModel(folder, "no such folder; others' weights are a file, .safetensors")
     check_component(folder, weights=True)
     kind = _kind_of(folder)
     try:
@@ -43,7 +43,7 @@ def open_restorer(place: Path) -> Restorer | Foreign:
 
     Raises `BadModel`, `MissingPath`, `MissingExtra`.
     """
-    if place.is_dir():
+    if place.is_dir() or place.suffix.lower() not in (ENDING, *PICKLES):
         return load_restorer(place)
     if not place.is_file():
         raise MissingPath(place)

@@ -19,7 +19,7 @@ BEFORE, AFTER = "existing", "generated"  # colours of the page
 LEGEND = ((BEFORE, "before: the degraded image"), (AFTER, "after: restored"))
 RULE = (
     "The gain is paired: of the same image, after minus before (of LPIPS: before minus after), so that more is better. "
-    "At a level the restorer helps where the 95 % interval of the mean gain lies above zero, harms where it lies below, "
+    "At a level the restorer helps where the 95 % interval of the mean gain lies above zero, harms where it is below, "
     "and is undecided else. The mean gain is zero where the straight line between two levels is. Intervals are of a "
     "bootstrap that redraws whole photos with all of their levels: they speak of other photos, not of other restorers."
 )
