@@ -141,7 +141,9 @@ def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str)
         "intensity": ",".join(f"{level:g}" for level in levels) or config.intensity,
         "types": ",".join(mix_name(mix) for mix in parse_mixes(config.types)),
         "format": format if asked == "auto" else asked,
-        **asdict(facts.settings),
+        **{
+            name: value for name, value in asdict(facts.settings).items() if name != "passes"
+        },  # follows from the others
         "precision": facts.precision,
         "priors": priors_digest(parse_mixes(config.types), Path(config.priors) if config.priors else None),
     }

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from gendeg.build.build import build
+from gendeg.build.inputs import look_at_photos
 from gendeg.build.page import dataset_page
+from gendeg.build.plan import write_plan
 from gendeg.build.repair import repair, retry
 from gendeg.build.shard import make_images
 from gendeg.build.verify import verify
 from gendeg.build.worker import load_model
 from gendeg.intensity.ask import ask_intensity
+from gendeg.pairs.photos import Asked, find_photos
 from gendeg.primitives.errors import BadOption, DifferentRun
 from gendeg.primitives.kinds import parse_mix
 from gendeg.report.config import ReportConfig
@@ -55,10 +58,11 @@ def test_every_photo_at_every_level_of_every_type_on_one_side(tmp_path):
 
 
 def test_the_levels_of_a_photo_have_one_direction(tmp_path):
-    config = small_build(tmp_path, **LEVELS, types="rain", direction="-40..40", shard_size=4, dry_run=True)
-    build(config)
+    config = small_build(tmp_path, **LEVELS, types="rain", direction="-40..40", shard_size=4)
+    seen = look_at_photos(config, find_photos(config.clean, Asked(hidden=True)))
+    write_plan(config, seen.table, tmp_path / "plan.parquet")
     drawn = defaultdict(set)
-    for row in planned(config.out):
+    for row in (row for rows in PlanReader(tmp_path / "plan.parquet") for row in rows):
         drawn[row.noise].add(row.direction)
     assert all(len(those) == 1 for those in drawn.values())
     assert len(set.union(*drawn.values())) == len(drawn) == 5
