@@ -6,6 +6,7 @@ import json
 import os
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gendeg import __version__
-from gendeg.build.card import CardFacts, IncludedSource, Level, Part, make_card
+from gendeg.build.card import CardFacts, IncludedSource, Level, Parquet, Part, make_card
 from gendeg.intensity.draw import levels_of
 from gendeg.pairs.sources import licence_of
 from gendeg.primitives.disk import fsync_file, fsync_folder
@@ -191,6 +192,15 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         fingerprint=description.fingerprint,
         graded=_graded(table) if levels_of(str(description.settings["intensity"])) else {},
     )
+
+
+def parquet_card(layout: Layout, description: Description, beside: str, smaller: int) -> bytes:
+    """The card of the Parquet files: that of the shards with what people wrote in it, and our parts for the other."""
+    fresh = make_card(replace(card_facts(layout, description), parquet=Parquet(beside, smaller)))
+    standing = _read_card(layout)
+    if standing == make_card(card_facts(layout, description)):
+        standing = ""
+    return merge_card(standing, fresh).text.encode("utf-8", "surrogateescape")
 
 
 def _title(table: pa.Table) -> str:
