@@ -14,7 +14,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo picture test test-portable test-slow test-extras check format bench bundled study clean
+.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bundled study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo: setup ## degrade the sample photos: haze, then a sheet of all six at three
 
 picture: setup ## draw the README's picture again: six degradations, and one at five strengths
 	$(BIN)/python docs/picture.py
+
+known: setup ## make the bundled model's known image again (gendeg doctor), after other weights
+	$(BIN)/python -c 'from gendeg.doctor.known import keep_known; keep_known()'
 
 test: setup ## the tests, without those marked slow
 	$(PYTEST) -n $(JOBS) -m "not slow"

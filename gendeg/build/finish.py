@@ -31,6 +31,7 @@ from gendeg.primitives.errors import (
 from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, temporary_beside
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
+from gendeg.primitives.silence import doing
 from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
@@ -48,9 +49,10 @@ def finish(layout: Layout, description: Description) -> None:
     missing = missing_shards(layout, description)
     if missing:
         raise IncompleteDataset(layout.root, len(missing))
-    _write_manifest(layout, description)
-    _write_picture(layout, description)
-    write_card(layout.card, make_card(card_facts(layout, description)))
+    with doing("writing manifest, picture and card"):
+        _write_manifest(layout, description)
+        _write_picture(layout, description)
+        write_card(layout.card, make_card(card_facts(layout, description)))
 
 
 def _write_manifest(layout: Layout, description: Description) -> None:
