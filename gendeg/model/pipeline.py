@@ -48,6 +48,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With a `darkening` low light asks for no more than that share of a photo's brightness, and what the `strength_gain`
     leaves too bright is exposed shorter. Published: 0.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
+    With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
+    make of three; it takes no others, and no other number of steps.
     Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
@@ -77,6 +79,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         residual_decoding: bool = False,
         spread_degradations: list[str] | None = None,
         calibration: dict[str, Any] | None = None,
+        guidance_built_in: bool = False,
     ):
         super().__init__()
         self._trained = scheduler  # another may take its place; this one tells of the model's noise levels
@@ -99,6 +102,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             residual_decoding=residual_decoding,
             spread_degradations=list(spread_degradations or []),
             calibration=checked_response(calibration or {}),
+            guidance_built_in=guidance_built_in,
         )
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
