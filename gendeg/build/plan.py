@@ -1,18 +1,19 @@
 """gendeg plan: clean photos → every sample of a dataset, decided before any model runs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gendeg.build.config import PlanConfig
-from gendeg.intensity.ask import in_one_pass, learnt_by
+from gendeg.build.config import PER_IMAGE, PlanConfig
+from gendeg.intensity.ask import in_one_pass, intensity_word, learnt_by
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.draw import Drawn, Statistics, directions_of, statistics_of
+from gendeg.intensity.draw import Drawn, Statistics, directions_of, levels_of, statistics_of
 from gendeg.primitives.kinds import Mix, Wanted, mix_name, parse_mix, parse_types
 from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
@@ -103,7 +104,9 @@ def _shards(
 
 def _per_photo(config: PlanConfig, photos: int) -> int:
     """At most this many samples of one photo."""
-    return -(-config.samples // photos) if config.samples else config.per_image
+    if levels := levels_of(config.intensity):
+        return len(levels) * len(parse_types(config.types))
+    return -(-config.samples // photos) if config.samples else config.per_image or PER_IMAGE
 
 
 def _deal(config: PlanConfig, first: int, end: int, photos: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,14 +137,20 @@ def _sample_rows(
     """The rows of one shard, ordered by batch."""
     mix = wanted.mix
     rows = photos.take(pa.array(samples[:, 0]))
-    turned = for_sample(config.seed, str(name), "direction").uniform(size=len(samples))
+    turned = _turns(config, mix, name, samples)
     asked = _statistics(config, wanted, name, len(samples), statistics)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
     prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
-    variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
     kind = pa.scalar(mix_name(mix).replace("+", "_"))
+    series = pc.binary_join_element_wise(rows.column("stem"), kind, "-")
+    if levels_of(config.intensity):
+        endings = pa.array(_levels(asked))
+    else:
+        endings = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
+    key = pc.binary_join_element_wise(series, endings, "-")
     columns = {
-        "key": pc.binary_join_element_wise(rows.column("stem"), kind, variants, "-"),
+        "key": key,
+        "noise": series if levels_of(config.intensity) else key,
         "degradation": _constant(mix_name(mix), len(samples)),
         "origin": _constant(GENERATED, len(samples)),
         "prompt": prompts.take(caption.indices),
@@ -150,6 +159,12 @@ def _sample_rows(
         "seed": np.full(len(samples), config.seed),
     }
     return _finished(config, rows, columns)
+
+
+def _levels(asked: Mapping[str, Any]) -> list[str]:
+    """The intensity of each row as keys have it; of parts, of each of them."""
+    rows = zip(asked["parts"].to_pylist(), asked["intensity"].tolist(), strict=True)
+    return [intensity_word(*([part["intensity"] for part in parts] or [whole])) for parts, whole in rows]
 
 
 def _statistics(
@@ -185,6 +200,14 @@ def _statistics(
         "intensity": intensity, "mu": np.zeros(count), "sigma": np.zeros(count),
         "source": pa.array(sources, pa.string()), "parts": pa.array(parts, PARTS),
     }  # fmt: skip
+
+
+def _turns(config: PlanConfig, mix: Mix, name: ShardName, samples: np.ndarray) -> np.ndarray:
+    """Uniform draws for directions, one a sample; levels of one photo share theirs, wherever shards are cut."""
+    if not levels_of(config.intensity):
+        return for_sample(config.seed, str(name), "direction").uniform(size=len(samples))
+    photo = samples[:, 0]
+    return for_sample(config.seed, mix_name(mix), "direction").uniform(size=int(photo.max()) + 1)[photo]
 
 
 def _sources(drawn: Drawn, names: list[str]) -> pa.Array:
@@ -239,8 +262,10 @@ def _existing_shards(
             mix, count = parse_mix(degradation), len(rows)
             kind = pa.scalar(degradation.replace("+", "_"))
             captions = rows.column("caption").to_pylist()
+            key = pc.binary_join_element_wise(rows.column("stem"), kind, "-")
             columns = {
-                "key": pc.binary_join_element_wise(rows.column("stem"), kind, "-"),
+                "key": key,
+                "noise": key,
                 "origin": _constant(EXISTING, count),
                 "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
                 **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},

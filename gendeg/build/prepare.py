@@ -7,12 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from gendeg.build.config import BuildConfig
+from gendeg.build.config import ATTEMPTS, PER_IMAGE, BuildConfig
 from gendeg.build.inputs import included, look_at_pairs, look_at_photos
 from gendeg.build.plan import write_plan
 from gendeg.build.splits import keep_apart
 from gendeg.intensity.ask import drawn_mixes, refuse_undirected
-from gendeg.intensity.draw import as_learnt, directions_of, statistics_of
+from gendeg.intensity.draw import as_learnt, directions_of, levels_of, statistics_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.model.generate import Settings
 from gendeg.model.text import PromptWriter
@@ -57,7 +57,7 @@ def check_config(config: BuildConfig) -> None:
     least = {"--per-image": config.per_image, "--shard-size": config.shard_size, "--batch-size": config.batch_size,
              "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
     for option, value in least.items():
-        if value < 1:
+        if value is not None and value < 1:
             raise BadOption(option, f"must be at least 1, got {value}")
     for option, value in {"--samples": config.samples, "--size": config.size}.items():
         if value < 0:
@@ -69,6 +69,20 @@ def check_config(config: BuildConfig) -> None:
         refuse_undirected(mixes)
     parse_split(config.split)
     statistics_of(config.intensity, config.priors)
+    if levels_of(config.intensity):
+        _check_graded(config)
+
+
+def _check_graded(config: BuildConfig) -> None:
+    """Levels of intensity say how many samples there are, and that those of a photo share their noise."""
+    for option, value in {"--per-image": config.per_image, "--samples": config.samples}.items():
+        if value:
+            raise BadOption(option, "has no say beside levels of --intensity: every photo gets each, of every type")
+    for wanted in parse_types(config.types):
+        if None not in wanted.own:
+            raise BadOption("--types", f"{wanted.name} has its own intensities; levels would say nothing to it")
+    if config.attempts not in (None, 1):
+        raise BadOption("--attempts", "must be 1 with levels of --intensity: another try has other noise")
 
 
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
@@ -127,10 +141,16 @@ def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str)
     """All but the plan."""
     asked = config.format
     settings = {name: value for name, value in asdict(config).items() if name not in PLACES}
+    levels = levels_of(config.intensity)
     settings |= {
+        "per_image": None if levels else config.per_image or PER_IMAGE,
+        "attempts": 1 if levels else config.attempts or ATTEMPTS,
+        "intensity": ",".join(f"{level:g}" for level in levels) or config.intensity,
         "types": ",".join(wanted.name for wanted in parse_types(config.types)),
         "format": format if asked == "auto" else asked,
-        **asdict(facts.settings),
+        **{
+            name: value for name, value in asdict(facts.settings).items() if name != "passes"
+        },  # follows from the others
         "precision": facts.precision,
         "priors": priors_digest(
             drawn_mixes(config.types, config.model), Path(config.priors) if config.priors else None

@@ -173,6 +173,15 @@ def drawn_mixes(types: str, model: str) -> list[Mix]:
     return list(dict.fromkeys(mix for mixes in each for mix in mixes))
 
 
+def intensity_word(*intensities: float) -> str:
+    """`i060` in names of files and keys: hundredths, or millionths (`i0125000`) where it is finer than these.
+
+    `i060-040`: of two parts, in the order they are applied.
+    """
+    finest = (2 if round(one, 2) == one else DECIMALS for one in intensities)
+    return "i" + "-".join(f"{one:.{n}f}".replace(".", "") for one, n in zip(intensities, finest, strict=True))
+
+
 def ask_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "", priors: str = "") -> Ask:
     """Statistics given directly; without sigma, the median of p(sigma | mu). Raises `BadOption`, `NoPrior`."""
     _check_in(MU_BINS, "--mu", mu)

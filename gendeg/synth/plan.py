@@ -12,6 +12,7 @@ from gendeg.intensity.ask import (
     ask_direction,
     ask_intensities,
     ask_statistics,
+    intensity_word,
     learnt_by,
     refuse_parts,
     strengths_of,
@@ -134,11 +135,6 @@ def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) 
 
     `i060-040`: of two parts, in the order they are applied.
     """
-    strength = f"m{round(ask.mu * 1e4):04d}" if by_mu else "i" + "-".join(map(_digits, strengths_of(ask)))
+    strength = f"m{round(ask.mu * 1e4):04d}" if by_mu else intensity_word(*strengths_of(ask))
     key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"
     return Sample(ask, seed, key, out / f"{stem}.{ask.name}.{strength}.s{seed}.{format}")
-
-
-def _digits(intensity: float) -> str:
-    coarse = round(intensity, 2) == intensity
-    return f"{intensity:.{2 if coarse else 6}f}".replace(".", "")
