@@ -63,7 +63,7 @@ def _load_pipeline(model: str, device: str, dtype: torch.dtype) -> GenDegPipelin
         pipeline = _load(str(folder), dtype, local=True)
     elif model == PHYSICS:
         raise BadModel(
-            folder, "these are the simulators: they have no weights that could be trained, measured or copied"
+            folder, "these are the simulators: no weights that could be trained or calibrated"
         )
     elif model == BUNDLED or not may_be_hub_id(model):
         raise BadModel(folder, "no such model folder")
