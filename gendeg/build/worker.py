@@ -48,7 +48,7 @@ def load_model(config: BuildConfig) -> Model:
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
     choose_sampler(pipeline, config.sampler)
     write = PromptWriter(pipeline.reader)
-    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction
+    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
     return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, *chosen), precision, write))
 
 

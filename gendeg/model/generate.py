@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,13 +19,14 @@ from gendeg.model.conditioner import Conditioning
 from gendeg.model.guidance import branches
 from gendeg.model.latents import CleanLatent
 from gendeg.model.limits import limit_of, within
+from gendeg.model.moves import Stored, to_device
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
 from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
 from gendeg.model.strength import Target, meet
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.images import U8Image, signed_to_u8, u8_to_signed
+from gendeg.primitives.images import U8Image, u8_to_signed
 from gendeg.primitives.kinds import Degradation, Mix
 from gendeg.primitives.rng import torch_generator
 
@@ -47,6 +47,9 @@ class Settings:
     guidance_text: float
     guidance_image: float
     structure_correction: bool
+    sampler: str = "own"
+    passes: int = 0
+    """Through the network, for an image."""
 
 
 def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
@@ -74,6 +77,7 @@ def settings_of(
     guidance_text: float | None = None,
     guidance_image: float | None = None,
     structure_correction: bool = True,
+    sampler: str = "own",
 ) -> Settings:
     """What was asked for, and the model's own where nothing was.
 
@@ -88,7 +92,8 @@ def settings_of(
         if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
             raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
     chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
-    return Settings(steps, **chosen, structure_correction=structure_correction)
+    passes = pipeline.passes(steps, branches(**chosen))
+    return Settings(steps, **chosen, structure_correction=structure_correction, sampler=sampler, passes=passes)
 
 
 def noise_of(seed: int, clean_sha256: str, ask: Ask) -> torch.Generator:
@@ -128,15 +133,22 @@ class Generator:
 
     def degrade(
         self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator]
-    ) -> list[U8Image | None]:
-        """Degraded images of the photos' size; None where the model gave numbers that are not finite."""
+    ) -> Sequence[U8Image | None]:
+        """Degraded images of the photos' size; None where the model gave numbers that are not finite.
+
+        On a GPU they are still being made when this returns: who takes one waits for its batch.
+        """
         settled = self.settle(clean, asks)
         return self.images(clean, settled, self.latents(clean, settled, noise))
 
     def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
-        """Photos of one size; one by one, so that what is remembered never depends on what was beside it."""
-        each = [self._encode(photo) for photo in photos]
-        return CleanLatent.batch(each)
+        """Photos of one size. What goes into one call is remembered as such, and never depends on what was before."""
+        if not self.pipeline.together:
+            return CleanLatent.batch([self._encode([photo]) for photo in photos])
+        names = [hashlib.sha1(photo.tobytes()).digest() for photo in photos]
+        distinct = dict(zip(names, photos, strict=True))
+        encoded, places = self._encode(list(distinct.values())), list(distinct)
+        return encoded.of(*map(places.index, names))
 
     def settle(self, clean: CleanLatent, asks: Sequence[Ask]) -> list[Settled]:
         """What each is on its way through this model: limited by its photo, told by the calibration, and its target."""
@@ -145,7 +157,9 @@ class Generator:
 
         @cache
         def limit(row: int, mix: Mix) -> float:
-            return limit_of(clean.of(row).photo, mix, own.blur_extent, own.darkening)
+            one = clean.of(row)
+            photo = one.photo if one.host is None else one.host
+            return limit_of(photo, mix, own.blur_extent, own.darkening)
 
         settled = []
         for row, ask in enumerate(asks):
@@ -172,16 +186,16 @@ class Generator:
         sizes = None
         if own.change_scale:
             asked = [one.mu for one in settled], [one.ask.sigma for one in settled]
-            sizes = change_sizes(own.change_scale, names, *asked).to(self.pipeline.device)
+            sizes = to_device(change_sizes(own.change_scale, names, *asked), self.pipeline.device)
         return self.pipeline.denoise(
             clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes
         )
 
     def images(
         self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
-    ) -> list[U8Image | None]:
-        """Decoded, corrected where the settings say so, brought to their targets; None: not finite."""
-        return stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
+    ) -> Stored:
+        """Decoded, corrected where the settings say so, brought to their targets."""
+        return Stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
 
     def decode(
         self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
@@ -193,9 +207,12 @@ class Generator:
         self, clean: CleanLatent, settled: Sequence[Settled], images: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 3 h w"]:
         """Signed images, each brought to its target: see `strength.meet`."""
-        most = self.pipeline.config.strength_gain
-        rows = enumerate(zip(images.split(1), settled, strict=True))
-        return torch.cat([meet(clean.of(row).photo.float(), image, one.target, most) for row, (image, one) in rows])
+        most, targets = self.pipeline.config.strength_gain, [one.target for one in settled]
+        brought = [
+            meet(clean.of(*rows).photo, images[rows.start : rows.stop], targets[rows.start : rows.stop], most)
+            for rows in self.pipeline.in_calls(len(images))
+        ]
+        return torch.cat(brought)
 
     def corrects(self, mix: Mix) -> bool:
         """Whether the structure correction runs for a mix: any member of it is one that it was trained for."""
@@ -207,17 +224,19 @@ class Generator:
         """The settings that its image is made with."""
         return replace(self.settings, structure_correction=self.corrects(ask.mix))
 
-    def _encode(self, photo: U8Image) -> CleanLatent:
-        pipeline, image = self.pipeline, to_signed_tensor(photo)
+    def _encode(self, photos: Sequence[U8Image]) -> CleanLatent:
+        """In one call, or as remembered of the same photos."""
+        pipeline, host = self.pipeline, torch.cat([to_signed_tensor(photo) for photo in photos])
+        images = to_device(host, pipeline.device)
 
         def encoded() -> tuple[Tensor, ...]:
-            clean = pipeline.encode_clean(image)
+            clean = pipeline.encode_photos(images)
             return (clean.latent,) if clean.decoded is None else (clean.latent, clean.decoded)
 
-        key = hashlib.sha1(photo.tobytes()).digest(), photo.shape
+        key = hashlib.sha1(b"".join(photo.tobytes() for photo in photos)).digest(), host.shape
         latent, *decoded = self._photos.get(key, encoded)
-        padded = pad_to_multiple(image.to(pipeline.device, pipeline.vae.dtype), pipeline.multiple)
-        return CleanLatent(padded, latent, *photo.shape[:2], *decoded)
+        padded = pad_to_multiple(images, pipeline.multiple)
+        return CleanLatent(padded, latent, *host.shape[-2:], decoded[0] if decoded else None, host)
 
     def _text(self, prompt: str) -> tuple[Tensor, ...]:
         return self._texts.get(prompt, lambda: self.pipeline.encode_text([prompt]))
@@ -262,12 +281,6 @@ class Recent:
 def to_signed_tensor(image: U8Image) -> Float[Tensor, "1 3 h w"]:
     """u8 [h w 3] → signed [1 3 h w]."""
     return torch.from_numpy(u8_to_signed(image)).permute(2, 0, 1)[None]
-
-
-def stored(images: Float[Tensor, "b 3 h w"]) -> list[U8Image | None]:
-    """Signed images → as they are stored; None for one with NaN (half precision overflows)."""
-    pixels = images.permute(0, 2, 3, 1).cpu().numpy()
-    return [None if np.isnan(one).any() else signed_to_u8(one) for one in pixels]
 
 
 def finite(images: Sequence[U8Image | None]) -> list[U8Image]:

@@ -8,7 +8,8 @@ import torch
 
 from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
-from gendeg.model.generate import Generator, Settings, finite, stored
+from gendeg.model.generate import Generator, Settings, finite
+from gendeg.model.moves import Stored
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import parse_mix
 from tests.tiny import generators, photo, tiny_pipeline
@@ -129,7 +130,7 @@ def test_encoded_photos_and_prompts_are_shared_within_a_generator():
 def test_an_image_that_is_not_finite_is_none():
     images = torch.zeros(2, 3, 4, 4)
     images[1, 0, 0, 0] = float("nan")
-    good, bad = stored(images)
+    good, bad = Stored(images)
     assert good is not None and bad is None
     with pytest.raises(ValueError, match="1 of 2 images"):
         finite([good, bad])
