@@ -15,8 +15,8 @@ import torch
 
 from gendeg.intensity.ask import Ask
 from gendeg.model.generate import Generator, finite, settings_of, to_signed_tensor
-from gendeg.model.moves import Stored
 from gendeg.model.guidance import branches
+from gendeg.model.moves import Stored
 from gendeg.model.weights import BUNDLED, load_pipeline
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_short_side

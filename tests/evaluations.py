@@ -50,7 +50,8 @@ def _sample(
     height, width = clean.shape[:2]
     record = Record(
         key=f"p{number}-{kind}-{round(100 * intensity)}", degradation=kind, caption=caption, prompt=caption,
-        intensity=intensity, mu_requested=mu * (1 + 0.02 * (number - 2)), sigma_requested=sigma * 0.9, mu=mu,
+        intensity=intensity, mu_requested=mu * (1 + 0.02 * (number - 2)), sigma_requested=sigma * 0.9,
+        direction_requested=0.0, coherence_requested=0.0, direction=0.0, coherence=0.0, sampler="own", passes=8, mu=mu,
         sigma=sigma, source="simulated", seed=0, attempt=0, model="bundled", model_sha256="ab" * 32, steps=8,
         guidance_text=1.0, guidance_image=1.0, structure_correction=True,
         origin="generated" if arm == "model" else "simulated", clean_path=f"p{number}.jpg", clean_sha256="cd" * 32,

@@ -168,14 +168,20 @@ def example_record(**changes: Any) -> Record:
         intensity=0.1,
         mu_requested=0.03,
         sigma_requested=0.04,
+        direction_requested=0.0,
+        coherence_requested=0.0,
         mu=0.03,
         sigma=0.04,
+        direction=12.5,
+        coherence=0.5,
         source="simulated",
         seed=0,
         attempt=0,
         model="bundled",
         model_sha256="0",
+        sampler="own",
         steps=1,
+        passes=1,
         guidance_text=1.0,
         guidance_image=1.0,
         structure_correction=True,
@@ -185,7 +191,7 @@ def example_record(**changes: Any) -> Record:
         width=8,
         height=8,
     )
-    return replace(record, **changes)
+    return replace(record, parts=(), **changes)
 
 
 def make_scheduler(prediction: str = "sample") -> DDIMScheduler:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
 import yaml
 
 from gendeg.report.card_merge import body_part, head_part
 
 ALL = "default"
-YAML_TYPES = {"str": "string", "int": "int64", "float": "float64", "bool": "bool"}
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -40,7 +40,7 @@ class CardFacts:
     name: str  # a title, and never that of the folder: where a dataset lies is no part of what it is
     license: str
     clean_column: str  # clean.png or clean.jpg
-    record_types: Mapping[str, str]  # field → name of its Python type
+    record: pa.Schema  # of a sample's JSON
     parts: Sequence[Part]
     failures: Mapping[str, int]
     left_out: Mapping[str, int]
@@ -104,7 +104,6 @@ def _config(facts: CardFacts, name: str) -> dict[str, object]:
 
 def _info(facts: CardFacts, name: str) -> dict[str, object]:
     """Features are given, not inferred: inference would look at five samples and take 0 and 1 for whole numbers."""
-    fields = [{"name": field, "dtype": YAML_TYPES[kind]} for field, kind in facts.record_types.items()]
     splits = [
         {"name": split, "num_bytes": sum(p.bytes for p in parts), "num_examples": sum(p.samples for p in parts)}
         for split, parts in _of(facts, name).items()
@@ -115,7 +114,7 @@ def _info(facts: CardFacts, name: str) -> dict[str, object]:
         "features": [
             {"name": facts.clean_column, "dtype": "image"},
             {"name": "degraded.png", "dtype": "image"},
-            {"name": "json", "struct": fields},
+            {"name": "json", "struct": [_feature(field) for field in facts.record]},
             {"name": "__key__", "dtype": "string"},
             {"name": "__url__", "dtype": "string"},
         ],
@@ -123,6 +122,13 @@ def _info(facts: CardFacts, name: str) -> dict[str, object]:
         "download_size": size,
         "dataset_size": size,
     }
+
+
+def _feature(field: pa.Field) -> dict[str, object]:
+    """One of `datasets`' features, as a card writes it."""
+    if pa.types.is_list(field.type):
+        return {"name": field.name, "list": [_feature(one) for one in field.type.value_type]}
+    return {"name": field.name, "dtype": {"double": "float64"}.get(str(field.type), str(field.type))}
 
 
 def _text(facts: CardFacts) -> str:
@@ -161,7 +167,7 @@ pairs = load_dataset("path/or/name")["train"]  # every degradation
 some = load_dataset("path/or/name", "{kind}", streaming=True)  # one of them
 ```
 
-Each sample has `{facts.clean_column}`, `degraded.png` and `json`, its record: {", ".join(facts.record_types)}."""
+Each sample has `{facts.clean_column}`, `degraded.png` and `json`, its record: {", ".join(facts.record.names)}."""
 
 
 def _missing(facts: CardFacts) -> str:

@@ -27,6 +27,9 @@ class PlanConfig:
     per_image: int = option(6, "Samples of each photo; the types go round.", min=1)
     samples: int = option(0, "Samples in all, spread over the photos; 0: by --per-image.", min=0)
     intensity: str = option("prior", "prior (as the published sources are), a value 0.6, or a range 0.2-0.8.")
+    direction: str = option(
+        "prior", "Of streaks, flakes, the camera: prior (as learnt), degrees from the vertical, or a range -20..20."
+    )
     priors: str = option("", "A folder of priors; default: those that come along.")
     split: str = option(
         "train=1", "Shares of train, validation, test; what a table says of a photo's split comes first."
@@ -37,7 +40,9 @@ class PlanConfig:
     include: tuple[Path, ...] = option((), "Manifest of existing pairs to put beside (more than once).")
     column: str = option("", "The clean picture of a dataset's rows (or a tar's samples) that have several.")
     shard_size: int = option(500, "Samples in a tar: what one worker does at a time.", min=1)
-    batch_size: int = option(8, "Images of one size made at a time.", min=1)
+    batch_size: int = option(
+        0, "Images of one size made at a time; auto: as many as the GPU takes.", word="auto", min=1
+    )
     seed: int = option(0, "Same seed, same bytes.", min=0)
     progress: bool | None = None  # no option
 
@@ -47,11 +52,12 @@ class BuildConfig(PlanConfig):
     """gendeg plan, gendeg build: the plan and how it is carried out"""
 
     model: str = MODEL()
-    sampler: Literal["own", "paper"] = SAMPLER()
+    sampler: Literal["own", "paper", "fast"] = SAMPLER()
     steps: int | None = STEPS()
     guidance_text: float | None = GUIDANCE_TEXT()
     guidance_image: float | None = GUIDANCE_IMAGE()
     structure_correction: bool = STRUCTURE_CORRECTION()
+    compile: bool = option(False, "torch.compile, for each size of photo; needs a compiler.", flag="--compile")
     precision: Literal["auto", "fp32", "fp16", "bf16"] = option("auto", "auto: fp16 on a GPU, fp32 elsewhere.")
     attempts: int = option(3, "Tries of a sample that the filter refuses.", min=1)
     tolerance: float = option(0.05, "|mu measured - mu asked for| that passes; 1: any.")

@@ -6,7 +6,6 @@ import json
 import os
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -30,11 +29,10 @@ from gendeg.primitives.errors import (
 from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, temporary_beside
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
-from gendeg.primitives.records import Record
 from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
-from gendeg.shards.index import INDEX_SCHEMA, read_index, read_index_table, read_member
+from gendeg.shards.index import INDEX_SCHEMA, RECORD_FIELDS, read_index, read_index_table, read_member
 from gendeg.shards.layout import Layout
 
 MANIFEST_SCHEMA = pa.schema([pa.field("shard", pa.string()), pa.field("split", pa.string()), *INDEX_SCHEMA])
@@ -181,7 +179,7 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         name=_title(table),
         license=str(description.settings["license"]),
         clean_column=f"clean.{description.settings['format']}",
-        record_types={field.name: field.type.__name__ for field in fields(Record)},  # type: ignore[union-attr]
+        record=pa.schema(RECORD_FIELDS),
         parts=_parts(table, sizes),
         failures=totals(layout, description).reasons,
         left_out={WORDS.get(r, r): n for r, n in description.left_out.items() if r not in NO_PHOTO},

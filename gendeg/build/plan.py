@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from gendeg.build.config import PlanConfig
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.draw import Drawn, Statistics, statistics_of
+from gendeg.intensity.draw import Drawn, Statistics, directions_of, statistics_of
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
@@ -133,6 +133,7 @@ def _sample_rows(
     """The rows of one shard, ordered by batch."""
     rows = photos.take(pa.array(samples[:, 0]))
     uniform = for_sample(config.seed, str(name), "statistics").uniform(size=(len(samples), 3))
+    turned = for_sample(config.seed, str(name), "direction").uniform(size=len(samples))
     drawn, sources = statistics(mix, uniform, name.number * config.shard_size)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
     prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
@@ -146,6 +147,7 @@ def _sample_rows(
         "intensity": np.round(drawn.intensity, DECIMALS),
         "mu": np.round(np.minimum(drawn.mu, MU_BINS.high), DECIMALS),
         "sigma": np.round(np.minimum(drawn.sigma, SIGMA_BINS.high), DECIMALS),
+        "direction": directions_of(config.direction)(mix, turned),
         "source": _sources(drawn, sources),
         "seed": np.full(len(samples), config.seed),
     }
@@ -209,6 +211,7 @@ def _existing_shards(
                 "origin": _constant(EXISTING, count),
                 "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
                 **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},
+                "direction": np.full(count, np.nan),
                 "seed": np.zeros(count, np.int64),
             }
             yield _next_name(degradation, split, numbers), _finished(config, rows, columns)

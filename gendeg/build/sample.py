@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.judge import NOT_FINITE, judge
 from gendeg.pairs.photos import Input, Photo, public_name
@@ -18,8 +19,8 @@ from gendeg.shards.writer import StoredSample
 
 CHANGED, SIZE_MISMATCH = "changed", "size_mismatch"
 NO_MODEL = {
-    "model": "", "model_sha256": "", "steps": 0, "guidance_text": 0.0, "guidance_image": 0.0,
-    "structure_correction": False,
+    "model": "", "model_sha256": "", "sampler": "", "steps": 0, "passes": 0, "guidance_text": 0.0,
+    "guidance_image": 0.0, "structure_correction": False,
 }  # fmt: skip
 """What a record says of a pair that existed already."""
 
@@ -83,7 +84,7 @@ def finish_generated(
     if verdict.reason:
         return failure(sample, attempt, verdict.reason, verdict.message)
     told = sample.ask.recorded | {"model": rules.model, "model_sha256": rules.model_sha256} | settings
-    return _stored(rules, sample, clean, encode_image(image, "png"), verdict.measured, attempt, told)
+    return _stored(rules, sample, clean, image, encode_image(image, "png"), verdict.measured, attempt, told)
 
 
 def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample, clean: CleanHalf) -> Made:
@@ -100,7 +101,7 @@ def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample
     untouched = header.plain == "png" and view.shape == image.shape
     measured = measure_intensity(clean.image, view)
     told = replace(sample.ask, intensity=0.0, mu=measured.mu, sigma=measured.sigma).recorded | NO_MODEL
-    return _stored(rules, sample, clean, data if untouched else encode_image(view, "png"), measured, 0, told)
+    return _stored(rules, sample, clean, view, data if untouched else encode_image(view, "png"), measured, 0, told)
 
 
 def failure(sample: PlannedSample, attempt: int, reason: str, message: str) -> Failure:
@@ -112,12 +113,14 @@ def failure(sample: PlannedSample, attempt: int, reason: str, message: str) -> F
 
 
 def _stored(
-    rules: Rules, sample: PlannedSample, clean: CleanHalf, degraded: bytes, measured: Intensity, attempt: int,
-    told: dict[str, Any],
+    rules: Rules, sample: PlannedSample, clean: CleanHalf, image: U8Image, degraded: bytes, measured: Intensity,
+    attempt: int, told: dict[str, Any],
 ) -> tuple[StoredSample, Record]:  # fmt: skip
     height, width = clean.image.shape[:2]
+    direction, coherence = measure_direction(clean.image, image, sample.ask.mix).recorded
     record = Record(
-        key=sample.key, mu=measured.mu, sigma=measured.sigma, seed=sample.seed, attempt=attempt, origin=_origin(sample),
+        key=sample.key, mu=measured.mu, sigma=measured.sigma, direction=direction, coherence=coherence,
+        seed=sample.seed, attempt=attempt, origin=_origin(sample),
         clean_path=public_name(_path(sample.clean_path)), clean_sha256=sample.clean_sha256, width=width, height=height,
         **told,
     )  # fmt: skip

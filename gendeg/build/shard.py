@@ -85,6 +85,10 @@ class ShardMaker:
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
         self.model = ThreadPoolExecutor(1, "model", torch.set_num_threads, (torch.get_num_threads(),))
 
+    def first(self, work: Callable[[], None]) -> None:
+        """Something for the model's thread to do before everything else."""
+        self.model.submit(work).result()
+
     def close(self) -> None:
         self.model.shutdown(cancel_futures=True)
         self.readers.shutdown(cancel_futures=True)

@@ -82,7 +82,9 @@ class Studio:
 
     def __init__(self, config: EvaluateConfig, generator: Generator):
         self.config, self.generator, pipeline = config, generator, generator.pipeline
-        self.uncorrected = Generator(pipeline, replace(generator.settings, structure_correction=False))
+        self.uncorrected = Generator(
+            pipeline, replace(generator.settings, structure_correction=False, sampler="physics")
+        )
         self.digest = model_sha256(pipeline)
         self.calibrated = bool(pipeline.config.calibration)
         self.failures: list[Failure] = []

@@ -4,7 +4,7 @@ An intensity is a quantile of p(mu); sigma is the median given mu (sampling as i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.intensity.priors import are_exact, load_priors, mixture
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
+from gendeg.primitives.kinds import DIRECTED, Mix, has_direction, mix_name, parse_mixes
 from gendeg.primitives.records import DECIMALS
 from gendeg.prompts import make_prompt, words
 
@@ -50,9 +50,11 @@ class Ask:
     @property
     def recorded(self) -> dict[str, Any]:
         """What a record says of it."""
+        direction, coherence = self.direction.recorded
         return {
             "degradation": self.name, "caption": self.caption, "prompt": self.prompt, "intensity": self.intensity,
-            "mu_requested": self.mu, "sigma_requested": self.sigma, "source": self.source,
+            "mu_requested": self.mu, "sigma_requested": self.sigma, "direction_requested": direction,
+            "coherence_requested": coherence, "source": self.source,
         }  # fmt: skip
 
 
@@ -92,6 +94,25 @@ def ask_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "", 
         sigma = median_sigma(joint, mu, exact)
     _check_in(SIGMA_BINS, "--sigma", sigma)
     return _ask(mix, caption, statistics_to_intensity(joint, mu), mu, sigma, source)
+
+
+def ask_direction(asks: Sequence[Ask], degrees: float | None) -> list[Ask]:
+    """The same with a direction, in degrees from the vertical, where there can be one; None leaves it to the model.
+
+    Raises `BadOption` where there can be none in any.
+    """
+    if degrees is None:
+        return list(asks)
+    refuse_undirected([ask.mix for ask in asks])
+    told = Direction.of(degrees)
+    return [replace(ask, direction=told) if has_direction(ask.mix) else ask for ask in asks]
+
+
+def refuse_undirected(mixes: Sequence[Mix]) -> None:
+    """Raises `BadOption` where nothing has a direction that is asked for."""
+    if not any(map(has_direction, mixes)):
+        names, having = ", ".join(map(mix_name, mixes)), ", ".join(DIRECTED)
+        raise BadOption("--direction", f"{names} has none; it goes with {having}")
 
 
 def _ask(mix: Mix, caption: str, intensity: float, mu: float, sigma: float, source: str) -> Ask:

@@ -26,6 +26,21 @@ class Direction(NamedTuple):
     cos: float
     sin: float
 
+    @classmethod
+    def of(cls, degrees: float) -> "Direction":
+        """One direction only, as people ask for it: of coherence 1."""
+        doubled = math.radians(2 * degrees)
+        return cls(math.cos(doubled), math.sin(doubled))
+
+    @property
+    def known(self) -> bool:
+        return not math.isnan(self.cos)
+
+    @property
+    def recorded(self) -> tuple[float, float]:
+        """(degrees, coherence) as records say them: 0 and 0 where there is none."""
+        return (self.degrees, min(self.coherence, 1.0)) if self.known and self.coherence > 0 else (0.0, 0.0)
+
     @property
     def degrees(self) -> float:
         """θ in (−90, 90]; 0 falls straight down."""

@@ -13,7 +13,8 @@ from gendeg.intensity.ask import Joint, intensity_to_statistics, sigma_given
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
 from gendeg.intensity.priors import Prior, are_exact, load_priors, mixture
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import Mix
+from gendeg.primitives.kinds import Mix, has_direction
+from gendeg.primitives.records import DECIMALS
 
 EVEN_EVERY = 20
 """Every 20th draw takes mu evenly over the range of its source, so that rare strengths are seen too.
@@ -155,6 +156,33 @@ def statistics_of(intensity: str, priors: str = "") -> Statistics:
         return drawer.between(low, high, uniform), names
 
     return statistics
+
+
+Directions = Callable[[Mix, Float[np.ndarray, " n"]], Float[np.ndarray, " n"]]
+"""(mix, uniform draws) → degrees from the vertical of n samples; NaN where the model draws them."""
+
+
+def directions_of(direction: str) -> Directions:
+    """`--direction` of a plan: `prior`, degrees, or a range of them. Raises `BadOption`."""
+    mode, number = direction.strip(), r"([+-]?\d*\.?\d+)"
+    if mode == "prior":
+        return as_learnt
+    match = re.fullmatch(rf"{number}(?:\.\.{number})?", mode)
+    if match is None:
+        raise BadOption("--direction", f"must be prior, degrees like 30 or a range like -20..20, not '{mode}'")
+    low, high = float(match[1]), float(match[2] or match[1])
+    if not -180 <= low <= high <= 180:
+        raise BadOption("--direction", f"must lie in [-180, 180] and rise, not '{mode}'")
+
+    def directions(mix: Mix, uniform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        return np.round(_evenly(low, high, uniform), DECIMALS) if has_direction(mix) else as_learnt(mix, uniform)
+
+    return directions
+
+
+def as_learnt(mix: Mix, uniform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Every direction left to the model."""
+    return np.full(len(uniform), np.nan)
 
 
 @cache

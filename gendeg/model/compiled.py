@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 
 
 def check_compiler(device: str) -> None:
-    """Raises `BadOption` where torch.compile does not work: it needs a C++ compiler, on a GPU Triton and a C compiler."""
+    """Raises `BadOption` where torch.compile does not work: it needs a C++ compiler, or Triton and a C compiler."""
     try:
         made = torch.compile(lambda x: torch.sin(x) + 1, dynamic=False)(torch.zeros(4, device=device))
         assert bool((made == 1).all())
@@ -50,7 +50,9 @@ def warm(generator: Generator, sizes: Sequence[Size], kinds: str) -> None:
     Raises `BadOption` for too many sizes, and where a network cannot be compiled.
     """
     if len(sizes) > MOST_SIZES:
-        raise BadOption("--compile", f"the photos have {len(sizes)} sizes, and each is compiled for: add --size --square")
+        raise BadOption(
+            "--compile", f"the photos have {len(sizes)} sizes, and each is compiled for: add --size --square"
+        )
     named = ", ".join(f"{width} x {height}" for height, width in sizes)
     print(f"gendeg: compiling for {named}: the first time it takes minutes", file=sys.stderr, flush=True)
     began, ask = time.monotonic(), ask_intensity(parse_mixes(kinds)[0], 0.5)
@@ -62,47 +64,3 @@ def warm(generator: Generator, sizes: Sequence[Size], kinds: str) -> None:
             reason = f"this model cannot be compiled ({first_line(error)}); leave it out"
             raise BadOption("--compile", reason) from error
     print(f"gendeg: compiled in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-
-
-# --- batches that fit ---
-
-MOST, PLAIN = 64, 8
-"""Images of a batch at most on a GPU, where more of them win nothing; and anywhere else."""
-LEFT_FREE = 0.2
-"""Of the memory: fragments, and what other sizes and the decoder's workspace take."""
-
-
-def fitting_batch(generator: Generator, size: Size, kinds: str) -> int:
-    """Images of this size that fit into a GPU's free memory together, tried with one and two; elsewhere `PLAIN`."""
-    device = generator.pipeline.device
-    if device.type != "cuda":
-        return PLAIN
-
-    def peak(count: int) -> int:
-        """Bytes beyond what the weights take."""
-        torch.cuda.synchronize(device)
-        before = torch.cuda.memory_allocated(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        ask, photo = ask_intensity(parse_mixes(kinds)[0], 0.5), np.full((*size, 3), 127, np.uint8)
-        photos = [photo + np.uint8(number) for number in range(count)]
-        noise = [torch.Generator().manual_seed(number) for number in range(count)]
-        list(generator.degrade(generator.encode(photos), [ask] * count, noise))
-        return torch.cuda.max_memory_allocated(device) - before
-
-    peak(1)  # the first call allocates workspaces
-    return most_that_fit(peak, torch.cuda.mem_get_info(device)[0] + _reserved(device))
-
-
-def most_that_fit(peak: Callable[[int], int], free: int) -> int:
-    """The largest power of two up to `MOST` whose peak, on the line through those of one and two, fits into `free`."""
-    one, two = peak(1), peak(2)
-    each = max(two - one, one // 4, 1)
-    count = 1
-    while 2 * count <= MOST and one + (2 * count - 1) * each <= (1 - LEFT_FREE) * free:
-        count *= 2
-    return count
-
-
-def _reserved(device: torch.device) -> int:
-    """Bytes that torch holds and does not use."""
-    return torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -1,13 +1,14 @@
 """Photos and what is asked of them → degraded images: the one driver of a pipeline, whoever samples."""
 
 import hashlib
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+import numpy as np
 import torch
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,13 +17,13 @@ from gendeg.intensity.direction import Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
-from gendeg.model.guidance import branches
+from gendeg.model.guidance import FULL, branches
 from gendeg.model.latents import CleanLatent
 from gendeg.model.limits import limit_of, within
 from gendeg.model.moves import Stored, to_device
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
-from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
+from gendeg.model.samplers import FEW_STEPS, INTERVAL, MULTISTEP, PAPER, ContinuousEulerAncestralScheduler
 from gendeg.model.strength import Target, meet
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.errors import BadOption
@@ -32,6 +33,7 @@ from gendeg.primitives.rng import torch_generator
 
 STRONGEST = 100.0
 """Beyond this a guidance scale is a slip of the keyboard: the published ones are 7.5 and 1.5."""
+STRONG = 0.9
 KEPT = 256 << 20
 """Bytes of latents, decoded photos and encoded prompts that are remembered: at 512 pixels 64 KB to 3.5 MB a photo."""
 
@@ -53,15 +55,18 @@ class Settings:
 
 
 def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
-    """Let the pipeline sample as published (`paper`), or leave it its own way (`own`).
+    """Let the pipeline sample as published (`paper`), in few passes (`fast`), or leave it its own way (`own`).
 
     Raises `BadOption` for another name, or a model whose last noise level has no signal left: there the published
     sampler would have to start from infinity.
     """
-    if name not in ("own", "paper"):
-        raise BadOption("--sampler", f"must be own or paper, not '{name}'")
+    if name not in ("own", "paper", "fast"):
+        raise BadOption("--sampler", f"must be own, paper or fast, not '{name}'")
+    whole = float(pipeline.scheduler.alphas_cumprod[-1]) >= 1e-6  # some signal is left at the last noise level
+    if name == "fast":
+        choose_fast(pipeline, whole)
     if name == "paper":
-        if float(pipeline.scheduler.alphas_cumprod[-1]) < 1e-6:
+        if not whole:
             raise BadOption(
                 "--sampler", "paper needs a model with noise levels like Stable Diffusion's; this has others"
             )
@@ -69,6 +74,22 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
             {**pipeline.scheduler.config, "timestep_spacing": "linspace"}
         )
         pipeline.register_to_config(**PAPER)
+
+
+def choose_fast(pipeline: GenDegPipeline, whole: bool) -> None:
+    """As few passes as benchmarks/samplers.py found to cost next to nothing: its tables are in docs/results.md.
+
+    A model that needs no more, as a distilled one, is left as it is.
+    """
+    own = pipeline.config
+    few = FEW_STEPS["levels" if not whole else "change" if own.change_scale else "latent"]
+    if own.steps <= few:
+        return
+    pipeline.register_to_config(steps=few)
+    if whole:
+        pipeline.scheduler = DPMSolverMultistepScheduler.from_config({**pipeline.scheduler.config, **MULTISTEP})
+    if branches(own.guidance_text, own.guidance_image) != [FULL]:
+        pipeline.register_to_config(guidance_interval=list(INTERVAL))
 
 
 def settings_of(
@@ -94,6 +115,12 @@ def settings_of(
     chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
     passes = pipeline.passes(steps, branches(**chosen))
     return Settings(steps, **chosen, structure_correction=structure_correction, sampler=sampler, passes=passes)
+
+
+def refuse_direction(pipeline: GenDegPipeline) -> None:
+    """Raises `BadOption` for a model that was taught none: it would go its own way without a word."""
+    if not pipeline.config.directions:
+        raise BadOption("--direction", "this model was not taught directions (--model physics knows them)")
 
 
 def noise_of(seed: int, clean_sha256: str, ask: Ask) -> torch.Generator:
@@ -191,9 +218,7 @@ class Generator:
             clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes
         )
 
-    def images(
-        self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
-    ) -> Stored:
+    def images(self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]) -> Stored:
         """Decoded, corrected where the settings say so, brought to their targets."""
         return Stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
 
@@ -236,7 +261,8 @@ class Generator:
         key = hashlib.sha1(b"".join(photo.tobytes() for photo in photos)).digest(), host.shape
         latent, *decoded = self._photos.get(key, encoded)
         padded = pad_to_multiple(images, pipeline.multiple)
-        return CleanLatent(padded, latent, *host.shape[-2:], decoded[0] if decoded else None, host)
+        height, width = host.shape[-2:]
+        return CleanLatent(padded, latent, height, width, decoded[0] if decoded else None, host)
 
     def _text(self, prompt: str) -> tuple[Tensor, ...]:
         return self._texts.get(prompt, lambda: self.pipeline.encode_text([prompt]))
@@ -251,10 +277,14 @@ def settle_direction(measured: Sequence[Sequence[float]], asked: Direction, gene
     """The asked one where it is known, or nothing is `measured`; else one of those.
 
     `measured` are (cos 2θ, sin 2θ) · coherence of training pairs of this mix: the prior, as a sample of it. The
-    sample's own generator chooses, and is drawn from only where there is something to choose.
+    sample's own generator chooses, and is drawn from only where there is something to choose. People ask for one
+    direction only (coherence 1), which no pair has: they get as strong a one as a tenth of the pairs.
     """
-    if not measured or not math.isnan(asked.cos):
+    if not measured:
         return asked
+    if asked.known:
+        strong = float(np.quantile(np.hypot(*np.transpose(measured)), STRONG)) if asked.coherence > 0.999 else 1.0
+        return Direction(asked.cos * strong, asked.sin * strong)
     return Direction(*measured[int(torch.randint(len(measured), (), generator=generator, device=generator.device))])
 
 

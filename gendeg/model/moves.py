@@ -6,7 +6,7 @@ from typing import overload
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from gendeg.primitives.images import U8Image
@@ -36,11 +36,7 @@ class Stored(Sequence[U8Image | None]):
     """
 
     def __init__(self, images: Float[Tensor, "b 3 h w"]):
-        count, _, *self._size = images.shape
-        levels = (((images.float() + 1) / 2).clamp(0, 1) * 255).round()
-        lost = images.isnan().flatten(1).any(dim=1, keepdim=True)
-        pixels = torch.where(lost, 0, levels.permute(0, 2, 3, 1).flatten(1)).to(torch.uint8)
-        packed = torch.cat([pixels, lost.to(torch.uint8)], dim=1)
+        self._size, packed = images.shape[-2:], pack(images)
         self._come: torch.cuda.Event | None = None
         if packed.device.type == "cuda":
             packed, self._come = _sent(packed)
@@ -53,13 +49,21 @@ class Stored(Sequence[U8Image | None]):
     def __getitem__(self, index: int) -> U8Image | None: ...
     @overload
     def __getitem__(self, index: slice) -> list[U8Image | None]: ...
-    def __getitem__(self, index: int | slice) -> U8Image | None | list[U8Image | None]:
+    def __getitem__(self, index: int | slice) -> U8Image | list[U8Image | None] | None:
         if isinstance(index, slice):
             return [self[row] for row in range(*index.indices(len(self)))]
         if self._come is not None:
             self._come.synchronize()
         row: np.ndarray = self._packed[index].numpy()
         return None if row[-1] else row[:-1].reshape(*self._size, 3)
+
+
+def pack(images: Float[Tensor, "b 3 h w"]) -> UInt8[Tensor, "b bytes"]:
+    """Signed images → the levels of each, row by row, and a 1 behind them where one was NaN."""
+    levels = (((images.float() + 1) / 2).clamp(0, 1) * 255).round()
+    lost = images.isnan().flatten(1).any(dim=1, keepdim=True)
+    pixels = torch.where(lost, 0, levels.permute(0, 2, 3, 1).flatten(1)).to(torch.uint8)
+    return torch.cat([pixels, lost.to(torch.uint8)], dim=1)
 
 
 def _sent(tensor: Tensor) -> tuple[Tensor, torch.cuda.Event]:

@@ -19,8 +19,8 @@ from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, combine, guided
 from gendeg.model.inputs import check_image, check_lists
-from gendeg.model.moves import filled, to_device
 from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, keep_detail, onto_photo
+from gendeg.model.moves import filled, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
 from gendeg.model.schedulers import NoiseProcess, noise_process
@@ -149,7 +149,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             factor(self.vae),
         )  # fmt: skip
         decoded = self._decode(latent) if self.config.residual_decoding else None
-        return CleanLatent(padded, latent, *images.shape[-2:], decoded)
+        height, width = images.shape[-2:]
+        return CleanLatent(padded, latent, height, width, decoded)
 
     @torch.no_grad()
     def encode_prompt(
@@ -195,7 +196,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     @property
     def together(self) -> bool:
-        """Whether photos of a batch are encoded and decoded in one call: on a CPU that is no faster, and takes memory."""
+        """Whether a batch goes through the autoencoder in one call; on a CPU that is no faster and takes memory."""
         return self.device.type != "cpu"
 
     def in_calls(self, count: int) -> list[range]:
@@ -350,14 +351,16 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         images = []
         for rows in self.in_calls(len(latents)):
-            image = self._finished(clean.of(*rows), self._decode(degraded[rows.start : rows.stop]), flags[rows.start : rows.stop])
+            image = self._finished(
+                clean.of(*rows), self._decode(degraded[rows.start : rows.stop]), flags[rows.start : rows.stop]
+            )
             images.append(image[..., : clean.height, : clean.width].clamp(-1, 1))
         return torch.cat(images)
 
     def _finished(
         self, clean: CleanLatent, images: Float[Tensor, "b 3 h w"], flags: Sequence[bool]
     ) -> Float[Tensor, "b 3 h w"]:
-        """Decoded images with what the autoencoder lost: of the photo's detail, or by the correction of those flagged."""
+        """Decoded images with what the autoencoder lost: the photo's detail or, where flagged, by the correction."""
         decoded = None if clean.decoded is None else clean.decoded.float()
         if self.structure is None:
             return images if decoded is None else keep_detail(clean.image, images, decoded)
@@ -368,7 +371,9 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         start = onto_photo(own.image, some, None if decoded is None else decoded[rows] if clean.several else decoded)
         pair = [image.to(self.structure.dtype) for image in (own.image.expand_as(start), start.clamp(-1, 1))]
         some = over_tiles(self.structure, pair, self._tile, self._tile // TILE_OVERLAP).float()
-        return some if len(rows) == len(images) else images.index_copy(0, torch.tensor(rows, device=images.device), some)
+        return (
+            some if len(rows) == len(images) else images.index_copy(0, torch.tensor(rows, device=images.device), some)
+        )
 
     def _decode(self, latent: Float[Tensor, "b c y x"]) -> Float[Tensor, "b 3 h w"]:
         side = self._tile // factor(self.vae)

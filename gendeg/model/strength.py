@@ -22,8 +22,9 @@ TINY = 1e-12
 NOTHING = float("nan")
 SAMPLE = (1, 2, 3)  # the dimensions of one
 
-Images = Float[Tensor, "b 3 y x"]
-Column = Float[Tensor, "b 1 1 1"]
+Images = Float[Tensor, "#b 3 y x"]
+Some = Float[Tensor, "some 3 y x"]
+Column = Float[Tensor, "#b 1 1 1"]
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,12 @@ def _asked(values: Sequence[float]) -> list[int]:
     return [row for row, value in enumerate(values) if not isnan(value)]
 
 
-def _of(images: Images, rows: list[int]) -> Images:
+def _of(images: Images, rows: list[int]) -> Some:
     """Those rows; all there are where samples share one photo."""
     return images if len(images) == 1 or rows == list(range(len(images))) else images[rows]
 
 
-def _put(images: Images, rows: list[int], some: Images) -> Images:
+def _put(images: Images, rows: list[int], some: Some) -> Images:
     """The batch with those rows replaced."""
     return some if len(some) == len(images) else images.index_copy(0, torch.tensor(rows, device=images.device), some)
 

@@ -17,6 +17,9 @@ class SimulateConfig:
     out: Path = option(help="Folder for clean/, degraded/ and manifest.jsonl.")
     types: str = option("all", "Degradations and mixes in turn: a comma list, or all.")
     per_image: int = option(2, "Pairs per photo.", min=1)
+    direction: float | None = option(
+        None, "Of rain, snow and camera: degrees from the vertical, to the right; default: drawn.", min=-180, max=180
+    )
     size: int = option(256, "Side of the square views; 0: whole photos.", min=0)
     seed: int = option(0, "Same seed, same bytes, whatever the number of workers.", min=0)
     validation: float = option(0.05, "Share of photos held out for sheets.", min=0, max=1)

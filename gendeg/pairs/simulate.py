@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gendeg.intensity.ask import refuse_undirected
 from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.crops import random_view
@@ -20,7 +21,7 @@ from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import U8Image, UnitImage, encode_image, u8_to_unit, unit_to_u8
-from gendeg.primitives.kinds import Mix, mix_name, parse_mixes
+from gendeg.primitives.kinds import Mix, has_direction, mix_name, parse_mixes
 from gendeg.primitives.parallel import in_processes
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
@@ -145,7 +146,7 @@ def _degrade(config: SimulateConfig, clean: UnitImage, mix: Mix, generator: np.r
     strength = low + (high - low) * float(generator.uniform())
     narrowed = NarrowGenerator(generator, config.width)
     if config.family == SIMULATED:
-        return degrade(clean, mix, strength, narrowed)
+        return degrade(clean, mix, strength, narrowed, config.direction if has_direction(mix) else None)
     return stranger(clean, mix, strength, narrowed)
 
 
@@ -156,5 +157,9 @@ def _check(config: SimulateConfig) -> None:
         raise BadOption("strengths", f"must rise within [0, 1], got {low:g} to {high:g}")
     if not 0.0 <= config.width <= 1.0:
         raise BadOption("width", f"must lie in [0, 1], got {config.width:g}")
+    if config.direction is not None:
+        if config.family == STRANGERS:
+            raise BadOption("--direction", "strangers take none")
+        refuse_undirected(parse_mixes(config.types))
     if config.family == STRANGERS and any(len(mix) > 1 for mix in parse_mixes(config.types)):
         raise BadOption("family", "strangers makes no mixes of two degradations")

@@ -18,7 +18,7 @@ from gendeg.primitives.errors import BadImage, BadRecord, ForeignFolder, GendegE
 from gendeg.primitives.files import json_line, read_jsonl
 from gendeg.primitives.kinds import KNOWN, mix_name
 
-SCHEMA = "gendeg-record-1"
+SCHEMA = "gendeg-record-2"
 FAILURE_SCHEMA = "gendeg-failure-1"
 """Raise the number when a field is added, renamed or changes its meaning."""
 
@@ -34,9 +34,9 @@ class _Row:
     """What both kinds of line share: fields are checked and normalised when made, so a read line equals the written."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]
-            value = _NORMALISE[field.type](field.name, getattr(self, field.name))  # type: ignore[index]
-            object.__setattr__(self, field.name, value)
+        for one in fields(self):  # type: ignore[arg-type]
+            value = _NORMALISE[one.type](one.name, getattr(self, one.name))  # type: ignore[index]
+            object.__setattr__(self, one.name, value)
 
     def as_row(self) -> dict[str, Any]:
         """Field name → value, in the schema's order."""
@@ -49,7 +49,10 @@ class _Row:
     @classmethod
     def from_row(cls: type[Row], row: Mapping[str, Any]) -> Row:
         """Raises `BadRecord` for missing, unknown or wrongly typed fields."""
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        known = {one.name: one.default for one in fields(cls)}  # type: ignore[arg-type]
+        if "schema" in known and row.get("schema", known["schema"]) != known["schema"]:
+            raise BadRecord([f"it is of version {row['schema']!r}, and this gendeg reads {known['schema']}"])
+        names = list(known)
         problems = [f"'{name}' is missing" for name in names if name not in row]
         problems += [f"'{name}' is not a known field" for name in row if name not in names]
         if problems:
@@ -72,11 +75,33 @@ class _Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part(_Row):
+    """What one pass through the model, or through one simulator, was asked for and made of the picture it was given."""
+
+    degradation: str  # a mix name, where a model makes the mix in one pass
+    intensity: float
+    mu_requested: float
+    sigma_requested: float
+    mu: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _expect("degradation", self.degradation, tuple(mix_name(mix) for mix in KNOWN))
+        _in_unit(self, PART_NUMBERS)
+
+
+PART_NUMBERS = ("intensity", "mu_requested", "sigma_requested", "mu", "sigma")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record(_Row):
     """One pair. mu and sigma are those of |clean − degraded| in [0, 1], measured on the stored image.
 
     Where nothing applies the value is empty, not absent: "" for text, 0.0 for numbers (`origin` "existing" has no
-    model, and its requested mu and sigma are the measured ones). Raises `ValueError` for a bad value, NaN included.
+    model, and its requested mu and sigma are the measured ones; a direction of coherence 0 was not asked for, or is
+    none). `parts` are never none: of a degradation made in one pass the only one is the whole. Raises `ValueError` for
+    a bad value, NaN included.
     """
 
     schema: str = SCHEMA
@@ -87,14 +112,21 @@ class Record(_Row):
     intensity: float  # [0, 1], the quantile of mu that was asked for
     mu_requested: float
     sigma_requested: float
+    direction_requested: float  # degrees from the vertical in (-90, 90], positive to the right on the way down
+    coherence_requested: float  # [0, 1]: how strong a direction; 1: as strong as the model knows it
     mu: float
     sigma: float
+    direction: float  # of the change
+    coherence: float
+    parts: tuple[Part, ...] = ()  # in the order they were applied
     source: str  # of the prior
     seed: int
     attempt: int  # 0 is the first
     model: str
     model_sha256: str
+    sampler: str  # own, paper; physics: simulated
     steps: int
+    passes: int  # through the network, for this image
     guidance_text: float
     guidance_image: float
     structure_correction: bool
@@ -111,11 +143,13 @@ class Record(_Row):
         _expect("origin", self.origin, ORIGINS)
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.key):
             raise ValueError(f"'key' may hold letters, digits, '_' and '-', not '{self.key}'")
-        if not 0 <= self.intensity <= 1:
-            raise ValueError(f"'intensity' must be in [0, 1], not {self.intensity}")
-        for name in ("mu_requested", "sigma_requested", "mu", "sigma"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"'{name}' must be in [0, 1], not {getattr(self, name)}")
+        _in_unit(self, (*PART_NUMBERS, "coherence_requested", "coherence"))
+        for name in ("direction_requested", "direction"):
+            if not -90 <= getattr(self, name) <= 90:
+                raise ValueError(f"'{name}' must be in [-90, 90], not {getattr(self, name)}")
+        if not self.parts:
+            whole = {name: getattr(self, name) for name in ("degradation", *PART_NUMBERS)}
+            object.__setattr__(self, "parts", (Part(**whole),))
 
     @property
     def shortened(self) -> bool:
@@ -168,6 +202,12 @@ def _expect(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"'{name}' must be one of {', '.join(map(repr, allowed))}, not '{value}'")
 
 
+def _in_unit(row: _Row, names: tuple[str, ...]) -> None:
+    for name in names:
+        if not 0 <= getattr(row, name) <= 1:
+            raise ValueError(f"'{name}' must be in [0, 1], not {getattr(row, name)}")
+
+
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"'{name}' must be text, not {value!r}")
@@ -193,4 +233,16 @@ def _flag(name: str, value: object) -> bool:
     return value
 
 
-_NORMALISE = {str: _text, int: _whole, float: _number, bool: _flag}
+def _parts(name: str, value: Any) -> tuple[Part, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"'{name}' must be a list, not {value!r}")
+    return tuple(one if isinstance(one, Part) else Part.from_row(_object(name, one)) for one in value)
+
+
+def _object(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"'{name}' must hold objects, not {value!r}")
+    return value
+
+
+_NORMALISE = {str: _text, int: _whole, float: _number, bool: _flag, tuple[Part, ...]: _parts}

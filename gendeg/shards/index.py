@@ -10,14 +10,15 @@ import pyarrow.parquet as pq
 
 from gendeg.primitives.errors import BadManifest, DamagedDataset, GendegError, MissingPath
 from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, write_json
-from gendeg.primitives.records import Failure, Record
+from gendeg.primitives.records import Failure, Part, Record
 from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.writer import MEMBERS, Member
 
 MARK_SCHEMA = "gendeg-shard-1"
-_ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_ARROW[tuple[Part, ...]] = pa.list_(pa.struct([pa.field(f.name, _ARROW[f.type]) for f in fields(Part)]))
 
-RECORD_FIELDS = [pa.field(f.name, _ARROW[f.type]) for f in fields(Record)]  # type: ignore[index]
+RECORD_FIELDS = [pa.field(f.name, _ARROW[f.type]) for f in fields(Record)]
 MEMBER_FIELDS = [
     pa.field(f"{half}_{what}", kind)
     for half in MEMBERS

@@ -1,5 +1,6 @@
 """The plan on disk: every sample to make, one row group a shard, so that a shard's rows are read without the others."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gendeg.intensity.ask import Ask
+from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import DamagedDataset, OutputNotWritable
 from gendeg.primitives.files import temporary_beside
@@ -40,6 +42,7 @@ PLAN_SCHEMA = pa.schema(
         ("intensity", pa.float64()),
         ("mu", pa.float64()),
         ("sigma", pa.float64()),
+        ("direction", pa.float64()),  # degrees; NaN: as the model draws it
         ("source", _word),
         ("seed", pa.int64()),
         ("width", pa.int32()),
@@ -70,6 +73,7 @@ class PlannedSample:
     intensity: float
     mu: float
     sigma: float
+    direction: float
     source: str
     seed: int
     width: int  # of the stored pair
@@ -78,8 +82,9 @@ class PlannedSample:
     @property
     def ask(self) -> Ask:
         """What is asked of a model."""
-        mix = parse_mix(self.degradation)
-        return Ask(mix, self.caption, self.prompt, self.intensity, self.mu, self.sigma, self.source)
+        mix, known = parse_mix(self.degradation), math.isfinite(self.direction)
+        direction = Direction.of(self.direction) if known else UNKNOWN
+        return Ask(mix, self.caption, self.prompt, self.intensity, self.mu, self.sigma, self.source, direction)
 
 
 @dataclass(frozen=True)

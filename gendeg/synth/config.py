@@ -30,12 +30,15 @@ class SynthConfig:
     )
     mu: float | None = option(None, "Instead of intensity: mean |clean - degraded|, [0, 0.7].")
     sigma: float | None = option(None, "With mu: its standard deviation, [0, 0.4].")  # None: the median given mu
+    direction: float | None = option(  # None: as the model draws it
+        None, "Where rain, snow or camera go: degrees from the vertical, to the right.", min=-180, max=180
+    )
     priors: str = option("", "What intensity means: a folder that `priors fit` wrote.")  # "": the packed ones
     variants: int = option(1, "Images per photo, type and intensity, with seeds S, S+1 ...", min=1)
     seed: int = IMAGE_SEED()
     caption: str = option("", "What the photo shows; the words of the degradation are added.", flag="--prompt")
     model: str = MODEL()
-    sampler: Literal["own", "paper"] = SAMPLER()
+    sampler: Literal["own", "paper", "fast"] = SAMPLER()
     steps: int | None = STEPS()
     guidance_text: float | None = GUIDANCE_TEXT()
     guidance_image: float | None = GUIDANCE_IMAGE()

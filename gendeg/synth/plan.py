@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from gendeg.intensity.ask import Ask, ask_intensities, ask_statistics
+from gendeg.intensity.ask import Ask, ask_direction, ask_intensities, ask_statistics
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import IncompleteInstall, OutputExists
 from gendeg.primitives.kinds import KNOWN, mix_name, parse_mixes
@@ -71,9 +71,11 @@ def plan_synthesis(config: SynthConfig) -> Plan:
 def plan_asks(config: SynthConfig) -> list[Ask]:
     """Every degradation at every intensity, or at the statistics given instead."""
     if config.mu is None:
-        return ask_intensities(config.types, config.intensities, config.caption, config.priors)
-    mixes = parse_mixes(config.types)
-    return [ask_statistics(mix, config.mu, config.sigma, config.caption, config.priors) for mix in mixes]
+        asks = ask_intensities(config.types, config.intensities, config.caption, config.priors)
+    else:
+        mixes = parse_mixes(config.types)
+        asks = [ask_statistics(mix, config.mu, config.sigma, config.caption, config.priors) for mix in mixes]
+    return ask_direction(asks, config.direction)
 
 
 def plan_photos(

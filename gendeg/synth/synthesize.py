@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import measure_intensity
-from gendeg.model.generate import Generator, Settings, choose_sampler, noise_of, settings_of
+from gendeg.model.generate import Generator, Settings, choose_sampler, noise_of, refuse_direction, settings_of
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.judge import NOT_FINITE
@@ -47,6 +48,8 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     ensure_writable(config.out)
     pipeline = load_pipeline(config.model, choose_device(config.device))
     choose_sampler(pipeline, config.sampler)
+    if config.direction is not None:
+        refuse_direction(pipeline)
     chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
     generator = Generator(pipeline, settings_of(pipeline, *chosen))
     write = PromptWriter(pipeline.reader)
@@ -125,12 +128,15 @@ def record_of(
     clean_path: str,
     clean_sha256: str,
 ) -> Record:
-    """The record of one sample; mu and sigma are measured on the image as stored."""
+    """The record of one sample; mu, sigma and the direction are measured on the image as stored."""
     measured = measure_intensity(clean, image)
+    direction, coherence = measure_direction(clean, image, sample.ask.mix).recorded
     return Record(
         key=sample.key,
         mu=measured.mu,
         sigma=measured.sigma,
+        direction=direction,
+        coherence=coherence,
         seed=sample.seed,
         attempt=0,
         model=model,

@@ -308,3 +308,12 @@ def test_cost_of_a_sample_does_not_grow_with_the_plan(tmp_path):
     assert file.num_row_groups == len(planned.shards)
     last = PlanReader(tmp_path / "plan.parquet").rows(len(planned.shards) - 1)
     assert {row.shard for row in last} == {len(planned.shards) - 1}
+
+
+def test_directions_are_dealt_to_what_has_one(tmp_path):
+    write_photos(tmp_path / "photos", 8)
+    config = settings(tmp_path, types="rain,haze", per_image=2, direction="-40..10", priors="")
+    rows = rows_of(config, tmp_path / "plan.parquet")
+    leans = [row.ask.direction.degrees for row in rows if row.degradation == "rain"]
+    assert len(set(leans)) == 8 and -40 <= min(leans) < max(leans) <= 10
+    assert not any(row.ask.direction.known for row in rows if row.degradation == "haze")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from gendeg.intensity.ask import intensity_to_statistics, median_sigma
+from gendeg.intensity.ask import ask_direction, ask_intensities, intensity_to_statistics, median_sigma
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
+from gendeg.primitives.errors import BadOption
 
 
 def uniform(first: int = 0, last: int = 127, sigma: int = 40) -> np.ndarray:
@@ -66,3 +67,12 @@ def test_a_mu_that_the_prior_lacks_takes_its_nearest_sigma():
     joint[10, 20], joint[100, 90] = 0.5, 0.5
     assert median_sigma(joint, 12 * MU_BINS.width) == pytest.approx(20.5 * SIGMA_BINS.width)
     assert median_sigma(joint, 0.7) == pytest.approx(90.5 * SIGMA_BINS.width)
+
+
+def test_a_direction_goes_to_what_has_one():
+    rain, haze = ask_direction(ask_intensities("rain,haze", [0.5]), 210.0)
+    assert rain.direction.recorded == pytest.approx((30.0, 1.0)) and not haze.direction.known
+    assert rain.recorded["direction_requested"] == pytest.approx(30) and haze.recorded["coherence_requested"] == 0
+    assert ask_direction([haze], None) == [haze]
+    with pytest.raises(BadOption, match="haze has none; it goes with rain, snow, motion_blur"):
+        ask_direction([haze], 30.0)

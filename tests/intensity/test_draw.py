@@ -5,8 +5,10 @@ import pytest
 
 from gendeg.intensity.ask import intensity_to_statistics
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.draw import Drawer, curve
+from gendeg.intensity.draw import Drawer, curve, directions_of
 from gendeg.intensity.priors import Prior
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.kinds import Degradation
 
 LOW = Prior("haze", "low", 1.0, {(10, 4): 50, (11, 5): 50})
 HIGH = Prior("haze", "high", 3.0, {(60, 40): 100})
@@ -53,3 +55,17 @@ def test_rank_undoes_quantile():
     line = curve(np.array([0, 1.0, 3, 2, 0]), MU_BINS)
     q = np.linspace(0, 1, 11)
     assert np.allclose(line.rank(line.quantile(q)), q)
+
+
+def test_directions_of_a_plan():
+    rain, haze, uniform = (Degradation.RAIN,), (Degradation.HAZE,), np.array([0.0, 0.25, 1.0])
+    assert directions_of("30")(rain, uniform).tolist() == [30, 30, 30]
+    assert directions_of(" -20..20 ")(rain, uniform).tolist() == [-20, -10, 20]
+    assert np.isnan(directions_of("-20..20")(haze, uniform)).all(), "haze has none"
+    assert np.isnan(directions_of("prior")(rain, uniform)).all(), "the model draws it"
+
+
+@pytest.mark.parametrize("text", ["left", "", "20..-20", "0..181", "nan", "1..2..3", "-200"])
+def test_directions_that_are_none(text):
+    with pytest.raises(BadOption, match="--direction"):
+        directions_of(text)

@@ -84,6 +84,8 @@ def test_directions_are_asked_for_drawn_or_unknown(tmp_path):
     assert settle_direction(rain, asked, generator) == asked
     assert math.isnan(settle_direction([], UNKNOWN, generator).cos)
     assert torch.equal(torch.rand(1, generator=generator), torch.rand(1, generator=generators(0)[0])), "not drawn from"
+    told = settle_direction(rain, Direction.of(30.0), generator)
+    assert told.degrees == pytest.approx(30) and 0.45 < told.coherence < 0.91, "as strong as a pair may have it"
     drawn = [settle_direction(rain, UNKNOWN, *generators(seed)) for seed in range(40)]
     assert set(drawn) == {Direction(*one) for one in rain}, "seeds have different directions"
     assert drawn[5] == settle_direction(rain, UNKNOWN, *generators(5))

@@ -94,7 +94,9 @@ def test_there_is_guidance_only_within_the_interval():
     assert settings_of(pipeline, 6, 3.0, 1.5).passes == sum(counts) and not torch.equal(everywhere, within)
     pipeline.register_to_config(guidance_interval=[1e6, 1e7])
     nowhere = sample(pipeline, clean_image(8, 8), [1], **args)
-    assert torch.equal(nowhere, sample(pipeline, clean_image(8, 8), [1], **args | {"guidance_text": 1.0, "guidance_image": 1.0}))
+    assert torch.equal(
+        nowhere, sample(pipeline, clean_image(8, 8), [1], **args | {"guidance_text": 1.0, "guidance_image": 1.0})
+    )
 
 
 def test_branches_see_what_their_name_says():

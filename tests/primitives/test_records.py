@@ -12,8 +12,9 @@ from gendeg.primitives.records import FAILURE_SCHEMA, SCHEMA, Failure, Record, p
 
 FIELDS = [
     "schema", "key", "degradation", "caption", "prompt", "intensity",
-    "mu_requested", "sigma_requested", "mu", "sigma", "source", "seed",
-    "attempt", "model", "model_sha256", "steps", "guidance_text", "guidance_image",
+    "mu_requested", "sigma_requested", "direction_requested", "coherence_requested", "mu", "sigma", "direction",
+    "coherence", "parts", "source", "seed", "attempt", "model", "model_sha256", "sampler", "steps", "passes",
+    "guidance_text", "guidance_image",
     "structure_correction", "origin", "clean_path", "clean_sha256", "width", "height",
 ]  # fmt: skip
 FLOATS = ["intensity", "mu_requested", "sigma_requested", "mu", "sigma", "guidance_text", "guidance_image"]
@@ -23,7 +24,9 @@ FLOATS = ["intensity", "mu_requested", "sigma_requested", "mu", "sigma", "guidan
 def record():
     return Record(
         key="a-1_b", degradation=Degradation.HAZE, caption="a street", prompt="a street, in hazy conditions",
-        intensity=0, mu_requested=np.float32(0.1), sigma_requested=1 / 3, mu=0.25, sigma=-1e-9, source="RESIDE",
+        intensity=0, mu_requested=np.float32(0.1), sigma_requested=1 / 3, direction_requested=-30,
+        coherence_requested=1, mu=0.25, sigma=-1e-9, direction=-28.75, coherence=0.5, source="RESIDE", sampler="own",
+        passes=20,
         seed=np.int64(7), attempt=0, model="bundled", model_sha256="ab", steps=20, guidance_text=7.5, guidance_image=1,
         structure_correction=True, origin="generated", clean_path="a/1.png", clean_sha256="cd", width=64, height=48,
     )  # fmt: skip
@@ -44,6 +47,32 @@ def test_floats_are_written_as_floats_with_six_decimals(record):
     assert '"intensity": 0.0,' in record.to_json() and '"guidance_image": 1.0,' in record.to_json()
     assert '"sigma": 0.0,' in record.to_json()  # no minus zero
     assert row["mu_requested"] == 0.1 and row["sigma_requested"] == 0.333333
+
+
+def test_a_record_has_parts_and_the_only_one_is_the_whole(record):
+    whole = {
+        "degradation": "haze",
+        "intensity": 0.0,
+        "mu_requested": 0.1,
+        "sigma_requested": 0.333333,
+        "mu": 0.25,
+        "sigma": 0.0,
+    }
+    assert json.loads(record.to_json())["parts"] == [whole]
+    two = replace(record, parts=[whole, whole | {"degradation": "rain"}])
+    assert [part.degradation for part in Record.from_json(two.to_json()).parts] == ["haze", "rain"]
+    assert Record.from_json(two.to_json()) == two
+
+
+@pytest.mark.parametrize("parts", ["haze", [{"degradation": "haze"}], [3], {"degradation": "haze"}])
+def test_parts_that_are_none(record, parts):
+    with pytest.raises(BadRecord):
+        Record.from_row(record.as_row() | {"parts": parts})
+
+
+def test_a_record_of_another_version_says_which(record):
+    with pytest.raises(BadRecord, match="gendeg-record-1"):
+        Record.from_row({"schema": "gendeg-record-1", "key": "a"})
 
 
 def test_plain_types_only(record):

@@ -72,7 +72,7 @@ def test_useless_guidance_is_refused(scale: float) -> None:
 def test_the_model_fills_in_what_is_not_asked_for() -> None:
     own = tiny_pipeline().config
     settings = settings_of(tiny_pipeline(), guidance_text=3.0, structure_correction=False)
-    assert settings == Settings(own.steps, 3.0, own.guidance_image, False)
+    assert settings == Settings(own.steps, 3.0, own.guidance_image, False, "own", 2 * own.steps)
 
 
 def test_the_published_sampler_is_a_preset_of_any_model_with_such_noise_levels():
