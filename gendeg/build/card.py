@@ -49,6 +49,15 @@ class CardFacts:
     model_sha256: str
     settings: Mapping[str, object]
     fingerprint: str
+    parquet: "Parquet | None" = None  # the card of the Parquet files, not of the shards
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """What only the card of the Parquet files says: whose pairs they are, and how many were made smaller to fit."""
+
+    beside: str  # user/name of the shards
+    smaller: int
 
 
 def make_card(facts: CardFacts) -> str:
@@ -71,18 +80,20 @@ def _proposed(facts: CardFacts) -> dict[str, object]:
         "license": facts.license,
         "pretty_name": facts.name,
         "task_categories": ["image-to-image"],
-        "tags": ["image-restoration", "webdataset", "gendeg", *_kinds(facts)],
+        "tags": ["image-restoration", "parquet" if facts.parquet else "webdataset", "gendeg", *_kinds(facts)],
     }
 
 
 def _counted(facts: CardFacts) -> dict[str, object]:
-    """What readers go by: it has to fit the files."""
+    """What readers go by: it has to fit the files.
+
+    Parquet files carry their features; and of a count of samples a reader that filters would say that it is not met.
+    """
     names, total = [ALL, *_kinds(facts)], sum(part.samples for part in facts.parts)
     return {
         "size_categories": [next((name for limit, name in SIZES if total < limit), "n>1M")],
         "configs": [_config(facts, name) for name in names],
-        "dataset_info": [_info(facts, name) for name in names],
-    }
+    } | ({} if facts.parquet else {"dataset_info": [_info(facts, name) for name in names]})
 
 
 def _of(facts: CardFacts, name: str) -> dict[str, list[Part]]:
@@ -95,8 +106,9 @@ def _of(facts: CardFacts, name: str) -> dict[str, list[Part]]:
 
 
 def _config(facts: CardFacts, name: str) -> dict[str, object]:
+    ending = "parquet" if facts.parquet else "tar"
     files = [
-        {"split": split, "path": [f"{part.degradation}/{split}-*.tar" for part in parts]}
+        {"split": split, "path": [f"{part.degradation}/{split}-*.{ending}" for part in parts]}
         for split, parts in _of(facts, name).items()
     ]
     return {"config_name": name, "data_files": files} | ({"default": True} if name == ALL else {})
@@ -158,6 +170,8 @@ def _text(facts: CardFacts) -> str:
 
 def _reading(facts: CardFacts) -> str:
     kind = facts.parts[0].degradation if facts.parts else "haze"
+    if facts.parquet:
+        return _reading_parquet(facts, facts.parquet, kind)
     return f"""## Reading
 
 ```python
@@ -168,6 +182,27 @@ some = load_dataset("path/or/name", "{kind}", streaming=True)  # one of them
 ```
 
 Each sample has `{facts.clean_column}`, `degraded.png` and `json`, its record: {", ".join(facts.record.names)}."""
+
+
+def _reading_parquet(facts: CardFacts, parquet: Parquet, kind: str) -> str:
+    smaller = (
+        f"{parquet.smaller} pairs would have made a row of more than 2 MB. Here both of their pictures are smaller "
+        "JPEG files, and `untouched` is false; mu, sigma, width and height are still those of the pair in the shards."
+        if parquet.smaller
+        else "All pictures are the shards' own bytes."
+    )
+    return f"""## Reading
+
+The pairs of [{parquet.beside}](https://huggingface.co/datasets/{parquet.beside}) as Parquet, to look at and to filter.
+
+```python
+from datasets import load_dataset
+
+pairs = load_dataset("path/or/name")["train"]  # every degradation
+weak = load_dataset("path/or/name", "{kind}", filters=[("mu", "<", 0.05)])  # one of them, by strength
+```
+
+Each row has `clean`, `degraded`, the record ({", ".join(facts.record.names)}) and `untouched`. {smaller}"""
 
 
 def _missing(facts: CardFacts) -> str:

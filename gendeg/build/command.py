@@ -20,7 +20,7 @@ VERIFY_EXAMPLE = "Example: gendeg verify gends/ --decode"
 REPAIR_EXAMPLE = "Example: gendeg repair gends/"
 RETRY_EXAMPLE = "Example: gendeg retry gends/"
 STATUS_EXAMPLE = "Example: gendeg status gends/ --json"
-PUSH_EXAMPLE = "Example: gendeg push gends/ user/name --private"
+PUSH_EXAMPLE = "Example: gendeg push gends/ user/name --parquet --private"
 
 Folder = Annotated[Path, typer.Argument(help="The dataset's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
@@ -127,18 +127,25 @@ def push(
     folder: Folder,
     name: Annotated[str, typer.Argument(help="user/name on the Hugging Face hub.")],
     private: Annotated[bool, typer.Option("--private", help="Only for you, if it is new.")] = False,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Also the pairs as Parquet, in NAME-parquet: for the hub's viewer.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be uploaded.")] = False,
 ) -> int:
     """Upload a finished dataset to the Hugging Face hub; after a break, the same command goes on."""
-    from gendeg.build.push import plan_upload
-    from gendeg.build.push import push as upload
+    from gendeg.build import push as hub
 
     if dry_run:
-        planned = plan_upload(folder)
-        print("\n".join(planned.files))
-        _say(f"{len(planned.files)} files, {say_bytes(planned.bytes)}; nothing was uploaded")
+        planned = [hub.plan_upload(folder), *([hub.plan_parquet(folder, name)] if parquet else [])]
+        files, size = [file for one in planned for file in one.files], sum(one.bytes for one in planned)
+        print("\n".join(files))
+        _say(f"{len(files)} files, {'at most ' if parquet else ''}{say_bytes(size)}; nothing was uploaded")
         return 0
-    print(upload(folder, name, private))
+    if parquet:
+        hub.twin(name)  # a name that is too long is said before anything is uploaded
+    print(hub.push(folder, name, private))
+    if parquet:
+        print(hub.push_parquet(folder, name, private))
     return 0
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gendeg import __version__
-from gendeg.build.card import CardFacts, IncludedSource, Part, make_card
+from gendeg.build.card import CardFacts, IncludedSource, Parquet, Part, make_card
 from gendeg.pairs.sources import licence_of
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import (
@@ -29,6 +30,7 @@ from gendeg.primitives.errors import (
 from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, temporary_beside
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
+from gendeg.primitives.silence import doing
 from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
@@ -46,9 +48,10 @@ def finish(layout: Layout, description: Description) -> None:
     missing = missing_shards(layout, description)
     if missing:
         raise IncompleteDataset(layout.root, len(missing))
-    _write_manifest(layout, description)
-    _write_picture(layout, description)
-    write_card(layout.card, make_card(card_facts(layout, description)))
+    with doing("writing manifest, picture and card"):
+        _write_manifest(layout, description)
+        _write_picture(layout, description)
+        write_card(layout.card, make_card(card_facts(layout, description)))
 
 
 def _write_manifest(layout: Layout, description: Description) -> None:
@@ -189,6 +192,15 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         settings=description.settings,
         fingerprint=description.fingerprint,
     )
+
+
+def parquet_card(layout: Layout, description: Description, beside: str, smaller: int) -> bytes:
+    """The card of the Parquet files: that of the shards with what people wrote in it, and our parts for the other."""
+    fresh = make_card(replace(card_facts(layout, description), parquet=Parquet(beside, smaller)))
+    standing = _read_card(layout)
+    if standing == make_card(card_facts(layout, description)):
+        standing = ""
+    return merge_card(standing, fresh).text.encode("utf-8", "surrogateescape")
 
 
 def _title(table: pa.Table) -> str:

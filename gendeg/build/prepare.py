@@ -34,6 +34,7 @@ from gendeg.primitives.errors import (
 )
 from gendeg.primitives.files import ensure_writable, read_json_object, sha256_bytes, sha256_of, write_json, write_jsonl
 from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
 
@@ -116,7 +117,8 @@ def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened
     included = apart.pairs if len(apart.pairs) else None
     if not config.batch_size:
         config = replace(config, batch_size=facts.fitting(*_largest(apart.photos)))
-    planned = write_plan(config, apart.photos, layout.plan, included, facts.write_prompt)
+    with doing("writing the plan"):
+        planned = write_plan(config, apart.photos, layout.plan, included, facts.write_prompt)
     facts.write_prompt.say()
     left_out = seen.left_out + opened.left_out + bad_pairs + apart.leaks
     write_jsonl(layout.left_out, (one.as_row() for one in left_out))

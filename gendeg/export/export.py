@@ -134,13 +134,18 @@ def _read(one: Placed) -> Both | Failure:
             raise SizesDiffer(one.pair.degraded.name, size, other)
         plain = "jpg" if not one.png and all(head.plain == "jpg" for head in heads) else "png"
         clean, degraded = (
-            Half(data, photo.file if photo.is_file else None) if head.plain == plain
-            else Half(encode_image(_decoded(read_rgb, photo, data), "png"), None)
+            _half(photo, data, head.plain == plain, bool(one.pair.key))
             for photo, data, head in zip(photos, read, heads, strict=True)
         )  # fmt: skip
     except (BadImage, SizesDiffer) as error:
         return Failure.of(error, one.pair.clean.name, key=one.pair.key, degradation=one.pair.degradation)
     return Both(clean, degraded, JPG if plain == "jpg" else PNG, *size)
+
+
+def _half(photo: Photo, data: bytes, plain: bool, checked: bool) -> Half:
+    """`plain`: as it is, once it is known to decode; a dataset's samples (`checked`) were made by us."""
+    image = None if plain and checked else _decoded(read_rgb, photo, data)
+    return Half(data, photo.file if photo.is_file else None) if plain else Half(encode_image(image, "png"), None)
 
 
 def _decoded(decode: Callable[[bytes], Decoded], photo: Photo, data: bytes) -> Decoded:

@@ -27,6 +27,7 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.memory import own_memory
+from gendeg.primitives.silence import doing
 
 BUNDLED = "bundled"
 OPTIONAL = ("structure",)
@@ -46,6 +47,11 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     Raises `BadModel` for a folder that lacks a component or holds pickles only, `HubUnreachable` when a hub id
     cannot be fetched.
     """
+    with doing(f"loading model {model}"):
+        return _load_pipeline(model, device, dtype)
+
+
+def _load_pipeline(model: str, device: str, dtype: torch.dtype) -> GenDegPipeline:
     quiet()
     folder = bundled_folder() if model == BUNDLED else Path(model)
     if (folder / LORA).is_file():
@@ -145,12 +151,13 @@ LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening",
 def model_sha256(pipeline: GenDegPipeline) -> str:
     """Hash of every weight and of the numbers that shape a sample; equal for equal models, wherever they came from."""
     digest = hashlib.sha256()
-    for name in sorted(pipeline.components):
-        part = pipeline.components[name]
-        if isinstance(part, torch.nn.Module):
-            for key, tensor in sorted(part.state_dict().items()):
-                digest.update(f"{name}.{key} {tuple(tensor.shape)}".encode())
-                digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    with doing("hashing the model"):
+        for name in sorted(pipeline.components):
+            part = pipeline.components[name]
+            if isinstance(part, torch.nn.Module):
+                for key, tensor in sorted(part.state_dict().items()):
+                    digest.update(f"{name}.{key} {tuple(tensor.shape)}".encode())
+                    digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     digest.update(type(pipeline.scheduler).__name__.encode())
     for config in (pipeline.scheduler.config, pipeline.config):  # names with "_" are how it was made, not what it is
         numbers = sorted((k, v) for k, v in config.items() if not k.startswith("_"))

@@ -331,16 +331,18 @@ def test_the_same_command_goes_on_and_another_is_refused(tmp_path: Path, monkeyp
 def test_an_unreadable_half_is_a_failure_and_the_rest_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = write_table(tmp_path / "in", kinds=("rain",))
+    table = write_table(tmp_path / "in", kinds=("rain",), photos=4)
     (tmp_path / "in" / "synthetic_1.rain.input.png").write_bytes(b"no picture")
+    whole = (cut := tmp_path / "in" / "synthetic_3.rain.input.png").read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])  # its head can be read
     write_image(photo(32, 41, seed=3), tmp_path / "in" / "synthetic_2.rain.input.png", "png")
     with pytest.raises(SystemExit) as end:
         main(["export", str(table), "--to", "basicsr", "--out", str(tmp_path / "out")])
     said = capsys.readouterr().err.splitlines()
     assert (
         end.value.code == 3
-        and len(said) == 3
-        and said[-1].endswith(": 1; 2 could not be read")
+        and len(said) == 4
+        and said[-1].endswith(": 1; 3 could not be read")
         and "synthetic_1" in said[0]
     )
     assert listed(tmp_path / "out/train/gt") == listed(tmp_path / "out/train/lq")
