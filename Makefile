@@ -14,7 +14,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bundled study clean
+.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bench-gpu bundled study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
