@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.convert.ldm import PUBLISHED
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import encode
+from gendeg.model.noise import noised
 from gendeg.training.diffusion import Denoiser
-from gendeg.training.losses import noised
 
 TFLOPS = {"A100": 312, "H100": 989}
 USED = 0.4  # of the peak: an assumption, said where it is used

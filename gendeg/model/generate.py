@@ -17,7 +17,7 @@ from gendeg.intensity.direction import Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
-from gendeg.model.guidance import FULL, branches
+from gendeg.model.guidance import FULL, Branch, branches
 from gendeg.model.latents import CleanLatent
 from gendeg.model.limits import limit_of, within
 from gendeg.model.moves import Stored, to_device
@@ -66,6 +66,8 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
     if name == "fast":
         choose_fast(pipeline, whole)
     if name == "paper":
+        if pipeline.config.guidance_built_in:
+            raise BadOption("--sampler", "this model was distilled and samples in its own way only; ask its teacher")
         if not whole:
             raise BadOption(
                 "--sampler", "paper needs a model with noise levels like Stable Diffusion's; this has others"
@@ -79,17 +81,35 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
 def choose_fast(pipeline: GenDegPipeline, whole: bool) -> None:
     """As few passes as benchmarks/samplers.py found to cost next to nothing: its tables are in docs/results.md.
 
-    A model that needs no more, as a distilled one, is left as it is.
+    A model that needs no more, and a distilled one, is left as it is.
     """
     own = pipeline.config
     few = FEW_STEPS["levels" if not whole else "change" if own.change_scale else "latent"]
-    if own.steps <= few:
+    if own.guidance_built_in or own.steps <= few:
         return
     pipeline.register_to_config(steps=few)
     if whole:
         pipeline.scheduler = DPMSolverMultistepScheduler.from_config({**pipeline.scheduler.config, **MULTISTEP})
     if branches(own.guidance_text, own.guidance_image) != [FULL]:
         pipeline.register_to_config(guidance_interval=list(INTERVAL))
+
+
+def branches_of(pipeline: GenDegPipeline, guidance_text: float, guidance_image: float) -> list[Branch]:
+    """The network passes of a step; a distilled model has the guidance in its weights and takes one."""
+    return branches(1.0, 1.0) if pipeline.config.guidance_built_in else branches(guidance_text, guidance_image)
+
+
+def unlike_built_in(
+    pipeline: GenDegPipeline, steps: int | None, guidance_text: float | None, guidance_image: float | None
+) -> tuple[str, str] | None:
+    """The first that is asked (None: nothing) otherwise than a distilled model has it, as (option, what is wrong)."""
+    own = pipeline.config
+    asked = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
+    for name, value in asked.items() if own.guidance_built_in else ():
+        if value is not None and value != own[name]:
+            what = f"this model was distilled: its {name.replace('_', ' ')} is {own[name]:g} and cannot be {value:g}"
+            return f"--{name.replace('_', '-')}", f"{what}; ask its teacher, or distil it again (gendeg train distill)"
+    return None
 
 
 def settings_of(
@@ -105,6 +125,8 @@ def settings_of(
     Raises `BadOption` for more steps than the model's schedule has, or a guidance scale that is no use.
     """
     own, most = pipeline.config, pipeline.scheduler.config.num_train_timesteps
+    if other := unlike_built_in(pipeline, steps, guidance_text, guidance_image):
+        raise BadOption(*other)
     steps = own.steps if steps is None else steps
     if not 1 <= steps <= most:
         raise BadOption("--steps", f"this model takes 1 to {most}, got {steps}")
@@ -113,7 +135,7 @@ def settings_of(
         if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
             raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
     chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
-    passes = pipeline.passes(steps, branches(**chosen))
+    passes = pipeline.passes(steps, branches_of(pipeline, **chosen))
     return Settings(steps, **chosen, structure_correction=structure_correction, sampler=sampler, passes=passes)
 
 
@@ -154,7 +176,10 @@ class Generator:
 
     def __init__(self, pipeline: GenDegPipeline, settings: Settings):
         self.pipeline, self.settings = pipeline, settings
-        self._branches = branches(settings.guidance_text, settings.guidance_image)
+        asked = settings.guidance_text, settings.guidance_image
+        if other := unlike_built_in(pipeline, settings.steps, *asked):
+            raise ValueError(": ".join(other))
+        self._branches = branches_of(pipeline, *asked)
         self._photos, self._texts = Recent(), Recent()
         self._null: Conditioning | None = None
 

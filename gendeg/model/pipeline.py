@@ -50,6 +50,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     leaves too bright is exposed shorter. Published: 0.
     With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
+    With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
+    make of three; it takes no others, and no other number of steps.
     Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
@@ -80,6 +82,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         spread_degradations: list[str] | None = None,
         calibration: dict[str, Any] | None = None,
         guidance_interval: list[float] | None = None,
+        guidance_built_in: bool = False,
     ):
         super().__init__()
         self.rows = 0  # that a compiled network's batches are filled up to
@@ -104,6 +107,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             spread_degradations=list(spread_degradations or []),
             calibration=checked_response(calibration or {}),
             guidance_interval=list(guidance_interval or []),
+            guidance_built_in=guidance_built_in,
         )
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":

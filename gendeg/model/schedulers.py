@@ -107,6 +107,10 @@ def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin) -> NoisePr
     Raises `ValueError` for one that samples wrongly, or in another way than this loop; it names those that work.
     """
     levels, says = known_levels(trained), trained.config.prediction_type
+    if "levels" in trained.config:  # of a distilled model, which knows no others
+        if scheduler.config.get("levels") != trained.config.levels:
+            raise ValueError("a distilled model samples with the scheduler that came with it only")
+        return NoiseProcess(scheduler, levels, says)
     working = [name for name in WORKING if name not in SECOND_ORDER or float(levels[-1]) >= LEAST_SIGNAL]
     if type(scheduler).__name__ not in working:
         raise ValueError(_advice(scheduler, working))

@@ -10,6 +10,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from gendeg.model.base import load_base
+from gendeg.model.distilled import Taught, as_student
 from gendeg.model.latents import Autoencoder
 from gendeg.model.loading import (
     LOAD_ERRORS,
@@ -97,7 +98,10 @@ def _load_lora(folder: Path, dtype: torch.dtype) -> GenDegPipeline:
         raise BadModel(folder, f"its {LORA} must say kind init or base")
     pipeline = load_pipeline(base, dtype=dtype) if kind == "init" else load_base(base).to(dtype=dtype)
     put_lora(pipeline, folder)
-    return pipeline
+    try:
+        return as_student(pipeline, Taught(**named["distilled"])) if "distilled" in named else pipeline
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadModel(folder, f"what its {LORA} says of distilling cannot be read: {error}") from error
 
 
 def check_folder(folder: Path) -> None:
@@ -145,7 +149,8 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return own_memory(module).eval()
 
 
-LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening", "guidance_interval")
+LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening", "guidance_interval",
+         "guidance_built_in")  # fmt: skip
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:
