@@ -53,9 +53,9 @@ extras: setup ## install the optional packages too (EXTRAS=ray,adam8bit; all of 
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
 
 test-extras: extras ## the tests that need optional packages, and their pins
-	$(BIN)/python -c 'import bitsandbytes, lmdb, pillow_heif, pillow_jxl, ray'
+	$(BIN)/python -c 'import bitsandbytes, lmdb, pillow_heif, pillow_jxl, ray, spandrel'
 	$(PYTEST) tests/slow/test_ray.py tests/slow/test_adam8bit.py tests/export tests/test_lock.py tests/primitives/test_pictures.py \
-		tests/build/test_inputs.py
+		tests/build/test_inputs.py tests/restore/test_foreign.py
 
 test-slow: setup ## only the tests marked slow
 	$(PYTEST) -m slow || test $$? -eq 5 # 5: nothing carries the mark

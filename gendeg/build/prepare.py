@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gendeg.build.config import BuildConfig
+from gendeg.build.config import ATTEMPTS, PER_IMAGE, BuildConfig
 from gendeg.build.inputs import included, look_at_pairs, look_at_photos
 from gendeg.build.plan import write_plan
 from gendeg.build.splits import keep_apart
 from gendeg.intensity.ask import refuse_undirected
-from gendeg.intensity.draw import as_learnt, directions_of, statistics_of
+from gendeg.intensity.draw import as_learnt, directions_of, levels_of, statistics_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.model.fitting import PLAIN_BATCH
 from gendeg.model.generate import Settings
@@ -60,7 +60,7 @@ def check_config(config: BuildConfig) -> None:
     least = {"--per-image": config.per_image, "--shard-size": config.shard_size,
              "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
     for option, value in least.items():
-        if value < 1:
+        if value is not None and value < 1:
             raise BadOption(option, f"must be at least 1, got {value}")
     for option, value in {
         "--samples": config.samples,
@@ -76,6 +76,17 @@ def check_config(config: BuildConfig) -> None:
         refuse_undirected(mixes)
     parse_split(config.split)
     statistics_of(config.intensity, config.priors)
+    if levels_of(config.intensity):
+        _check_graded(config)
+
+
+def _check_graded(config: BuildConfig) -> None:
+    """Levels of intensity say how many samples there are, and that those of a photo share their noise."""
+    for option, value in {"--per-image": config.per_image, "--samples": config.samples}.items():
+        if value:
+            raise BadOption(option, "has no say beside levels of --intensity: every photo gets each, of every type")
+    if config.attempts not in (None, 1):
+        raise BadOption("--attempts", "must be 1 with levels of --intensity: another try has other noise")
 
 
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
@@ -146,7 +157,11 @@ def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str)
     settings = {name: value for name, value in asdict(config).items() if name not in PLACES}
     if not config.compile:
         del settings["compile"]  # a build without it is what it was before there was one
+    levels = levels_of(config.intensity)
     settings |= {
+        "per_image": None if levels else config.per_image or PER_IMAGE,
+        "attempts": 1 if levels else config.attempts or ATTEMPTS,
+        "intensity": ",".join(f"{level:g}" for level in levels) or config.intensity,
         "types": ",".join(mix_name(mix) for mix in parse_mixes(config.types)),
         "format": format if asked == "auto" else asked,
         **{

@@ -151,6 +151,9 @@ class ShardMaker:
             if work.retry and row.key in work.have:
                 batch.made[row.key] = work.have[row.key]
                 continue
+            if work.retry and known is not None and not can_retry(row, known):
+                batch.made[row.key] = known
+                continue
             if not work.retry and known is not None and known.failed not in REFUSED:
                 batch.made[row.key] = (
                     known  # a photo that came back would change who shares its batch: `retry` does that
@@ -180,6 +183,8 @@ class ShardMaker:
         return work.late.get(row.key, 0)
 
     def _group(self, work: Work, number: int, samples: list[PlannedSample], halves: list[CleanHalf]) -> Group:
+        if samples[0].graded:
+            return Group(samples, halves, 0, 1)
         stop = self.attempts * (work.rounds - number + 1)
         return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
 
@@ -212,6 +217,11 @@ class ShardMaker:
         return batch
 
 
+def can_retry(row: PlannedSample, known: Failure) -> bool:
+    """Whether another try may pass. Not of a graded sample that was refused: its noise is that of its series."""
+    return known.failed not in REFUSED or not row.graded
+
+
 def make_images(
     generator: Generator, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
 ) -> Sequence[U8Image | None]:
@@ -219,5 +229,5 @@ def make_images(
 
     None where the model gave no finite numbers.
     """
-    noise = [torch_generator(sample.seed, f"{sample.key}/{attempt}", "sample") for sample in samples]
+    noise = [torch_generator(sample.seed, f"{sample.noise}/{attempt}", "sample") for sample in samples]
     return generator.degrade(generator.encode(photos), [sample.ask for sample in samples], noise)
