@@ -87,7 +87,7 @@ def ours(config: BuildConfig, description: Description, generator: Timed) -> flo
     return seconds
 
 
-def plain_loop(config: BuildConfig, description: Description, generator: Timed, folder: Path) -> float:
+def plain_loop(config: BuildConfig, description: Description, generator: Driver, folder: Path) -> float:
     """Read, run, measure, write, and the next batch: as the published script and the usual example do."""
     folder.mkdir()
     root, start = Path(config.clean[0]), time.perf_counter()

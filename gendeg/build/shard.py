@@ -10,9 +10,9 @@ from itertools import groupby
 import torch
 
 from gendeg.build.sample import CleanHalf, Made, Rules, failure, finish_existing, finish_generated, read_clean
-from gendeg.drive.driver import Degraded, Driver, Unmade
+from gendeg.drive.driver import NOT_FINITE, Degraded, Driver, Unmade
 from gendeg.drive.physics import UNREACHED
-from gendeg.pairs.judge import FLAT, INTENSITY_OFF, NOT_FINITE, STRUCTURE_LOST
+from gendeg.pairs.judge import FLAT, INTENSITY_OFF, STRUCTURE_LOST
 from gendeg.pairs.photos import Input
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.parallel import in_order
@@ -85,6 +85,10 @@ class ShardMaker:
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
         self.model = ThreadPoolExecutor(1, "model", torch.set_num_threads, (torch.get_num_threads(),))
+
+    def first(self, work: Callable[[], None]) -> None:
+        """Something for the model's thread to do before everything else."""
+        self.model.submit(work).result()
 
     def close(self) -> None:
         self.model.shutdown(cancel_futures=True)
@@ -186,14 +190,16 @@ class ShardMaker:
         return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
-        """Through the model, in its thread; the images go to the threads."""
-        images = make_images(self.driver, group.samples, [half.image for half in group.halves], attempt)
+        """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""
+        samples, halves = group.samples, group.halves
+        images = make_images(self.driver, samples, [half.image for half in halves], attempt)
         self.told(len(images))
-        settings = [asdict(self.driver.used(row.ask)) for row in group.samples]
-        return [
-            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, used)
-            for row, half, image, used in zip(group.samples, group.halves, images, settings, strict=True)
-        ]
+
+        def finish(number: int) -> Made:
+            row, used = samples[number], asdict(self.driver.used(samples[number].ask))
+            return finish_generated(self.rules, row, halves[number], images[number], attempt, used)
+
+        return [self.pool.submit(finish, number) for number in range(len(images))]
 
     def _settle(self, batch: Batch) -> Batch:
         """Waits for the threads; what the filter refuses gets its next attempt, until none is left."""

@@ -16,12 +16,14 @@ from gendeg.build.shard import ShardMaker, Work
 from gendeg.build.stopping import Stopper
 from gendeg.drive.driver import Driver, open_driver
 from gendeg.intensity.draw import as_learnt, directions_of
+from gendeg.model.compiled import Size, check_compiler, compile_networks, warm
+from gendeg.model.fitting import PLAIN_BATCH, fitting_batch
 from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.files import append_jsonl
 from gendeg.shards.description import Description
 from gendeg.shards.index import Mark
 from gendeg.shards.layout import Layout
-from gendeg.shards.plan import PlannedShard, PlanReader
+from gendeg.shards.plan import GENERATED, PlannedShard, PlanReader
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -40,12 +42,18 @@ def load_model(config: BuildConfig) -> Model:
     precision = config.precision
     if precision == "auto":
         precision = "fp16" if device.startswith("cuda") else "fp32"
+    if config.compile:
+        check_compiler(device.partition(":")[0])
     driver = open_driver(
         config.model, device, PRECISIONS[precision], config.sampler, directions_of(config.direction) is not as_learnt,
         steps=config.steps, guidance_text=config.guidance_text, guidance_image=config.guidance_image,
-        structure_correction=config.structure_correction,
+        structure_correction=config.structure_correction, compile=config.compile or None,
     )  # fmt: skip
-    return Model(driver, ModelFacts(driver.sha256, driver.settings, precision, driver.write))
+
+    def fitting(height: int, width: int) -> int:
+        return PLAIN_BATCH if driver.network is None else fitting_batch(driver.network, (height, width), config.types)
+
+    return Model(driver, ModelFacts(driver.sha256, driver.settings, precision, driver.write, fitting))
 
 
 class Log:
@@ -80,6 +88,19 @@ class Workshop:
             self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), driver,
             description.settings["attempts"], config.workers, self._made, self._check,
         )  # fmt: skip
+        network = driver.network
+        if config.compile and network is not None:
+            compile_networks(network, description.settings["batch_size"])
+            self.maker.first(lambda: warm(network, self._sizes(), config.types))
+
+    def _sizes(self) -> list[Size]:
+        """Of the photos that are to be generated from."""
+        found: set[Size] = set()
+        for shard in self.description.planned_shards:
+            columns = self.plan.column(shard.index, ["height", "width", "origin"])
+            rows = zip(*(columns[name] for name in ("height", "width", "origin")), strict=True)
+            found |= {(height, width) for height, width, origin in rows if origin == GENERATED}
+        return sorted(found)
 
     def close(self) -> None:
         self.maker.close()

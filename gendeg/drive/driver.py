@@ -23,8 +23,6 @@ from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import has_direction
 from gendeg.primitives.options import PHYSICS
 
-NOT_FINITE = "not_finite"
-
 
 @dataclass(frozen=True)
 class Degraded:
@@ -34,6 +32,8 @@ class Degraded:
     parts: tuple[Intensity, ...] = ()
 
 
+NOT_FINITE = "not_finite"
+UNFINISHED = Unmade(NOT_FINITE, "the model gave numbers that are not finite")
 Maker = Generator | Physics
 """One pass over photos of one size: one photo for each ask, or one for all; None and `Unmade`: no image."""
 
@@ -43,6 +43,11 @@ class Driver:
 
     def __init__(self, maker: Maker, sha256: str, write: PromptWriter):
         self.maker, self.sha256, self.write = maker, sha256, write
+
+    @property
+    def network(self) -> Generator | None:
+        """What only a network has: latents, a calibration, compiled parts."""
+        return self.maker if isinstance(self.maker, Generator) else None
 
     @property
     def settings(self) -> Settings:
@@ -117,7 +122,7 @@ class Coming(Sequence[Degraded | Unmade]):
 
 def _named(image: U8Image | Unmade | None) -> Degraded | Unmade:
     if image is None:
-        return Unmade(NOT_FINITE, "the model gave numbers that are not finite")
+        return UNFINISHED
     return image if isinstance(image, Unmade) else Degraded(image)
 
 
@@ -144,7 +149,12 @@ def open_driver(
     if model == PHYSICS:
         _refuse_choices(sampler, chosen)
         return Driver(Physics(), physics_sha256(), PromptWriter())
+    chosen.pop("compile", None)  # that is done when photos' sizes are known
     pipeline = load_pipeline(model, device, dtype)
+    if dtype is torch.bfloat16:  # its 8 bits would cost half a grey level
+        for part in (pipeline.vae, pipeline.structure):
+            if part is not None:
+                part.float()
     choose_sampler(pipeline, sampler)
     if directed:
         refuse_direction(pipeline)

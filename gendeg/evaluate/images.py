@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gendeg.drive.driver import Driver, Unmade
+from gendeg.drive.driver import UNFINISHED, Driver, Unmade
 from gendeg.drive.physics import Physics, nearest
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.results import Scored
 from gendeg.intensity.ask import ask_intensities, learnt_by
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.metrics.change import BLUR_WINDOW
-from gendeg.model.generate import Generator, finite, noise_of, stored, to_signed_tensor
+from gendeg.model.generate import Generator, finite, noise_of, to_signed_tensor
+from gendeg.model.moves import Stored
 from gendeg.model.weights import model_sha256
 from gendeg.pairs.photos import Photo, named_alone
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat
@@ -172,8 +173,10 @@ class _Sitting:
         for arm in arms:
             chosen = self._of(arm, batch)
             images = self._generator(arm).images(clean, settled, latents)
-            for sample, image in zip(batch, finite(images), strict=True):
-                if sample in chosen and not self._file(arm, sample).exists():
+            for sample, image in zip(batch, images, strict=True):
+                if sample in chosen and image is None:
+                    self.studio.failures.append(unmade(sample, UNFINISHED, self.photo.photo.name))
+                elif sample in chosen and not self._file(arm, sample).exists():
                     self._write(self._file(arm, sample), image)
 
     def _drive(self, batch: tuple[Sample, ...], noise: list[torch.Generator]) -> None:
@@ -237,7 +240,7 @@ class _Sitting:
         decoded = pipeline.decode_latents(
             pipeline.to_generated(encoded.latent.float(), encoded.latent.float()), encoded, False
         )
-        return finite(stored(decoded))[0]
+        return finite(Stored(decoded))[0]
 
     def _simulated_record(self, sample: Sample, image: U8Image) -> Record:
         whole = replace(sample, ask=replace(sample.ask, parts=())) if sample.ask.parts else sample

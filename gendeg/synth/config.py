@@ -24,7 +24,9 @@ class SynthConfig:
     """gendeg synth"""
 
     paths: tuple[Path, ...] = argument((), "Photos or folders; none: two sample photos.")
-    types: str = option("haze", "Degradations and mixes (haze+rain, haze=0.6+rain), a comma list, all, or cdd11.", flag="--type")
+    types: str = option(
+        "haze", "Degradations and mixes (haze+rain, haze=0.6+rain), a comma list, all, or cdd11.", flag="--type"
+    )
     intensities: tuple[float, ...] = option(
         (0.5,), "How strong, in [0, 1]; a comma list makes one image each.", flag="--intensity", min=0, max=1
     )
@@ -38,7 +40,7 @@ class SynthConfig:
     seed: int = IMAGE_SEED()
     caption: str = option("", "What the photo shows; the words of the degradation are added.", flag="--prompt")
     model: str = MODEL()
-    sampler: Literal["own", "paper"] = SAMPLER()
+    sampler: Literal["own", "paper", "fast"] = SAMPLER()
     steps: int | None = STEPS()
     guidance_text: float | None = GUIDANCE_TEXT()
     guidance_image: float | None = GUIDANCE_IMAGE()

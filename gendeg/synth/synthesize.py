@@ -57,7 +57,7 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
         for photo in photos:
             for row in _degrade_photo(photo, driver, config, rows):
                 append_jsonl(plan.records, [row.as_row()])
-                progress.update(1 if row.key else len(photo.samples))
+                progress.update(len(photo.samples) if isinstance(row, Failure) and not row.key else 1)
                 yield row
     if rows:
         write_image(draw_sheet(list(rows.values()), SHEET_WIDTH), plan.sheet, "png")
