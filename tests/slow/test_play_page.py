@@ -69,7 +69,7 @@ def test_a_photo_becomes_an_image_and_the_slider_moves(browser, page, mine, size
     look(browser, page, size)
     give(browser, mine)
     first = made(browser)
-    assert first == "gendeg synth mine.jpg --type haze --intensity 0.6 --seed 0 --size 384 --model " + first.split()[-1]
+    assert first.startswith("gendeg synth mine.jpg --type haze --intensity 0.6 --seed 0 --size 384 --model ")
     pair = browser.find_element(By.CSS_SELECTOR, ".pair")
     slider = pair.find_element(By.TAG_NAME, "input")
     sizes = browser.execute_script("return [...document.querySelectorAll('.pair img')].map(i => i.naturalWidth)")
