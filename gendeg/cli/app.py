@@ -84,6 +84,7 @@ app.command("push", epilog=build.PUSH_EXAMPLE, rich_help_panel=BUILD)(build.push
 app.command("export", epilog=export.EXAMPLE, rich_help_panel=BUILD)(export.export)
 app.add_typer(pairs.app, name="pairs", rich_help_panel=TRAIN)
 app.command("train", epilog=train.EXAMPLE, rich_help_panel=TRAIN)(train.train)
+app.command("train distill", epilog=train.DISTILL_EXAMPLE, rich_help_panel=TRAIN)(train.distill)
 app.command("bundle", epilog=bundle.EXAMPLE, rich_help_panel=TRAIN)(bundle.bundle)
 app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE, rich_help_panel=TRAIN)(evaluate.calibrate)
 app.add_typer(priors.app, name="priors", rich_help_panel=TRAIN)
