@@ -40,15 +40,23 @@ Rows = dict[tuple[Photo, str], list[Tile]]
 """The sheet: a row for each photo and degradation."""
 
 
-def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
-    """Make everything that is planned, yielding each sample's record (or failure) once its image is on disk."""
-    plan = plan_synthesis(config)
-    ensure_writable(config.out)
-    driver = open_driver(
+def load(config: SynthConfig) -> Driver:
+    """What makes the images of a run. Raises `BadModel`, `HubUnreachable`, and `BadOption` for what it cannot do."""
+    return open_driver(
         config.model, choose_device(config.device), sampler=config.sampler, directed=config.direction is not None,
         steps=config.steps, guidance_text=config.guidance_text, guidance_image=config.guidance_image,
         structure_correction=config.structure_correction,
     )  # fmt: skip
+
+
+def synthesize(config: SynthConfig, loaded: Driver | None = None) -> Iterator[Record | Failure]:
+    """Make everything that is planned, yielding each sample's record (or failure) once its image is on disk.
+
+    `loaded`: of an earlier run with the same model and settings.
+    """
+    plan = plan_synthesis(config)
+    ensure_writable(config.out)
+    driver = loaded or load(config)
     photos = [replace(photo, samples=with_prompts(photo.samples, driver.write.rewrite)) for photo in plan.photos]
     _open_records(plan, config.overwrite)
     driver.write.say()
