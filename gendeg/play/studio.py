@@ -14,6 +14,7 @@ from gendeg.play.config import PlayConfig
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadOption, GendegError
 from gendeg.primitives.images import encode_image, read_header
+from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.records import Failure, Record
 from gendeg.synth.config import SynthConfig
 from gendeg.synth.plan import plan_synthesis, sample_photos
@@ -128,7 +129,8 @@ class Studio:
             self._waiting.release()
 
 
-OTHERS: tuple[str, ...] = ()
+OTHERS = (PHYSICS,)
+"""What the page offers beside the model that it was opened with."""
 
 
 def last_part(name: str) -> str:
