@@ -15,7 +15,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(sorted({*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]} - {"spandrel"})))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bundled study clean
+.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bench-gpu bundled study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,7 +73,10 @@ format: setup ## let ruff arrange the code
 	$(BIN)/ruff format .
 
 bench: setup ## time every script in benchmarks/ on this machine
-	@for script in $(filter-out benchmarks/leg.py benchmarks/pack_data.py benchmarks/same_as.py benchmarks/sizes.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/gpu.py benchmarks/leg.py benchmarks/pack_data.py benchmarks/same_as.py benchmarks/sizes.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-gpu: setup ## what each change brings on this GPU, in five minutes; CPU=1: at toy size, without one
+	$(BIN)/python benchmarks/gpu.py $(if $(CPU),--cpu) $(if $(STUDENT),--student "$(STUDENT)")
 
 bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos [PAIRS=real.jsonl] [MINUTES=720]
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }

@@ -44,7 +44,9 @@ class PlanConfig:
     include: tuple[Path, ...] = option((), "Manifest of existing pairs to put beside (more than once).")
     column: str = option("", "The clean picture of a dataset's rows (or a tar's samples) that have several.")
     shard_size: int = option(500, "Samples in a tar: what one worker does at a time.", min=1)
-    batch_size: int = option(8, "Images of one size made at a time.", min=1)
+    batch_size: int = option(
+        0, "Images of one size made at a time; auto: as many as the GPU takes.", word="auto", min=1
+    )
     seed: int = option(0, "Same seed, same bytes.", min=0)
     progress: bool | None = None  # no option
 
@@ -58,11 +60,12 @@ class BuildConfig(PlanConfig):
     """gendeg plan, gendeg build: the plan and how it is carried out"""
 
     model: str = MODEL()
-    sampler: Literal["own", "paper"] = SAMPLER()
+    sampler: Literal["own", "paper", "fast"] = SAMPLER()
     steps: int | None = STEPS()
     guidance_text: float | None = GUIDANCE_TEXT()
     guidance_image: float | None = GUIDANCE_IMAGE()
     structure_correction: bool = STRUCTURE_CORRECTION()
+    compile: bool = option(False, "torch.compile, for each size of photo; needs a compiler.", flag="--compile")
     precision: Literal["auto", "fp32", "fp16", "bf16"] = option("auto", "auto: fp16 on a GPU, fp32 elsewhere.")
     attempts: int | None = option(None, "Tries of a sample that the filter refuses. Default: 3; with levels: 1.", min=1)
     tolerance: float = option(0.05, "|mu measured - mu asked for| that passes; 1: any.")

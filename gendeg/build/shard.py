@@ -85,6 +85,10 @@ class ShardMaker:
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
         self.model = ThreadPoolExecutor(1, "model", torch.set_num_threads, (torch.get_num_threads(),))
 
+    def first(self, work: Callable[[], None]) -> None:
+        """Something for the model's thread to do before everything else."""
+        self.model.submit(work).result()
+
     def close(self) -> None:
         self.model.shutdown(cancel_futures=True)
         self.readers.shutdown(cancel_futures=True)
@@ -185,14 +189,16 @@ class ShardMaker:
         return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
-        """Through the model, in its thread; the images go to the threads."""
-        images = make_images(self.generator, group.samples, [half.image for half in group.halves], attempt)
+        """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""
+        samples, halves = group.samples, group.halves
+        images = make_images(self.generator, samples, [half.image for half in halves], attempt)
         self.told(len(images))
-        settings = [asdict(self.generator.used(row.ask)) for row in group.samples]
-        return [
-            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, used)
-            for row, half, image, used in zip(group.samples, group.halves, images, settings, strict=True)
-        ]
+
+        def finish(number: int) -> Made:
+            row, used = samples[number], asdict(self.generator.used(samples[number].ask))
+            return finish_generated(self.rules, row, halves[number], images[number], attempt, used)
+
+        return [self.pool.submit(finish, number) for number in range(len(images))]
 
     def _settle(self, batch: Batch) -> Batch:
         """Waits for the threads; what the filter refuses gets its next attempt, until none is left."""
@@ -218,7 +224,7 @@ def can_retry(row: PlannedSample, known: Failure) -> bool:
 
 def make_images(
     generator: Generator, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
-) -> list[U8Image | None]:
+) -> Sequence[U8Image | None]:
     """One batch of photos of one size, through the model: a sample depends on its row, the attempt and the batch only.
 
     None where the model gave no finite numbers.
