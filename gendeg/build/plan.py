@@ -141,16 +141,10 @@ def _sample_rows(
     asked = _statistics(config, wanted, name, len(samples), statistics)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
     prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
-    kind = pa.scalar(mix_name(mix).replace("+", "_"))
-    series = pc.binary_join_element_wise(rows.column("stem"), kind, "-")
-    if levels_of(config.intensity):
-        endings = pa.array(_levels(asked))
-    else:
-        endings = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
-    key = pc.binary_join_element_wise(series, endings, "-")
+    key, noise = _names(config, mix, rows.column("stem"), samples, asked)
     columns = {
         "key": key,
-        "noise": series if levels_of(config.intensity) else key,
+        "noise": noise,
         "degradation": _constant(mix_name(mix), len(samples)),
         "origin": _constant(GENERATED, len(samples)),
         "prompt": prompts.take(caption.indices),
@@ -200,6 +194,18 @@ def _statistics(
         "intensity": intensity, "mu": np.zeros(count), "sigma": np.zeros(count),
         "source": pa.array(sources, pa.string()), "parts": pa.array(parts, PARTS),
     }  # fmt: skip
+
+
+def _names(
+    config: PlanConfig, mix: Mix, stems: pa.ChunkedArray, samples: np.ndarray, asked: Mapping[str, Any]
+) -> tuple[pa.Array, pa.Array]:
+    """Keys, and the names that noise is drawn by: the key, or what the levels of a photo and degradation share."""
+    series = pc.binary_join_element_wise(stems, pa.scalar(mix_name(mix).replace("+", "_")), "-")
+    if levels_of(config.intensity):
+        return pc.binary_join_element_wise(series, pa.array(_levels(asked), pa.string()), "-"), series
+    variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
+    key = pc.binary_join_element_wise(series, variants, "-")
+    return key, key
 
 
 def _turns(config: PlanConfig, mix: Mix, name: ShardName, samples: np.ndarray) -> np.ndarray:

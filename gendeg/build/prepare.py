@@ -87,7 +87,10 @@ def _check_graded(config: BuildConfig) -> None:
     for option, value in {"--per-image": config.per_image, "--samples": config.samples}.items():
         if value:
             raise BadOption(option, "has no say beside levels of --intensity: every photo gets each, of every type")
-    for wanted in parse_types(config.types):
+    every = parse_types(config.types)
+    if len({wanted.mix for wanted in every}) < len(every):
+        raise BadOption("--types", "has a mix twice; of levels, each mix once")
+    for wanted in every:
         if None not in wanted.own:
             raise BadOption("--types", f"{wanted.name} has its own intensities; levels would say nothing to it")
     if config.attempts not in (None, 1):

@@ -174,9 +174,11 @@ class _Sitting:
             chosen = self._of(arm, batch)
             images = self._generator(arm).images(clean, settled, latents)
             for sample, image in zip(batch, images, strict=True):
-                if sample in chosen and image is None:
+                if sample not in chosen:
+                    continue
+                if image is None:
                     self.studio.failures.append(unmade(sample, UNFINISHED, self.photo.photo.name))
-                elif sample in chosen and not self._file(arm, sample).exists():
+                elif not self._file(arm, sample).exists():
                     self._write(self._file(arm, sample), image)
 
     def _drive(self, batch: tuple[Sample, ...], noise: list[torch.Generator]) -> None:
