@@ -77,6 +77,11 @@ class NoiseProcess:
         noise = self._noise(said, timestep) if self.hears_noise else said
         return self.scheduler.step(noise, timestep, sample, **given).prev_sample
 
+    def noise_at(self, timestep: Tensor) -> float:
+        """Noise / signal at a timestep."""
+        signal = level_at(self.levels, float(timestep))
+        return ((1 - signal) / signal) ** 0.5
+
     def _noise(self, said: Float[Tensor, "b c y x"], timestep: Tensor) -> Float[Tensor, "b c y x"]:
         """What a network that says the image, or v, holds for the noise in its input."""
         signal = level_at(self.levels, float(timestep))

@@ -8,7 +8,8 @@ import numpy as np
 
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Generator, finite, settings_of, stored
+from gendeg.model.generate import Generator, finite, settings_of
+from gendeg.model.moves import Stored
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.text import PromptWriter
 from gendeg.pairs.pair import Pair, held_out_pairs, measured
@@ -80,4 +81,4 @@ def generate_asked(
     noise = [torch_generator(config.seed, i, "sheet") for i in range(len(asked))]
     encoded = generator.encode([clean])
     settled = generator.settle(encoded, asks)
-    return clean, finite(stored(generator.decode(encoded, settled, generator.latents(encoded, settled, noise))))
+    return clean, finite(Stored(generator.decode(encoded, settled, generator.latents(encoded, settled, noise))))
