@@ -90,5 +90,10 @@ def as_student(teacher: GenDegPipeline, taught: Taught, **parts: Any) -> GenDegP
     levels = [[float(timestep), float(signal)] for timestep, signal in taught.levels]
     scales = {"guidance_text": float(taught.guidance_text), "guidance_image": float(taught.guidance_image)}
     return teacher.with_parts(
-        scheduler=DistilledScheduler(levels, **known), steps=len(levels), **scales, guidance_built_in=True, **parts
+        scheduler=DistilledScheduler(levels, **known),
+        steps=len(levels),
+        **scales,
+        guidance_built_in=True,
+        guidance_interval=[],
+        **parts,
     )

@@ -19,6 +19,8 @@ from tests.training.test_distill import SETTINGS, change_model, velocity_model
 
 pytestmark = pytest.mark.slow
 UNSEEN = 1 << 20
+CALM = 0.3
+"""Of what a network with random weights says: eight passes through it can be told in one by a network of its size."""
 
 
 def walked(config: DistillConfig, steps: int) -> tuple[Batch, Tensor]:
@@ -35,13 +37,16 @@ def walked(config: DistillConfig, steps: int) -> tuple[Batch, Tensor]:
 
 @pytest.mark.parametrize(("make", "scales"), [(change_model, (1.0, 1.0)), (velocity_model, (3.0, 1.5))])
 def test_one_pass_comes_near_eight(tmp_path: Path, make, scales) -> None:
-    torch.set_num_threads(2)
-    make().save_pretrained(tmp_path / "teacher")
+    torch.set_num_threads(1)
+    teacher = make()
+    with torch.no_grad():
+        teacher.unet.conv_out.weight.mul_(CALM)
+    teacher.save_pretrained(tmp_path / "teacher")
     config = DistillConfig(
         **SETTINGS
         | {"pairs": (write_pairs(tmp_path / "pairs"),), "out": tmp_path / "run", "model": str(tmp_path / "teacher")}
-        | {"sample_steps": 1, "teacher_steps": 8, "text": scales[0], "image": scales[1], "steps": 400}
-        | {"batch_size": 16, "learning_rate": 1e-2, "warmup": 5, "checkpoint_every": 400, "sheet_every": 400}
+        | {"sample_steps": 1, "teacher_steps": 8, "text": scales[0], "image": scales[1], "steps": 250}
+        | {"batch_size": 8, "learning_rate": 1e-2, "warmup": 5, "checkpoint_every": 250, "sheet_every": 250}
     )
     train_distill(config)
     with open(config.out / "log.csv") as stream:
