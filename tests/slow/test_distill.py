@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gendeg.model.noise import landed
+from gendeg.model.schedulers import landed
 from gendeg.model.weights import load_pipeline
 from gendeg.pairs.pair import open_pairs
 from gendeg.training.batches import Batch, crops, encoded, make_batch
