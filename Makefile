@@ -14,7 +14,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bench-gpu bundled study clean
+.PHONY: help setup extras demo picture gallery known test test-portable test-slow test-extras check format bench bench-gpu bundled study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ demo: setup ## degrade the sample photos: haze, then a sheet of all six at three
 
 picture: setup ## draw the README's picture again: six degradations, and one at five strengths
 	$(BIN)/python docs/picture.py
+
+gallery: setup ## draw docs/gallery.md again: everything at five strengths, by the bundled model and by physics
+	rm -rf out/gallery
+	$(BIN)/python docs/gallery.py
 
 known: setup ## make the bundled model's known image again (gendeg doctor), after other weights
 	$(BIN)/python -c 'from gendeg.doctor.known import keep_known; keep_known()'

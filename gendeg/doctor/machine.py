@@ -96,7 +96,9 @@ def _packages() -> Finding:
     }
     facts = {"installed": have, "tested": {name: tested[name] for name in have if name in tested}}
     if missing or old:
-        wrong = [f"{name} is missing" for name in missing] + [f"{name} {have[name]} is too old" for name in old]
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        wrong = [f"missing: {', '.join(missing[:SHOWN])}{more}"] if missing else []
+        wrong += [f"{name} {have[name]} is too old" for name in old]
         return Finding("packages", "off", "; ".join(wrong), f"{_pip(tested)} {' '.join(missing + old)}", facts)
     if not tested:
         return Finding("packages", "note", f"{len(have)}, tested versions unknown", "install gendeg again", facts)
