@@ -28,18 +28,19 @@ PAGE = """\
 
     make gallery
 
-draws this page: each degradation, and the two mixes that models learn, at five strengths on three photos; of each photo, the upper
-row is by the model that comes along (`--model {model}`), the lower by the simulators (`--model physics`), brought to the same
-strength. Nothing was chosen: it is seed 0 throughout, at {size} pixels. A strength is a quantile of how much real and simulated pairs
-of that degradation change ([how it works](how-it-works.md)).
+draws this page: each degradation, and the two mixes that models learn, at five strengths on three photos. Of each photo,
+the upper row is by the model that comes along (`--model {model}`), the lower by the simulators (`--model physics`), brought
+to the same strength. Nothing was chosen: it is seed 0 throughout, at {size} pixels. What a strength means stands in
+[how it works](how-it-works.md).
 
 {sections}
 ## Whose photos
 
 The temple and the flower are the sample photos that come with scikit-learn, both CC BY 2.0: `china.jpg` by
 [danielbuechele](https://www.flickr.com/photos/danielbuechele/), `flower.jpg` from the photos of
-[vultilion](https://www.flickr.com/photos/vultilion/). The portrait of Grace Hopper comes with matplotlib; it was taken for the US Navy
-and is in the public domain. They are cropped to three by two, and what is on the page is degraded on purpose.
+[vultilion](https://www.flickr.com/photos/vultilion/). The portrait of Grace Hopper comes with matplotlib; it was taken
+for the US Navy and is in the public domain. They are cropped to three by two, and what is on the page is degraded on
+purpose.
 """
 
 
@@ -63,19 +64,9 @@ def degrade(clean: Sequence[Path], out: Path, model: str, size: str) -> None:
     """All types and strengths, unless they are there."""
     if (out / "sheet.png").is_file():  # written last
         return
-    command = [
-        sys.executable,
-        "-m",
-        "gendeg",
-        "synth",
-        *map(str, clean),
-        "--out",
-        str(out),
-        "--overwrite",
-        "--size",
-        size,
-    ]
-    command += ["--model", model, "--type", ",".join(TYPES), "--intensity", ",".join(map(str, STRENGTHS))]
+    command = [sys.executable, "-m", "gendeg", "synth", *map(str, clean), "--out", str(out), "--overwrite"]
+    command += ["--size", size, "--model", model, "--type", ",".join(TYPES)]
+    command += ["--intensity", ",".join(map(str, STRENGTHS))]
     subprocess.run(command, check=True)
 
 
