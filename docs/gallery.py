@@ -22,16 +22,19 @@ STRENGTHS = (0.1, 0.3, 0.5, 0.7, 0.9)
 WIDTH, HEIGHT, GAP, LABEL, SIDE = 216, 144, 4, 24, 22
 SHAPE = (3, 2)  # of every photo
 QUALITY = 80
+REFUSED = "more than this\nphoto can lose"
+SOME_FAILED = 3
+"""How `gendeg synth` ends where a photo cannot take a strength."""
 MOST_BYTES = 3_000_000
 PAGE = """\
 # Gallery
 
     make gallery
 
-draws this page: each degradation, and the two mixes that models learn, at five strengths on three photos. Of each photo,
-the upper row is by the model that comes along (`--model {model}`), the lower by the simulators (`--model physics`), brought
-to the same strength. Nothing was chosen: it is seed 0 throughout, at {size} pixels. What a strength means stands in
-[how it works](how-it-works.md).
+draws this page: each degradation, and the two mixes that models learn, at five strengths on three photos. Of each
+photo, the upper row is by the model that comes along (`--model {model}`), the lower by the simulators
+(`--model physics`), brought to the same strength. Nothing was chosen: it is seed 0 throughout, at {size} pixels. What a
+strength means stands in [how it works](how-it-works.md).
 
 {sections}
 ## Whose photos
@@ -67,20 +70,21 @@ def degrade(clean: Sequence[Path], out: Path, model: str, size: str) -> None:
     command = [sys.executable, "-m", "gendeg", "synth", *map(str, clean), "--out", str(out), "--overwrite"]
     command += ["--size", size, "--model", model, "--type", ",".join(TYPES)]
     command += ["--intensity", ",".join(map(str, STRENGTHS))]
-    subprocess.run(command, check=True)
+    if (code := subprocess.run(command).returncode) not in (0, SOME_FAILED):
+        sys.exit(code)
 
 
-def made(out: Path) -> dict[tuple[str, str], list[Path]]:
-    """(photo, type) → its images, by strength. A record says of a mix in parts what each part was asked for."""
-    found: dict[tuple[str, str], dict[float, Path]] = {}
+def made(out: Path) -> dict[tuple[str, str, float], Path]:
+    """(photo, type, strength) → its image, where there is one. Of a mix in parts, each part has a strength."""
+    found = {}
     for line in (out / "records.jsonl").read_text().splitlines():
         row = json.loads(line)
-        stem, kind = Path(row["clean_path"]).stem, row["degradation"]
-        parts = kind.count("+") + 1 if len(row.get("parts") or ()) > 1 else 1
-        strength = "-".join([f"{round(100 * row['intensity']):03}"] * parts)
-        place = out / f"{stem}.{kind}.i{strength}.s{row['seed']}.png"
-        found.setdefault((stem, kind), {})[row["intensity"]] = place
-    return {key: [images[strength] for strength in sorted(images)] for key, images in found.items()}
+        if "failed" not in row:
+            stem, kind, strength = Path(row["clean_path"]).stem, row["degradation"], row["intensity"]
+            parts = kind.count("+") + 1 if len(row.get("parts") or ()) > 1 else 1
+            digits = "-".join([f"{round(100 * strength):03}"] * parts)
+            found[stem, kind, round(strength, 2)] = out / f"{stem}.{kind}.i{digits}.s{row['seed']}.png"
+    return found
 
 
 def sheet(kind: str, clean: Sequence[Path], makers: dict[str, dict]) -> Image.Image:
@@ -94,9 +98,14 @@ def sheet(kind: str, clean: Sequence[Path], makers: dict[str, dict]) -> Image.Im
     for row, (photo, name) in enumerate((photo, name) for photo in clean for name in makers):
         top = LABEL + row * (HEIGHT + GAP)
         picture.paste(upright(name, font), (0, top))
-        for column, path in enumerate((photo, *makers[name][photo.stem, kind])):
-            cell = Image.open(path).convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-            picture.paste(cell, (SIDE + column * (WIDTH + GAP), top))
+        paths = [photo, *(makers[name].get((photo.stem, kind, strength)) for strength in STRENGTHS)]
+        for column, path in enumerate(paths):
+            left = SIDE + column * (WIDTH + GAP)
+            if path is None:
+                draw.text((left + WIDTH // 2, top + HEIGHT // 2), REFUSED, (120, 120, 120), font, "mm", align="center")
+            else:
+                cell = Image.open(path).convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+                picture.paste(cell, (left, top))
     return picture
 
 

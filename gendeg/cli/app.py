@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -122,12 +122,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     hush_libraries()
-    first = world().rank == 0
-    with mended_streams(), watched("starting") if first else nullcontext():
+    with mended_streams(), _watching():
         code = _run(arguments)
         if arguments is None and code in (INTERRUPTED, TERMINATED):
             _leave(code)
     sys.exit(code or 0)
+
+
+def _watching() -> AbstractContextManager[None]:
+    """Silence is broken by the first process, unless nobody wants it."""
+    with suppress(ValueError):  # a rank that is no number: the command says so
+        if world().rank:
+            return nullcontext()
+    return nullcontext() if os.environ.get("GENDEG_QUIET") else watched("starting")
 
 
 def _run(arguments: list[str] | None) -> int | None:
