@@ -77,7 +77,10 @@ def degrade(clean: Sequence[Path], out: Path, model: str, size: str) -> None:
 def made(out: Path) -> dict[tuple[str, str, float], Path]:
     """(photo, type, strength) → its image, where there is one. Of a mix in parts, each part has a strength."""
     found = {}
-    for line in (out / "records.jsonl").read_text().splitlines():
+    lines = (out / "records.jsonl").read_text().splitlines()
+    if len(lines) != 3 * len(TYPES) * len(STRENGTHS):
+        sys.exit(f"{out}: {len(lines)} records; remove the folder and begin anew")
+    for line in lines:
         row = json.loads(line)
         if "failed" not in row:
             stem, kind, strength = Path(row["clean_path"]).stem, row["degradation"], row["intensity"]
