@@ -24,7 +24,9 @@ class SynthConfig:
     """gendeg synth"""
 
     paths: tuple[Path, ...] = argument((), "Photos or folders; none: two sample photos.")
-    types: str = option("haze", "A degradation, a mix (rain+haze), a comma list, or all.", flag="--type")
+    types: str = option(
+        "haze", "Degradations and mixes (haze+rain, haze=0.6+rain), a comma list, all, or cdd11.", flag="--type"
+    )
     intensities: tuple[float, ...] = option(
         (0.5,), "How strong, in [0, 1]; a comma list makes one image each.", flag="--intensity", min=0, max=1
     )
