@@ -15,6 +15,7 @@ from gendeg.bundle import command as bundle
 from gendeg.cli.hush import hush_libraries
 from gendeg.convert import command as convert
 from gendeg.curate import command as curate
+from gendeg.estimator import command as estimator
 from gendeg.evaluate import command as evaluate
 from gendeg.export import command as export
 from gendeg.pairs import command as pairs
@@ -57,6 +58,7 @@ app.command("report", epilog=evaluate.REPORT_EXAMPLE)(evaluate.report)
 app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE)(evaluate.evaluate)
 app.command("evaluate gap", epilog=evaluate.GAP_EXAMPLE)(evaluate.gap)
 app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
+app.command("estimator", epilog=estimator.EXAMPLE)(estimator.estimator)
 app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
 app.add_typer(pairs.app, name="pairs")
 app.add_typer(priors.app, name="priors")

@@ -30,6 +30,7 @@ from gendeg.primitives.images import (
 )
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
+from gendeg.primitives.streams import say
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.synth.config import SynthConfig
 from gendeg.synth.plan import PhotoPlan, Plan, Sample, plan_synthesis, with_prompts
@@ -45,6 +46,8 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
     """Make everything that is planned, yielding each sample's record (or failure) once its image is on disk."""
     plan = plan_synthesis(config)
     ensure_writable(config.out)
+    if plan.wish:
+        say(f"gendeg: {plan.wish}")
     pipeline = load_pipeline(config.model, choose_device(config.device))
     choose_sampler(pipeline, config.sampler)
     if config.direction is not None:
