@@ -14,7 +14,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo picture test test-portable test-slow test-extras check format bench bundled estimator study clean
+.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bench-gpu bundled estimator study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ demo: setup ## degrade the sample photos: haze, then a sheet of all six at three
 picture: setup ## draw the README's picture again: six degradations, and one at five strengths
 	$(BIN)/python docs/picture.py
 
+known: setup ## make the bundled model's known image again (gendeg doctor), after other weights
+	$(BIN)/python -c 'from gendeg.doctor.known import keep_known; keep_known()'
+
 test: setup ## the tests, without those marked slow
 	$(PYTEST) -n $(JOBS) -m "not slow"
 
@@ -50,9 +53,9 @@ extras: setup ## install the optional packages too (EXTRAS=ray,adam8bit; all of 
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
 
 test-extras: extras ## the tests that need optional packages, and their pins
-	$(BIN)/python -c 'import bitsandbytes, lmdb, pillow_heif, pillow_jxl, ray'
+	$(BIN)/python -c 'import bitsandbytes, lmdb, pillow_heif, pillow_jxl, ray, spandrel'
 	$(PYTEST) tests/slow/test_ray.py tests/slow/test_adam8bit.py tests/export tests/test_lock.py tests/primitives/test_pictures.py \
-		tests/build/test_inputs.py
+		tests/build/test_inputs.py tests/restore/test_foreign.py
 
 test-slow: setup ## only the tests marked slow
 	$(PYTEST) -m slow || test $$? -eq 5 # 5: nothing carries the mark
@@ -68,7 +71,10 @@ format: setup ## let ruff arrange the code
 	$(BIN)/ruff format .
 
 bench: setup ## time every script in benchmarks/ on this machine
-	@for script in $(filter-out benchmarks/leg.py benchmarks/pack_data.py benchmarks/same_as.py benchmarks/sizes.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/gpu.py benchmarks/leg.py benchmarks/pack_data.py benchmarks/same_as.py benchmarks/sizes.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+bench-gpu: setup ## what each change brings on this GPU, in five minutes; CPU=1: at toy size, without one
+	$(BIN)/python benchmarks/gpu.py $(if $(CPU),--cpu) $(if $(STUDENT),--student "$(STUDENT)")
 
 bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of/photos [PAIRS=real.jsonl] [MINUTES=720]
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }

@@ -69,7 +69,7 @@ class Made:
 def main() -> None:
     options = _options()
     torch.set_num_threads(1)
-    photos, mixes = _photos(options), parse_mixes(options.type)
+    photos, mixes = square_photos(options), parse_mixes(options.type)
     simulator = _kept(options.keep / f"physics-{_digest('physics')}-{options.size}", simulate)
     makers = {"simulators": (simulator, options.simulations, 0), "other seeds": (simulator, options.seeds, 100)}
     for name in options.models:
@@ -96,7 +96,7 @@ def main() -> None:
 # --- making ---
 
 
-def _photos(options: argparse.Namespace) -> list[Photo]:
+def square_photos(options: argparse.Namespace) -> list[Photo]:
     places = [options.clean] if options.clean else sample_photos()
     found = open_photos(places, split=options.split, most=options.photos)
     photos = []

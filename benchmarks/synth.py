@@ -14,8 +14,9 @@ from typing import TypeVar
 import torch
 
 from gendeg.intensity.ask import Ask
-from gendeg.model.generate import Generator, finite, settings_of, stored, to_signed_tensor
+from gendeg.model.generate import Generator, finite, settings_of, to_signed_tensor
 from gendeg.model.guidance import branches
+from gendeg.model.moves import Stored
 from gendeg.model.weights import BUNDLED, load_pipeline
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_short_side
@@ -56,7 +57,7 @@ def degrade_once(generator: Generator, photo: U8Image, watch: Stopwatch) -> None
     made = watch.time("decode", lambda: generator.pipeline.decode_latents(latents, clean, structure_correction=False))
     if generator.pipeline.structure is not None:
         made = watch.time(BOTH, lambda: generator.bring(clean, settled, generator.decode(clean, settled, latents)))
-    watch.time("write", lambda: encode_image(finite(stored(made))[0], "png"))
+    watch.time("write", lambda: encode_image(finite(Stored(made))[0], "png"))
 
 
 def main() -> None:

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.convert.ldm import PUBLISHED
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import encode
+from gendeg.model.noise import noised
 from gendeg.training.diffusion import Denoiser
-from gendeg.training.losses import noised
 
 TFLOPS = {"A100": 312, "H100": 989}
 USED = 0.4  # of the peak: an assumption, said where it is used
@@ -40,7 +40,7 @@ USED = 0.4  # of the peak: an assumption, said where it is used
 def networks(toy: bool, device: str) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel, Conditioner]:
     """Random weights at SD 1.5's sizes (or toy ones), the UNet already reading eight channels."""
     channels, vae_channels, text = (
-        ((32, 64, 64, 64), (16, 16, 16, 16), {"vocab_size": 1000, "hidden_size": 32, "num_attention_heads": 2,
+        ((32, 64, 64, 64), (16, 16, 16, 16), {"vocab_size": 49408, "hidden_size": 32, "num_attention_heads": 2,
          "num_hidden_layers": 1, "intermediate_size": 64, "max_position_embeddings": 77})
         if toy else ((320, 640, 1280, 1280), (128, 256, 512, 512), PUBLISHED["text"])
     )  # fmt: skip
@@ -93,7 +93,7 @@ def our_step(parts: tuple, batch: int, size: int, device: str) -> Callable[[], f
     optimizer, average = torch.optim.AdamW(trained, 1e-4), EMAModel(trained, decay=0.9999)
     average.to(device)
     images, tokens, statistics = _inputs(batch, size, encoder, device)
-    kept = torch.rand(batch, device=device)
+    kept, direction = torch.rand(batch, device=device), torch.zeros(batch, 2, device=device)
 
     def step() -> float:
         with torch.autocast(device, torch.bfloat16):
@@ -101,7 +101,7 @@ def our_step(parts: tuple, batch: int, size: int, device: str) -> Callable[[], f
                 clean, degraded = encode(vae, torch.cat([images, images])).float().chunk(2)
             noise = torch.randn_like(degraded)
             timestep = torch.randint(1000, (batch,), device=device)
-            said = denoiser(noised(degraded, noise, kept), clean, timestep, tokens, statistics, statistics)
+            said = denoiser(noised(degraded, noise, kept), clean, timestep, tokens, statistics, statistics, direction)
             loss = (said - noise).square().mean(dim=(1, 2, 3)).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)

@@ -120,7 +120,7 @@ def fork(work: Callable[[], object], **environment: str) -> int:
         os._exit(code)
 
 
-def _unlock(bar: type[tqdm], lock: threading.RLock) -> None:  # type: ignore[valid-type]
+def _unlock(bar: type[tqdm], lock: threading.RLock) -> None:
     """tqdm's own lock is one for all forks, and stays taken when its holder is killed. Subclasses may have their own,
     as those that a hub's downloads have run under."""
     bar.set_lock(lock)

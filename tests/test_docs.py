@@ -134,7 +134,7 @@ def test_issue_forms_are_yaml() -> None:
         ("make no-such-target", "make has no"),
         ("make study CLAEN=/photos", "CLAEN"),
         ("python benchmarks/none.py", "no such file"),
-        ("python benchmarks/steps.py --wrong 3", "--wrong"),
+        ("python benchmarks/samplers.py --wrong 3", "--wrong"),
         ("pip install 'gendeg[none]'", "no extra none"),
         ("gendog synth", "unknown command"),
     ],

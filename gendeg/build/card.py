@@ -1,7 +1,7 @@
 """The dataset card: README.md with the YAML that Hugging Face `datasets` reads, and what people want to know."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import yaml
@@ -21,6 +21,14 @@ class Part:
     samples: int
     bytes: int
     mu: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Level:
+    """The generated samples of one degradation at one intensity."""
+
+    samples: int
+    mu: float  # their mean
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class CardFacts:
     model_sha256: str
     settings: Mapping[str, object]
     fingerprint: str
+    graded: Mapping[str, Mapping[float, Level]] = field(default_factory=dict)  # degradation → level of intensity
     parquet: "Parquet | None" = None  # the card of the Parquet files, not of the shards
 
 
@@ -157,6 +166,7 @@ def _text(facts: CardFacts) -> str:
         "| degradation | split | pairs | mu, 5 % | mu, median | mu, 95 % |\n|---|---|---|---|---|---|\n"
         + "\n".join(rows),
         "mu: mean of |clean - degraded| over all pixels and channels, images in [0, 1], measured as stored.",
+        _graded(facts),
         _reading(facts),
         (
             f"## How it was made\n\nModel `{facts.model}`, SHA-256 of its weights and numbers `{facts.model_sha256}`. "
@@ -182,6 +192,20 @@ some = load_dataset("path/or/name", "{kind}", streaming=True)  # one of them
 ```
 
 Each sample has `{facts.clean_column}`, `degraded.png` and `json`, its record: {", ".join(facts.record.names)}."""
+
+
+def _graded(facts: CardFacts) -> str:
+    if not facts.graded:
+        return ""
+    levels = sorted({level for row in facts.graded.values() for level in row})
+    lines = ["| degradation | " + " | ".join(f"{level:g}" for level in levels) + " |", "|---" * (len(levels) + 1) + "|"]
+    for kind, row in sorted(facts.graded.items()):
+        cells = [f"{row[level].mu:.3f} ({row[level].samples})" if level in row else "" for level in levels]
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    return (
+        "## Graded\n\nEvery photo at every one of these intensities, made with the same noise, so that only the "
+        "strength differs. Mean mu of the pairs (and their number) at each:\n\n" + "\n".join(lines)
+    )
 
 
 def _reading_parquet(facts: CardFacts, parquet: Parquet, kind: str) -> str:

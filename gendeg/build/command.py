@@ -163,6 +163,8 @@ def _report(out: Path, built: Any) -> int:
 def _again(folder: Path, done: Any) -> int:
     """`done` is a `gendeg.build.repair.Repaired`."""
     _say(f"shards made again: {len(done.shards)}")
+    if done.kept:
+        _say(f"{done.kept} refused samples are not tried again: the levels of a photo share their noise")
     _say_totals(folder, done.totals)
     return ERROR if done.changed else SOME_FAILED if done.totals.failed else 0
 
@@ -170,7 +172,7 @@ def _again(folder: Path, done: Any) -> int:
 def _say_totals(out: Path, stands: Any) -> None:
     _say(f"{stands.written} of {stands.planned} samples written, {stands.failed} failed{_reasons(stands.reasons)}")
     if stands.failed:
-        _say(f"gendeg status {out} --failed lists them; gendeg retry {out} tries them again")
+        _say(f"gendeg status {out} --failed lists them; gendeg retry {out} tries again what another try may mend")
 
 
 def _say_left_out(out: Path, reasons: Mapping[str, int]) -> None:

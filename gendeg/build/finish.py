@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from gendeg import __version__
-from gendeg.build.card import CardFacts, IncludedSource, Parquet, Part, make_card
+from gendeg.build.card import CardFacts, IncludedSource, Level, Parquet, Part, make_card
+from gendeg.intensity.draw import levels_of
 from gendeg.pairs.sources import licence_of
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import (
@@ -30,6 +31,7 @@ from gendeg.primitives.errors import (
 from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, temporary_beside
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
+from gendeg.primitives.silence import doing
 from gendeg.report.card_merge import Merged, merge_card, write_card
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.shards.description import Description, done_marks, missing_shards, totals
@@ -47,9 +49,10 @@ def finish(layout: Layout, description: Description) -> None:
     missing = missing_shards(layout, description)
     if missing:
         raise IncompleteDataset(layout.root, len(missing))
-    _write_manifest(layout, description)
-    _write_picture(layout, description)
-    write_card(layout.card, make_card(card_facts(layout, description)))
+    with doing("writing manifest, picture and card"):
+        _write_manifest(layout, description)
+        _write_picture(layout, description)
+        write_card(layout.card, make_card(card_facts(layout, description)))
 
 
 def _write_manifest(layout: Layout, description: Description) -> None:
@@ -172,7 +175,7 @@ def _manifest_is_good(layout: Layout, description: Description) -> bool:
 
 def card_facts(layout: Layout, description: Description) -> CardFacts:
     """Counted from the manifest and the marks on the disk."""
-    table = pq.read_table(layout.manifest, columns=["degradation", "split", "mu", "origin", "source"])
+    table = pq.read_table(layout.manifest, columns=["degradation", "split", "mu", "origin", "source", "intensity"])
     sizes: dict[tuple[str, str], int] = defaultdict(int)
     for shard, mark in done_marks(layout, description):
         sizes[shard.name.degradation, shard.name.split] += mark.bytes
@@ -189,6 +192,7 @@ def card_facts(layout: Layout, description: Description) -> CardFacts:
         model_sha256=description.model_sha256,
         settings=description.settings,
         fingerprint=description.fingerprint,
+        graded=_graded(table) if levels_of(str(description.settings["intensity"])) else {},
     )
 
 
@@ -214,6 +218,15 @@ def _parts(table: pa.Table, sizes: dict[tuple[str, str], int]) -> list[Part]:
             low, middle, high = np.quantile(here.column("mu").to_numpy(), (0.05, 0.5, 0.95)).tolist()
             parts.append(Part(kind, split, len(here), size, (low, middle, high)))
     return sorted(parts, key=lambda part: (part.degradation, ("train", "validation", "test").index(part.split)))
+
+
+def _graded(table: pa.Table) -> dict[str, dict[float, Level]]:
+    made = table.filter(pc.equal(table["origin"], "generated"))
+    groups = made.group_by(["degradation", "intensity"]).aggregate([("mu", "mean"), ("mu", "count")]).to_pylist()
+    graded: dict[str, dict[float, Level]] = defaultdict(dict)
+    for row in groups:
+        graded[row["degradation"]][row["intensity"]] = Level(row["mu_count"], row["mu_mean"])
+    return dict(graded)
 
 
 def _included(table: pa.Table) -> list[IncludedSource]:

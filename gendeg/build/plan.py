@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gendeg.build.config import PlanConfig
+from gendeg.build.config import PER_IMAGE, PlanConfig
+from gendeg.intensity.ask import intensity_word
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
-from gendeg.intensity.draw import Drawn, Statistics, directions_of, statistics_of
+from gendeg.intensity.draw import Drawn, Statistics, directions_of, levels_of, statistics_of
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
 from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
@@ -102,7 +103,9 @@ def _shards(
 
 def _per_photo(config: PlanConfig, photos: int) -> int:
     """At most this many samples of one photo."""
-    return -(-config.samples // photos) if config.samples else config.per_image
+    if levels := levels_of(config.intensity):
+        return len(levels) * len(parse_mixes(config.types))
+    return -(-config.samples // photos) if config.samples else config.per_image or PER_IMAGE
 
 
 def _deal(config: PlanConfig, first: int, end: int, photos: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,14 +136,20 @@ def _sample_rows(
     """The rows of one shard, ordered by batch."""
     rows = photos.take(pa.array(samples[:, 0]))
     uniform = for_sample(config.seed, str(name), "statistics").uniform(size=(len(samples), 3))
-    turned = for_sample(config.seed, str(name), "direction").uniform(size=len(samples))
+    turned = _turns(config, mix, name, samples)
     drawn, sources = statistics(mix, uniform, name.number * config.shard_size)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
     prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
-    variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
     kind = pa.scalar(mix_name(mix).replace("+", "_"))
+    series = pc.binary_join_element_wise(rows.column("stem"), kind, "-")
+    if levels_of(config.intensity):
+        endings = pa.array([intensity_word(level) for level in drawn.intensity.tolist()])
+    else:
+        endings = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
+    key = pc.binary_join_element_wise(series, endings, "-")
     columns = {
-        "key": pc.binary_join_element_wise(rows.column("stem"), kind, variants, "-"),
+        "key": key,
+        "noise": series if levels_of(config.intensity) else key,
         "degradation": _constant(mix_name(mix), len(samples)),
         "origin": _constant(GENERATED, len(samples)),
         "prompt": prompts.take(caption.indices),
@@ -152,6 +161,14 @@ def _sample_rows(
         "seed": np.full(len(samples), config.seed),
     }
     return _finished(config, rows, columns)
+
+
+def _turns(config: PlanConfig, mix: Mix, name: ShardName, samples: np.ndarray) -> np.ndarray:
+    """Uniform draws for directions, one a sample; levels of one photo share theirs, wherever shards are cut."""
+    if not levels_of(config.intensity):
+        return for_sample(config.seed, str(name), "direction").uniform(size=len(samples))
+    photo = samples[:, 0]
+    return for_sample(config.seed, mix_name(mix), "direction").uniform(size=int(photo.max()) + 1)[photo]
 
 
 def _sources(drawn: Drawn, names: list[str]) -> pa.Array:
@@ -206,8 +223,10 @@ def _existing_shards(
             mix, count = parse_mix(degradation), len(rows)
             kind = pa.scalar(degradation.replace("+", "_"))
             captions = rows.column("caption").to_pylist()
+            key = pc.binary_join_element_wise(rows.column("stem"), kind, "-")
             columns = {
-                "key": pc.binary_join_element_wise(rows.column("stem"), kind, "-"),
+                "key": key,
+                "noise": key,
                 "origin": _constant(EXISTING, count),
                 "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
                 **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},

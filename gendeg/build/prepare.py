@@ -1,19 +1,22 @@
 """The first step of a build: plan it, or find the plan that stands already and see that it is the same build."""
 
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from gendeg.build.config import BuildConfig
+import pyarrow as pa
+
+from gendeg.build.config import ATTEMPTS, PER_IMAGE, BuildConfig
 from gendeg.build.inputs import included, look_at_pairs, look_at_photos
 from gendeg.build.plan import write_plan
 from gendeg.build.splits import keep_apart
 from gendeg.intensity.ask import refuse_undirected
-from gendeg.intensity.draw import as_learnt, directions_of, statistics_of
+from gendeg.intensity.draw import as_learnt, directions_of, levels_of, statistics_of
 from gendeg.intensity.priors import priors_digest
+from gendeg.model.fitting import PLAIN_BATCH
 from gendeg.model.generate import Settings
 from gendeg.model.text import PromptWriter
 from gendeg.pairs.photos import HUB, Asked, Input, Kind, Opened, find_photos, listing_digest
@@ -31,6 +34,7 @@ from gendeg.primitives.errors import (
 )
 from gendeg.primitives.files import ensure_writable, read_json_object, sha256_bytes, sha256_of, write_json, write_jsonl
 from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
 
@@ -47,16 +51,22 @@ class ModelFacts:
     settings: Settings
     precision: str
     write_prompt: PromptWriter = field(default_factory=PromptWriter)
+    fitting: Callable[[int, int], int] = lambda height, width: PLAIN_BATCH
+    """Images of that size that are made at a time, where nobody says how many."""
 
 
 def check_config(config: BuildConfig) -> None:
     """Raises `BadOption` and `MissingExtra` before anything is read or written."""
-    least = {"--per-image": config.per_image, "--shard-size": config.shard_size, "--batch-size": config.batch_size,
+    least = {"--per-image": config.per_image, "--shard-size": config.shard_size,
              "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
     for option, value in least.items():
-        if value < 1:
+        if value is not None and value < 1:
             raise BadOption(option, f"must be at least 1, got {value}")
-    for option, value in {"--samples": config.samples, "--size": config.size}.items():
+    for option, value in {
+        "--samples": config.samples,
+        "--size": config.size,
+        "--batch-size": config.batch_size,
+    }.items():
         if value < 0:
             raise BadOption(option, f"must not be negative, got {value}")
     if config.engine == "ray" and find_spec("ray") is None:
@@ -66,6 +76,17 @@ def check_config(config: BuildConfig) -> None:
         refuse_undirected(mixes)
     parse_split(config.split)
     statistics_of(config.intensity, config.priors)
+    if levels_of(config.intensity):
+        _check_graded(config)
+
+
+def _check_graded(config: BuildConfig) -> None:
+    """Levels of intensity say how many samples there are, and that those of a photo share their noise."""
+    for option, value in {"--per-image": config.per_image, "--samples": config.samples}.items():
+        if value:
+            raise BadOption(option, "has no say beside levels of --intensity: every photo gets each, of every type")
+    if config.attempts not in (None, 1):
+        raise BadOption("--attempts", "must be 1 with levels of --intensity: another try has other noise")
 
 
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
@@ -82,6 +103,8 @@ def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
     except NotADataset:
         before = None
     if before is not None:
+        if not config.batch_size:
+            config = replace(config, batch_size=before.settings["batch_size"])
         _refuse_other(layout, before, _described(config, facts, digest, str(before.settings["format"])))
         if not layout.plan.is_file() or sha256_of(layout.plan) != before.plan_sha256:
             _plan(config, layout, facts, opened, digest)
@@ -103,7 +126,10 @@ def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened
     opened.inputs.extend(manifests)
     apart = keep_apart(config, opened.inputs, seen.table, pairs)
     included = apart.pairs if len(apart.pairs) else None
-    planned = write_plan(config, apart.photos, layout.plan, included, facts.write_prompt)
+    if not config.batch_size:
+        config = replace(config, batch_size=facts.fitting(*_largest(apart.photos)))
+    with doing("writing the plan"):
+        planned = write_plan(config, apart.photos, layout.plan, included, facts.write_prompt)
     facts.write_prompt.say()
     left_out = seen.left_out + opened.left_out + bad_pairs + apart.leaks
     write_jsonl(layout.left_out, (one.as_row() for one in left_out))
@@ -119,14 +145,28 @@ def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened
     )  # fmt: skip
 
 
+def _largest(photos: pa.Table) -> tuple[int, int]:
+    """Height and width of the photo with most pixels."""
+    sides = (photos.column(name).to_pylist() for name in ("height", "width"))
+    return max(zip(*sides, strict=True), key=lambda size: size[0] * size[1], default=(1, 1))
+
+
 def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str) -> Description:
     """All but the plan."""
     asked = config.format
     settings = {name: value for name, value in asdict(config).items() if name not in PLACES}
+    if not config.compile:
+        del settings["compile"]  # a build without it is what it was before there was one
+    levels = levels_of(config.intensity)
     settings |= {
+        "per_image": None if levels else config.per_image or PER_IMAGE,
+        "attempts": 1 if levels else config.attempts or ATTEMPTS,
+        "intensity": ",".join(f"{level:g}" for level in levels) or config.intensity,
         "types": ",".join(mix_name(mix) for mix in parse_mixes(config.types)),
         "format": format if asked == "auto" else asked,
-        **asdict(facts.settings),
+        **{
+            name: value for name, value in asdict(facts.settings).items() if name != "passes"
+        },  # follows from the others
         "precision": facts.precision,
         "priors": priors_digest(parse_mixes(config.types), Path(config.priors) if config.priors else None),
     }

@@ -85,6 +85,10 @@ class ShardMaker:
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
         self.model = ThreadPoolExecutor(1, "model", torch.set_num_threads, (torch.get_num_threads(),))
 
+    def first(self, work: Callable[[], None]) -> None:
+        """Something for the model's thread to do before everything else."""
+        self.model.submit(work).result()
+
     def close(self) -> None:
         self.model.shutdown(cancel_futures=True)
         self.readers.shutdown(cancel_futures=True)
@@ -147,6 +151,9 @@ class ShardMaker:
             if work.retry and row.key in work.have:
                 batch.made[row.key] = work.have[row.key]
                 continue
+            if work.retry and known is not None and not can_retry(row, known):
+                batch.made[row.key] = known
+                continue
             if not work.retry and known is not None and known.failed not in REFUSED:
                 batch.made[row.key] = (
                     known  # a photo that came back would change who shares its batch: `retry` does that
@@ -176,18 +183,22 @@ class ShardMaker:
         return work.late.get(row.key, 0)
 
     def _group(self, work: Work, number: int, samples: list[PlannedSample], halves: list[CleanHalf]) -> Group:
+        if samples[0].graded:
+            return Group(samples, halves, 0, 1)
         stop = self.attempts * (work.rounds - number + 1)
         return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
-        """Through the model, in its thread; the images go to the threads."""
-        images = make_images(self.generator, group.samples, [half.image for half in group.halves], attempt)
+        """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""
+        samples, halves = group.samples, group.halves
+        images = make_images(self.generator, samples, [half.image for half in halves], attempt)
         self.told(len(images))
-        settings = [asdict(self.generator.used(row.ask)) for row in group.samples]
-        return [
-            self.pool.submit(finish_generated, self.rules, row, half, image, attempt, used)
-            for row, half, image, used in zip(group.samples, group.halves, images, settings, strict=True)
-        ]
+
+        def finish(number: int) -> Made:
+            row, used = samples[number], asdict(self.generator.used(samples[number].ask))
+            return finish_generated(self.rules, row, halves[number], images[number], attempt, used)
+
+        return [self.pool.submit(finish, number) for number in range(len(images))]
 
     def _settle(self, batch: Batch) -> Batch:
         """Waits for the threads; what the filter refuses gets its next attempt, until none is left."""
@@ -206,12 +217,17 @@ class ShardMaker:
         return batch
 
 
+def can_retry(row: PlannedSample, known: Failure) -> bool:
+    """Whether another try may pass. Not of a graded sample that was refused: its noise is that of its series."""
+    return known.failed not in REFUSED or not row.graded
+
+
 def make_images(
     generator: Generator, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
-) -> list[U8Image | None]:
+) -> Sequence[U8Image | None]:
     """One batch of photos of one size, through the model: a sample depends on its row, the attempt and the batch only.
 
     None where the model gave no finite numbers.
     """
-    noise = [torch_generator(sample.seed, f"{sample.key}/{attempt}", "sample") for sample in samples]
+    noise = [torch_generator(sample.seed, f"{sample.noise}/{attempt}", "sample") for sample in samples]
     return generator.degrade(generator.encode(photos), [sample.ask for sample in samples], noise)

@@ -8,6 +8,7 @@ from gendeg.build.finish import edited, unfinished
 from gendeg.build.prepare import read_inputs
 from gendeg.primitives.errors import BadOption, DamagedDataset, MissingPath
 from gendeg.primitives.progress import track
+from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, missing_shards, read_description
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import PlannedShard, PlanReader
@@ -54,7 +55,8 @@ def examine(
     layout: Layout, description: Description, depth: Depth, progress: bool | None = None
 ) -> Iterator[tuple[PlannedShard | None, list[Problem]]]:
     """Problems of the plan (shard None) and of each shard that has some."""
-    damaged_plan, sides = check_plan(layout, description), Sides()
+    with doing("hashing the plan"):
+        damaged_plan, sides = check_plan(layout, description), Sides()
     if damaged_plan:
         yield None, damaged_plan
         depth = Depth(bytes=False)  # rows of a damaged plan prove nothing

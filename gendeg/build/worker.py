@@ -15,6 +15,8 @@ from gendeg.build.sample import rules_of
 from gendeg.build.shard import ShardMaker, Work
 from gendeg.build.stopping import Stopper
 from gendeg.intensity.draw import as_learnt, directions_of
+from gendeg.model.compiled import Size, check_compiler, compile_networks, warm
+from gendeg.model.fitting import fitting_batch
 from gendeg.model.generate import Generator, choose_sampler, refuse_direction, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.text import PromptWriter
@@ -24,7 +26,7 @@ from gendeg.primitives.files import append_jsonl
 from gendeg.shards.description import Description
 from gendeg.shards.index import Mark
 from gendeg.shards.layout import Layout
-from gendeg.shards.plan import PlannedShard, PlanReader
+from gendeg.shards.plan import GENERATED, PlannedShard, PlanReader
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -47,12 +49,23 @@ def load_model(config: BuildConfig) -> Model:
     if precision == "auto":
         precision = "fp16" if device.startswith("cuda") else "fp32"
     pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
+    if precision == "bf16":  # its 8 bits would cost half a grey level
+        for part in (pipeline.vae, pipeline.structure):
+            if part is not None:
+                part.float()
     choose_sampler(pipeline, config.sampler)
     write = PromptWriter(pipeline.reader)
     if directions_of(config.direction) is not as_learnt:
         refuse_direction(pipeline)
     chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
-    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings_of(pipeline, *chosen), precision, write))
+    settings = settings_of(pipeline, *chosen)
+    if config.compile:
+        check_compiler(pipeline.device.type)
+
+    def fitting(height: int, width: int) -> int:
+        return fitting_batch(Generator(pipeline, settings), (height, width), config.types)
+
+    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings, precision, write, fitting))
 
 
 class Log:
@@ -87,6 +100,18 @@ class Workshop:
             self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), generator,
             description.settings["attempts"], config.workers, self._made, self._check,
         )  # fmt: skip
+        if config.compile:
+            compile_networks(generator, description.settings["batch_size"])
+            self.maker.first(lambda: warm(generator, self._sizes(), config.types))
+
+    def _sizes(self) -> list[Size]:
+        """Of the photos that are to be generated from."""
+        found: set[Size] = set()
+        for shard in self.description.planned_shards:
+            columns = self.plan.column(shard.index, ["height", "width", "origin"])
+            rows = zip(*(columns[name] for name in ("height", "width", "origin")), strict=True)
+            found |= {(height, width) for height, width, origin in rows if origin == GENERATED}
+        return sorted(found)
 
     def close(self) -> None:
         self.maker.close()

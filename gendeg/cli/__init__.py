@@ -1,5 +1,18 @@
 """The command line: words → config → run. Importing it imports no torch."""
 
-from gendeg.cli.app import main
+import sys
+from typing import NoReturn
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code; where a package of the command line itself is missing, say so."""
+    try:
+        from gendeg.cli.app import main as run
+    except ImportError as error:
+        from gendeg.doctor.show import without_commands
+
+        sys.exit(without_commands(sys.argv[1:] if arguments is None else arguments, str(error)))
+    run(arguments)
+
 
 __all__ = ["main"]

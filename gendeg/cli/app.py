@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -15,11 +15,14 @@ from gendeg.bundle import command as bundle
 from gendeg.cli.hush import hush_libraries
 from gendeg.convert import command as convert
 from gendeg.curate import command as curate
+from gendeg.doctor import command as doctor
 from gendeg.estimator import command as estimator
 from gendeg.evaluate import command as evaluate
 from gendeg.export import command as export
 from gendeg.pairs import command as pairs
 from gendeg.primitives.exits import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
+from gendeg.primitives.parallel import world
+from gendeg.primitives.silence import watched
 from gendeg.primitives.streams import mended_streams, say
 from gendeg.priors import command as priors
 from gendeg.restore import command as restore
@@ -27,47 +30,72 @@ from gendeg.study import command as study
 from gendeg.synth import command as synth
 from gendeg.training import command as train
 
+MAKE, BUILD, TRAIN, MEASURE = "Make degraded photos", "Build a dataset", "Train a model", "Measure and compare"
+RESTORE, OTHER = "Restore photos", "Other"
+PANELS = (MAKE, BUILD, TRAIN, MEASURE, RESTORE, OTHER)
+"""What one wants, in the order in which one comes to it: the panels of the help."""
+
 
 class Commands(typer.core.TyperGroup):
-    """Knows commands of two words too: `evaluate gap` beside `evaluate MODEL`."""
+    """Knows commands of two words too: `evaluate gap` beside `evaluate MODEL`; lists them by what one wants."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)  # groups come last there
+        return sorted(names, key=lambda name: PANELS.index(getattr(self.commands[name], "rich_help_panel", OTHER)))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args:
+            print(FIRST_STEPS)
+            ctx.exit(0)
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         both = " ".join(args[:2])
         return super().resolve_command(ctx, [both, *args[2:]] if both in self.commands else args)
 
 
+FIRST_STEPS = """\
+gendeg: clean photos -> degraded ones, as strong as you ask. Three things to try:
+
+  gendeg synth                          two sample photos in haze (a folder of yours: gendeg synth photos/)
+  gendeg build photos/ --out gends/     a dataset of clean and degraded pairs
+  gendeg doctor                         whether everything here runs
+
+All commands: gendeg --help. Of one: gendeg synth --help"""
+
 app = typer.Typer(
     cls=Commands,
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Clean photos → degraded ones (haze, rain, snow, motion blur, low light, raindrop), as strong as you ask.",
     epilog="Start with: gendeg synth photo.jpg --type haze --intensity 0.6",
 )
-app.command("synth", epilog=synth.EXAMPLE)(synth.synth)
-app.command("plan", epilog=build.PLAN_EXAMPLE)(build.plan)
-app.command("build", epilog=build.BUILD_EXAMPLE)(build.build)
-app.command("status", epilog=build.STATUS_EXAMPLE)(build.status)
-app.command("verify", epilog=build.VERIFY_EXAMPLE)(build.verify)
-app.command("repair", epilog=build.REPAIR_EXAMPLE)(build.repair)
-app.command("retry", epilog=build.RETRY_EXAMPLE)(build.retry)
-app.command("push", epilog=build.PUSH_EXAMPLE)(build.push)
-app.command("export", epilog=export.EXAMPLE)(export.export)
-app.command("records", epilog=synth.RECORDS_EXAMPLE)(synth.records)
-app.command("report", epilog=evaluate.REPORT_EXAMPLE)(evaluate.report)
-app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE)(evaluate.evaluate)
-app.command("evaluate gap", epilog=evaluate.GAP_EXAMPLE)(evaluate.gap)
-app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE)(evaluate.calibrate)
-app.command("estimator", epilog=estimator.EXAMPLE)(estimator.estimator)
-app.command("bundle", epilog=bundle.EXAMPLE)(bundle.bundle)
-app.add_typer(pairs.app, name="pairs")
-app.add_typer(priors.app, name="priors")
-app.add_typer(restore.app, name="restore")
+app.command("synth", epilog=synth.EXAMPLE, rich_help_panel=MAKE)(synth.synth)
+app.command("records", epilog=synth.RECORDS_EXAMPLE, rich_help_panel=MAKE)(synth.records)
+app.command("plan", epilog=build.PLAN_EXAMPLE, rich_help_panel=BUILD)(build.plan)
+app.command("build", epilog=build.BUILD_EXAMPLE, rich_help_panel=BUILD)(build.build)
+app.command("status", epilog=build.STATUS_EXAMPLE, rich_help_panel=BUILD)(build.status)
+app.command("verify", epilog=build.VERIFY_EXAMPLE, rich_help_panel=BUILD)(build.verify)
+app.command("repair", epilog=build.REPAIR_EXAMPLE, rich_help_panel=BUILD)(build.repair)
+app.command("retry", epilog=build.RETRY_EXAMPLE, rich_help_panel=BUILD)(build.retry)
+app.command("report", epilog=evaluate.REPORT_EXAMPLE, rich_help_panel=BUILD)(evaluate.report)
+app.command("push", epilog=build.PUSH_EXAMPLE, rich_help_panel=BUILD)(build.push)
+app.command("export", epilog=export.EXAMPLE, rich_help_panel=BUILD)(export.export)
+app.add_typer(pairs.app, name="pairs", rich_help_panel=TRAIN)
+app.command("train", epilog=train.EXAMPLE, rich_help_panel=TRAIN)(train.train)
+app.command("train distill", epilog=train.DISTILL_EXAMPLE, rich_help_panel=TRAIN)(train.distill)
+app.command("estimator", epilog=estimator.EXAMPLE, rich_help_panel=TRAIN)(estimator.estimator)
+app.command("bundle", epilog=bundle.EXAMPLE, rich_help_panel=TRAIN)(bundle.bundle)
+app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE, rich_help_panel=TRAIN)(evaluate.calibrate)
+app.add_typer(priors.app, name="priors", rich_help_panel=TRAIN)
+app.command("evaluate", epilog=evaluate.EVALUATE_EXAMPLE, rich_help_panel=MEASURE)(evaluate.evaluate)
+app.command("evaluate gap", epilog=evaluate.GAP_EXAMPLE, rich_help_panel=MEASURE)(evaluate.gap)
+app.command("curate", epilog=curate.EXAMPLE, rich_help_panel=MEASURE)(curate.curate)
+app.add_typer(restore.app, name="restore", rich_help_panel=RESTORE)
 restore.app.command("transfer", epilog=restore.TRANSFER_EXAMPLE)(restore.transfer)
 restore.app.command("study", epilog=study.EXAMPLE)(study.study)
-app.command("train", epilog=train.EXAMPLE)(train.train)
-app.command("convert", epilog=convert.EXAMPLE)(convert.convert)
-app.command("curate", epilog=curate.EXAMPLE)(curate.curate)
+app.command("convert", epilog=convert.EXAMPLE, rich_help_panel=OTHER)(convert.convert)
+app.command("doctor", epilog=doctor.EXAMPLE, rich_help_panel=OTHER)(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> bool:
@@ -94,7 +122,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     hush_libraries()
-    with mended_streams():
+    first = world().rank == 0
+    with mended_streams(), watched("starting") if first else nullcontext():
         code = _run(arguments)
         if arguments is None and code in (INTERRUPTED, TERMINATED):
             _leave(code)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from gendeg.evaluate.config import CalibrateConfig
 from gendeg.intensity.ask import Ask, ask_intensities
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Generator, finite, noise_of, settings_of, stored
+from gendeg.model.generate import Generator, noise_of, settings_of
+from gendeg.model.moves import Stored
 from gendeg.model.response import checked_response
 from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
 from gendeg.pairs.photos import open_photos
@@ -137,6 +139,7 @@ def measure_response(
     Of a photo that cannot lose what is asked its share is asked, and it weighs that share in mean mu.
     """
     measured, possible = np.zeros((len(photos), len(asks), 3)), np.zeros((len(photos), len(asks)))
+    lost = np.zeros(possible.shape, bool)
     for number, (photo, sha256) in enumerate(photos):
         clean = generator.encode([photo])
         for first in range(0, len(asks), config.batch_size):
@@ -149,13 +152,18 @@ def measure_response(
             ]
             noise = [noise_of(config.seed, sha256, one.ask) for one in settled]
             decoded = generator.decode(clean, settled, generator.latents(clean, settled, noise))
-            raw, scaled = (finite(stored(x)) for x in (decoded, generator.bring(clean, settled, decoded)))
-            before, after = ([measure_intensity(photo, image) for image in images] for images in (raw, scaled))
-            measured[number, batch] = [(b.mu, *a) for b, a in zip(before, after, strict=True)]
-            possible[number, batch] = shares
+            raw, scaled = (Stored(x) for x in (decoded, generator.bring(clean, settled, decoded)))
+            for row, (before, after) in enumerate(zip(raw, scaled, strict=True), start=first):
+                if before is None or after is None:
+                    print(f"gendeg: {asks[row].name}: an image is not finite and does not count", file=sys.stderr)
+                    lost[number, row] = True
+                    continue
+                mu, (final_mu, sigma) = measure_intensity(photo, before).mu, measure_intensity(photo, after)
+                measured[number, row], possible[number, row] = (mu, final_mu, sigma), shares[row - first]
             made(len(settled))
+    counted = np.maximum(len(photos) - lost.sum(axis=0), 1)
     raw_mu, mu = measured[..., :2].sum(axis=0).T / np.maximum(possible.sum(axis=0), TINY)
-    answers = zip(raw_mu, mu, measured[..., 2].mean(axis=0), strict=True)
+    answers = zip(raw_mu, mu, measured[..., 2].sum(axis=0) / counted, strict=True)
     return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in answers]
 
 

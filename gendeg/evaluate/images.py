@@ -11,7 +11,8 @@ from gendeg.evaluate.results import Scored
 from gendeg.intensity.ask import ask_intensities
 from gendeg.intensity.measure import measure_intensity
 from gendeg.metrics.change import BLUR_WINDOW
-from gendeg.model.generate import Generator, Settings, finite, noise_of, stored, to_signed_tensor
+from gendeg.model.generate import Generator, Settings, finite, noise_of, to_signed_tensor
+from gendeg.model.moves import Stored
 from gendeg.model.weights import model_sha256
 from gendeg.pairs.photos import Photo, named_alone
 from gendeg.physics import degrade
@@ -21,7 +22,7 @@ from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
 from gendeg.primitives.rng import for_sample
 from gendeg.synth.plan import PhotoPlan, Sample, plan_photos
-from gendeg.synth.synthesize import read_clean, record_of
+from gendeg.synth.synthesize import not_finite, read_clean, record_of
 
 MODEL, UNCORRECTED, UNCALIBRATED, SIMULATOR, ROUNDTRIP = (
     "model",
@@ -148,6 +149,9 @@ class _Sitting:
                 self._make(batch, arms)
             for one in arms:
                 for sample in self._of(one, batch):
+                    if not self._file(one, sample).exists():
+                        self.studio.failures.append(not_finite(sample, self.photo.photo.name))
+                        continue
                     image = read_rgb(self._file(one, sample))
                     yield self._made(one, purpose, sample, self._record(one, sample, image)), self.clean, image
 
@@ -163,8 +167,8 @@ class _Sitting:
         for arm in arms:
             chosen = self._of(arm, batch)
             images = self._generator(arm).images(clean, settled, latents)
-            for sample, image in zip(batch, finite(images), strict=True):
-                if sample in chosen and not self._file(arm, sample).exists():
+            for sample, image in zip(batch, images, strict=True):
+                if sample in chosen and image is not None and not self._file(arm, sample).exists():
                     self._write(self._file(arm, sample), image)
 
     def _generator(self, arm: str) -> Generator:
@@ -208,7 +212,7 @@ class _Sitting:
         decoded = pipeline.decode_latents(
             pipeline.to_generated(encoded.latent.float(), encoded.latent.float()), encoded, False
         )
-        return finite(stored(decoded))[0]
+        return finite(Stored(decoded))[0]
 
     def _simulated_record(self, sample: Sample, image: U8Image) -> Record:
         settings = Settings(steps=0, guidance_text=0.0, guidance_image=0.0, structure_correction=False)

@@ -86,6 +86,12 @@ def ask_intensities(types: str, intensities: Sequence[float], caption: str = "",
     return [ask_intensity(mix, q, caption, priors) for mix in parse_mixes(types) for q in distinct]
 
 
+def intensity_word(intensity: float) -> str:
+    """`i060` in names of files and keys: hundredths, or millionths (`i0125000`) where it is finer than these."""
+    coarse = round(intensity, 2) == intensity
+    return "i" + f"{intensity:.{2 if coarse else DECIMALS}f}".replace(".", "")
+
+
 def ask_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "", priors: str = "") -> Ask:
     """Statistics given directly; without sigma, the median of p(sigma | mu). Raises `BadOption`, `NoPrior`."""
     _check_in(MU_BINS, "--mu", mu)

@@ -21,6 +21,7 @@ EVEN_EVERY = 20
 
 Of an imported prior sigma as well, whatever mu is: so do its authors (`Prior.even_sigma`).
 """
+NUMBER = r"\d*\.?\d+"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,15 @@ class Drawer:
         mu, sigma = intensity_to_statistics(self.every.joint, intensity, self.every.exact)
         return Drawn(np.full(count, intensity), np.full(count, mu), np.full(count, sigma), np.full(count, -1))
 
+    def in_turn(self, levels: Sequence[float], first: int, count: int) -> Drawn:
+        """The levels one after the other, as `fixed`; sample number `first` gets `levels[first % len(levels)]`."""
+        turns = (np.arange(first, first + count)) % len(levels)
+        each = [self.fixed(level, 1) for level in levels]
+        intensity, mu, sigma = (
+            np.concatenate([getattr(one, name) for one in each])[turns] for name in ("intensity", "mu", "sigma")
+        )
+        return Drawn(intensity, mu, sigma, np.full(count, -1))
+
     def between(self, low: float, high: float, uniform: Float[np.ndarray, "n 3"]) -> Drawn:
         """Intensities even in [low, high]; mu is that quantile, sigma a draw of p(sigma | mu)."""
         intensity = low + (high - low) * uniform[:, 1]
@@ -132,15 +142,33 @@ Statistics = Callable[[Mix, Float[np.ndarray, "n 3"], int], tuple[Drawn, list[st
 """(mix, uniform draws, number of the first) → statistics of n samples, and the names of the sources."""
 
 
-def statistics_of(intensity: str, priors: str = "") -> Statistics:
-    """`--intensity` of a plan: `prior`, one value or a range; `priors` is a folder, empty: the packed ones.
+def levels_of(intensity: str) -> tuple[float, ...]:
+    """The levels of a graded set, `0.1,0.5,0.9`, weakest first, each once; none where `--intensity` is no such list.
 
     Raises `BadOption`.
     """
-    mode = intensity.strip()
-    match = re.fullmatch(r"(\d*\.?\d+)(?:-(\d*\.?\d+))?", mode)
-    if mode != "prior" and match is None:
-        raise BadOption("--intensity", f"must be prior, a number or a range like 0.2-0.8, not '{mode}'")
+    parts = [part.strip() for part in intensity.split(",")]
+    if len(parts) == 1:
+        return ()
+    if wrong := [part for part in parts if not re.fullmatch(NUMBER, part)]:
+        raise BadOption("--intensity", f"levels are numbers, as in 0.1,0.5,0.9; '{wrong[0]}' is none")
+    levels = sorted({round(float(part), DECIMALS) for part in parts})
+    if levels[-1] > 1:
+        raise BadOption("--intensity", f"must lie in [0, 1], not '{levels[-1]:g}'")
+    if len(levels) == 1:
+        raise BadOption("--intensity", f"names one level twice; for that level alone write {levels[0]:g}")
+    return tuple(levels)
+
+
+def statistics_of(intensity: str, priors: str = "") -> Statistics:
+    """`--intensity` of a plan: `prior`, one value, a range or levels; `priors` is a folder, empty: the packed ones.
+
+    Raises `BadOption`.
+    """
+    mode, levels = intensity.strip(), levels_of(intensity)
+    match = re.fullmatch(rf"({NUMBER})(?:-({NUMBER}))?", mode)
+    if mode != "prior" and match is None and not levels:
+        raise BadOption("--intensity", f"must be prior, a number, a range 0.2-0.8 or levels 0.1,0.5,0.9, not '{mode}'")
     low, high = (float(match[1]), float(match[2] or match[1])) if match else (0.0, 1.0)
     if not 0 <= low <= high <= 1:
         raise BadOption("--intensity", f"must lie in [0, 1], not '{mode}'")
@@ -148,6 +176,8 @@ def statistics_of(intensity: str, priors: str = "") -> Statistics:
     def statistics(mix: Mix, uniform: Float[np.ndarray, "n 3"], first: int) -> tuple[Drawn, list[str]]:
         drawer = _drawer(mix, priors)
         names = [prior.source for prior in drawer.priors]
+        if levels:
+            return drawer.in_turn(levels, first, len(uniform)), names
         if match is None:
             even = (np.arange(first, first + len(uniform)) + 1) % EVEN_EVERY == 0
             return drawer.from_priors(uniform, even), names

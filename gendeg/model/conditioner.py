@@ -1,6 +1,7 @@
 """Text and statistics → what the UNet attends to (GenDeg, CVPR 2025, section 3.2)."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,12 @@ class Conditioning(NamedTuple):
 
     context: Float[Tensor, "b tokens dim"]
     vector: Float[Tensor, "b features"] | None
+
+    @classmethod
+    def batch(cls, each: Sequence["Conditioning"]) -> "Conditioning":
+        """Several, one behind the other."""
+        vectors = [one.vector for one in each if one.vector is not None]
+        return cls(torch.cat([one.context for one in each]), torch.cat(vectors) if vectors else None)
 
     def expand(self, count: int) -> "Conditioning":
         """One row → the same for each of `count` samples, without a copy."""

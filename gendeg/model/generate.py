@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from jaxtyping import Float
 from torch import Tensor
 
@@ -16,16 +17,17 @@ from gendeg.intensity.direction import Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
-from gendeg.model.guidance import branches
+from gendeg.model.guidance import FULL, Branch, branches
 from gendeg.model.latents import CleanLatent
 from gendeg.model.limits import limit_of, within
+from gendeg.model.moves import Stored, to_device
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
-from gendeg.model.samplers import PAPER, ContinuousEulerAncestralScheduler
+from gendeg.model.samplers import FEW_STEPS, INTERVAL, MULTISTEP, PAPER, ContinuousEulerAncestralScheduler
 from gendeg.model.strength import Target, meet
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.images import U8Image, signed_to_u8, u8_to_signed
+from gendeg.primitives.images import U8Image, u8_to_signed
 from gendeg.primitives.kinds import Degradation, Mix
 from gendeg.primitives.rng import torch_generator
 
@@ -53,15 +55,20 @@ class Settings:
 
 
 def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
-    """Let the pipeline sample as published (`paper`), or leave it its own way (`own`).
+    """Let the pipeline sample as published (`paper`), in few passes (`fast`), or leave it its own way (`own`).
 
     Raises `BadOption` for another name, or a model whose last noise level has no signal left: there the published
     sampler would have to start from infinity.
     """
-    if name not in ("own", "paper"):
-        raise BadOption("--sampler", f"must be own or paper, not '{name}'")
+    if name not in ("own", "paper", "fast"):
+        raise BadOption("--sampler", f"must be own, paper or fast, not '{name}'")
+    whole = float(pipeline.scheduler.alphas_cumprod[-1]) >= 1e-6  # some signal is left at the last noise level
+    if name == "fast":
+        choose_fast(pipeline, whole)
     if name == "paper":
-        if float(pipeline.scheduler.alphas_cumprod[-1]) < 1e-6:
+        if pipeline.config.guidance_built_in:
+            raise BadOption("--sampler", "this model was distilled and samples in its own way only; ask its teacher")
+        if not whole:
             raise BadOption(
                 "--sampler", "paper needs a model with noise levels like Stable Diffusion's; this has others"
             )
@@ -69,6 +76,40 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
             {**pipeline.scheduler.config, "timestep_spacing": "linspace"}
         )
         pipeline.register_to_config(**PAPER)
+
+
+def choose_fast(pipeline: GenDegPipeline, whole: bool) -> None:
+    """As few passes as benchmarks/samplers.py found to cost next to nothing: its tables are in docs/results.md.
+
+    A model that needs no more, and a distilled one, is left as it is.
+    """
+    own = pipeline.config
+    few = FEW_STEPS["levels" if not whole else "change" if own.change_scale else "latent"]
+    if own.guidance_built_in or own.steps <= few:
+        return
+    pipeline.register_to_config(steps=few)
+    if whole:
+        pipeline.scheduler = DPMSolverMultistepScheduler.from_config({**pipeline.scheduler.config, **MULTISTEP})
+    if branches(own.guidance_text, own.guidance_image) != [FULL]:
+        pipeline.register_to_config(guidance_interval=list(INTERVAL))
+
+
+def branches_of(pipeline: GenDegPipeline, guidance_text: float, guidance_image: float) -> list[Branch]:
+    """The network passes of a step; a distilled model has the guidance in its weights and takes one."""
+    return branches(1.0, 1.0) if pipeline.config.guidance_built_in else branches(guidance_text, guidance_image)
+
+
+def unlike_built_in(
+    pipeline: GenDegPipeline, steps: int | None, guidance_text: float | None, guidance_image: float | None
+) -> tuple[str, str] | None:
+    """The first that is asked (None: nothing) otherwise than a distilled model has it, as (option, what is wrong)."""
+    own = pipeline.config
+    asked = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
+    for name, value in asked.items() if own.guidance_built_in else ():
+        if value is not None and value != own[name]:
+            what = f"this model was distilled: its {name.replace('_', ' ')} is {own[name]:g} and cannot be {value:g}"
+            return f"--{name.replace('_', '-')}", f"{what}; ask its teacher, or distil it again (gendeg train distill)"
+    return None
 
 
 def settings_of(
@@ -84,6 +125,8 @@ def settings_of(
     Raises `BadOption` for more steps than the model's schedule has, or a guidance scale that is no use.
     """
     own, most = pipeline.config, pipeline.scheduler.config.num_train_timesteps
+    if other := unlike_built_in(pipeline, steps, guidance_text, guidance_image):
+        raise BadOption(*other)
     steps = own.steps if steps is None else steps
     if not 1 <= steps <= most:
         raise BadOption("--steps", f"this model takes 1 to {most}, got {steps}")
@@ -92,7 +135,7 @@ def settings_of(
         if scale is not None and not abs(scale) <= STRONGEST:  # refuses NaN too
             raise BadOption(f"--{name.replace('_', '-')}", f"must lie in [-100, 100], got {scale:g}")
     chosen = {name: float(getattr(own, name) if scale is None else scale) for name, scale in scales.items()}
-    passes = steps * len(branches(**chosen))
+    passes = pipeline.passes(steps, branches_of(pipeline, **chosen))
     return Settings(steps, **chosen, structure_correction=structure_correction, sampler=sampler, passes=passes)
 
 
@@ -133,21 +176,31 @@ class Generator:
 
     def __init__(self, pipeline: GenDegPipeline, settings: Settings):
         self.pipeline, self.settings = pipeline, settings
-        self._branches = branches(settings.guidance_text, settings.guidance_image)
+        asked = settings.guidance_text, settings.guidance_image
+        if other := unlike_built_in(pipeline, settings.steps, *asked):
+            raise ValueError(": ".join(other))
+        self._branches = branches_of(pipeline, *asked)
         self._photos, self._texts = Recent(), Recent()
         self._null: Conditioning | None = None
 
     def degrade(
         self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator]
-    ) -> list[U8Image | None]:
-        """Degraded images of the photos' size; None where the model gave numbers that are not finite."""
+    ) -> Sequence[U8Image | None]:
+        """Degraded images of the photos' size; None where the model gave numbers that are not finite.
+
+        On a GPU they are still being made when this returns: who takes one waits for its batch.
+        """
         settled = self.settle(clean, asks)
         return self.images(clean, settled, self.latents(clean, settled, noise))
 
     def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
-        """Photos of one size; one by one, so that what is remembered never depends on what was beside it."""
-        each = [self._encode(photo) for photo in photos]
-        return CleanLatent.batch(each)
+        """Photos of one size. What goes into one call is remembered as such, and never depends on what was before."""
+        if not self.pipeline.together:
+            return CleanLatent.batch([self._encode([photo]) for photo in photos])
+        names = [hashlib.sha1(photo.tobytes()).digest() for photo in photos]
+        distinct = dict(zip(names, photos, strict=True))
+        encoded, places = self._encode(list(distinct.values())), list(distinct)
+        return encoded.of(*map(places.index, names))
 
     def settle(self, clean: CleanLatent, asks: Sequence[Ask]) -> list[Settled]:
         """What each is on its way through this model: limited by its photo, told by the calibration, and its target."""
@@ -156,7 +209,9 @@ class Generator:
 
         @cache
         def limit(row: int, mix: Mix) -> float:
-            return limit_of(clean.of(row).photo, mix, own.blur_extent, own.darkening)
+            one = clean.of(row)
+            photo = one.photo if one.host is None else one.host
+            return limit_of(photo, mix, own.blur_extent, own.darkening)
 
         settled = []
         for row, ask in enumerate(asks):
@@ -183,16 +238,14 @@ class Generator:
         sizes = None
         if own.change_scale:
             asked = [one.mu for one in settled], [one.ask.sigma for one in settled]
-            sizes = change_sizes(own.change_scale, names, *asked).to(self.pipeline.device)
+            sizes = to_device(change_sizes(own.change_scale, names, *asked), self.pipeline.device)
         return self.pipeline.denoise(
             clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes
         )
 
-    def images(
-        self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
-    ) -> list[U8Image | None]:
-        """Decoded, corrected where the settings say so, brought to their targets; None: not finite."""
-        return stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
+    def images(self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]) -> Stored:
+        """Decoded, corrected where the settings say so, brought to their targets."""
+        return Stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
 
     def decode(
         self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
@@ -204,9 +257,12 @@ class Generator:
         self, clean: CleanLatent, settled: Sequence[Settled], images: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 3 h w"]:
         """Signed images, each brought to its target: see `strength.meet`."""
-        most = self.pipeline.config.strength_gain
-        rows = enumerate(zip(images.split(1), settled, strict=True))
-        return torch.cat([meet(clean.of(row).photo.float(), image, one.target, most) for row, (image, one) in rows])
+        most, targets = self.pipeline.config.strength_gain, [one.target for one in settled]
+        brought = [
+            meet(clean.of(*rows).photo, images[rows.start : rows.stop], targets[rows.start : rows.stop], most)
+            for rows in self.pipeline.in_calls(len(images))
+        ]
+        return torch.cat(brought)
 
     def corrects(self, mix: Mix) -> bool:
         """Whether the structure correction runs for a mix: any member of it is one that it was trained for."""
@@ -218,17 +274,20 @@ class Generator:
         """The settings that its image is made with."""
         return replace(self.settings, structure_correction=self.corrects(ask.mix))
 
-    def _encode(self, photo: U8Image) -> CleanLatent:
-        pipeline, image = self.pipeline, to_signed_tensor(photo)
+    def _encode(self, photos: Sequence[U8Image]) -> CleanLatent:
+        """In one call, or as remembered of the same photos."""
+        pipeline, host = self.pipeline, torch.cat([to_signed_tensor(photo) for photo in photos])
+        images = to_device(host, pipeline.device)
 
         def encoded() -> tuple[Tensor, ...]:
-            clean = pipeline.encode_clean(image)
+            clean = pipeline.encode_photos(images)
             return (clean.latent,) if clean.decoded is None else (clean.latent, clean.decoded)
 
-        key = hashlib.sha1(photo.tobytes()).digest(), photo.shape
+        key = hashlib.sha1(b"".join(photo.tobytes() for photo in photos)).digest(), host.shape
         latent, *decoded = self._photos.get(key, encoded)
-        padded = pad_to_multiple(image.to(pipeline.device, pipeline.vae.dtype), pipeline.multiple)
-        return CleanLatent(padded, latent, *photo.shape[:2], *decoded)
+        padded = pad_to_multiple(images, pipeline.multiple)
+        height, width = host.shape[-2:]
+        return CleanLatent(padded, latent, height, width, decoded[0] if decoded else None, host)
 
     def _text(self, prompt: str) -> tuple[Tensor, ...]:
         return self._texts.get(prompt, lambda: self.pipeline.encode_text([prompt]))
@@ -277,12 +336,6 @@ class Recent:
 def to_signed_tensor(image: U8Image) -> Float[Tensor, "1 3 h w"]:
     """u8 [h w 3] → signed [1 3 h w]."""
     return torch.from_numpy(u8_to_signed(image)).permute(2, 0, 1)[None]
-
-
-def stored(images: Float[Tensor, "b 3 h w"]) -> list[U8Image | None]:
-    """Signed images → as they are stored; None for one with NaN (half precision overflows)."""
-    pixels = images.permute(0, 2, 3, 1).cpu().numpy()
-    return [None if np.isnan(one).any() else signed_to_u8(one) for one in pixels]
 
 
 def finite(images: Sequence[U8Image | None]) -> list[U8Image]:

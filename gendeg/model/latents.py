@@ -21,7 +21,8 @@ Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 class CleanLatent:
     """Encoded photos of one size: one for each sample of a batch, or one that all of its samples share (n = 1).
 
-    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it.
+    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it. `host` are the photos
+    without padding in main memory, for what is decided there: no device is waited for.
     """
 
     image: Float[Tensor, "n 3 h w"]
@@ -29,21 +30,26 @@ class CleanLatent:
     height: int
     width: int
     decoded: Float[Tensor, "n 3 h w"] | None = None
+    host: Float[Tensor, "n 3 _ _"] | None = None
 
     @classmethod
     def batch(cls, each: Sequence["CleanLatent"]) -> "CleanLatent":
         """Several as one; all of one size."""
-        decoded = [one.decoded for one in each if one.decoded is not None]
+        decoded, host = ([value for one in each if (value := getattr(one, name)) is not None]
+                         for name in ("decoded", "host"))  # fmt: skip
         image, latent = (torch.cat(parts) for parts in zip(*((one.image, one.latent) for one in each), strict=True))
-        return cls(image, latent, each[0].height, each[0].width, torch.cat(decoded) if decoded else None)
+        more = (torch.cat(values) if values else None for values in (decoded, host))
+        return cls(image, latent, each[0].height, each[0].width, *more)
 
-    def of(self, sample: int) -> "CleanLatent":
-        """The photo of one sample."""
+    def of(self, *samples: int) -> "CleanLatent":
+        """The photos of these samples; all of them where they share one."""
         if not self.several:
             return self
-        row = slice(sample, sample + 1)
-        decoded = None if self.decoded is None else self.decoded[row]
-        return CleanLatent(self.image[row], self.latent[row], self.height, self.width, decoded)
+        # A run of rows is a view, not a copy.
+        run = samples == tuple(range(samples[0], samples[0] + len(samples)))
+        rows = slice(samples[0], samples[-1] + 1) if run else list(samples)
+        decoded, host = (None if value is None else value[rows] for value in (self.decoded, self.host))
+        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded, host)
 
     @property
     def several(self) -> bool:

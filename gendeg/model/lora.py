@@ -1,6 +1,8 @@
 """Low-rank fine-tuning of the UNet (Hu et al., LoRA, ICLR 2022) through peft: what is trained, saved, and put back."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from peft import LoraConfig
@@ -34,10 +36,13 @@ def fuse_lora(unet: UNet2DConditionModel) -> None:
     unet.unload_lora()
 
 
-def save_lora(pipeline: GenDegPipeline, folder: Path, base: str, kind: str) -> None:
+def save_lora(
+    pipeline: GenDegPipeline, folder: Path, base: str, kind: str, distilled: Mapping[str, Any] | None = None
+) -> None:
     """Write what a LoRA run has trained, in diffusers' own format, and the name of what it was trained on.
 
-    `kind` is how `base` is to be opened: `init` (a gendeg model) or `base` (Stable Diffusion or its like).
+    `kind` is how `base` is to be opened: `init` (a gendeg model) or `base` (Stable Diffusion or its like); `distilled`
+    what the model has been taught, where it is a student of its base.
     """
     pipeline.unet.save_lora_adapter(folder, weight_name=ADAPTER)
     whole = {
@@ -47,7 +52,9 @@ def save_lora(pipeline: GenDegPipeline, folder: Path, base: str, kind: str) -> N
     }
     save_file(whole, folder / WHOLE)
     rank = pipeline.unet.peft_config["default"].r
-    write_json(folder / LORA, {"kind": kind, "base": base, "rank": rank})
+    write_json(
+        folder / LORA, {"kind": kind, "base": base, "rank": rank} | ({"distilled": distilled} if distilled else {})
+    )
 
 
 def put_lora(pipeline: GenDegPipeline, folder: Path) -> None:

@@ -17,12 +17,13 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.model.conditioner import Conditioner, Conditioning
-from gendeg.model.guidance import Branch, combine
+from gendeg.model.guidance import Branch, combine, guided
 from gendeg.model.inputs import check_image, check_lists
 from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, keep_detail, onto_photo
+from gendeg.model.moves import filled, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
-from gendeg.model.schedulers import noise_process
+from gendeg.model.schedulers import NoiseProcess, noise_process
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 from gendeg.primitives.kinds import parse_mix
@@ -47,7 +48,10 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
     With a `darkening` low light asks for no more than that share of a photo's brightness, and what the `strength_gain`
     leaves too bright is exposed shorter. Published: 0.
+    With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
+    With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
+    make of three; it takes no others, and no other number of steps.
     Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
@@ -77,8 +81,11 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         residual_decoding: bool = False,
         spread_degradations: list[str] | None = None,
         calibration: dict[str, Any] | None = None,
+        guidance_interval: list[float] | None = None,
+        guidance_built_in: bool = False,
     ):
         super().__init__()
+        self.rows = 0  # that a compiled network's batches are filled up to
         self._trained = scheduler  # another may take its place; this one tells of the model's noise levels
         self.register_modules(
             vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=scheduler,
@@ -99,6 +106,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             residual_decoding=residual_decoding,
             spread_degradations=list(spread_degradations or []),
             calibration=checked_response(calibration or {}),
+            guidance_interval=list(guidance_interval or []),
+            guidance_built_in=guidance_built_in,
         )
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
@@ -133,12 +142,18 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         Raises `ValueError` for several images, or values that are not in [−1, 1].
         """
         check_image(image)
-        height, width = image.shape[-2:]
-        padded = pad_to_multiple(image.to(self.device, self.vae.dtype), self.multiple)
+        return self.encode_photos(image.to(self.device))
+
+    @torch.no_grad()
+    def encode_photos(self, images: Float[Tensor, "n 3 h w"]) -> CleanLatent:
+        """Signed images of one size, on the device already, in one call; in float32 they lose no grey level to fp16."""
+        padded = pad_to_multiple(images.float(), self.multiple)
         latent = over_tiles(
-            lambda x: encode(self.vae, x), [padded], self._tile, self._tile // TILE_OVERLAP, factor(self.vae)
-        )
+            lambda x: encode(self.vae, x), [padded.to(self.vae.dtype)], self._tile, self._tile // TILE_OVERLAP,
+            factor(self.vae),
+        )  # fmt: skip
         decoded = self._decode(latent) if self.config.residual_decoding else None
+        height, width = images.shape[-2:]
         return CleanLatent(padded, latent, height, width, decoded)
 
     @torch.no_grad()
@@ -181,7 +196,17 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         """Each sample's own starting noise, of variance 1."""
         channels, size = self.unet.config.out_channels, clean.latent.shape[-2:]
         noise = [randn_tensor((1, channels, *size), generator=g, dtype=torch.float32) for g in generators]
-        return torch.cat(noise).to(self.device)
+        return to_device(torch.cat(noise), self.device)
+
+    @property
+    def together(self) -> bool:
+        """Whether a batch goes through the autoencoder in one call; on a CPU that is no faster and takes memory."""
+        return self.device.type != "cpu"
+
+    def in_calls(self, count: int) -> list[range]:
+        """The samples of a batch that go through the autoencoder together."""
+        size = count if self.together else 1
+        return [range(first, min(first + size, count)) for first in range(0, count, size)]
 
     @torch.no_grad()
     def __call__(
@@ -241,40 +266,65 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
         """
-        process = noise_process(self.scheduler, self._trained)
-        process.scheduler.set_timesteps(steps, device=self.device)
+        process = self.noise_process(steps)
         start = noise[0] if noise else self.prepare_latents(clean, generators)
         latents = start * process.scheduler.init_noise_sigma
-        for number, timestep in enumerate(self.progress_bar(process.scheduler.timesteps), start=1):
-            random = {"noise": noise[number]} if noise else {"generator": generators}
+        timesteps = to_device(process.scheduler.timesteps, self.device)  # all at once; the scheduler keeps its own
+        read: dict[tuple[Branch, ...], Conditioning] = {}
+        for number, timestep in enumerate(self.progress_bar(process.scheduler.timesteps)):
+            random = {"noise": noise[number + 1]} if noise else {"generator": generators}
+            now = self.branches_at(process, timestep, chosen)
+            if tuple(now) not in read:
+                nothing = null.expand(len(latents))
+                read[tuple(now)] = Conditioning.batch([full if branch.text else nothing for branch in now])
             model_input = process.scale_model_input(latents, timestep)
-            predictions = [self._predict(model_input, timestep, clean, full, null, branch) for branch in chosen]
-            latents = process.step(combine(predictions, chosen), timestep, latents, random)
+            said = self._predict(model_input, timesteps[number], clean, read[tuple(now)], now)
+            latents = process.step(said, timestep, latents, random)
         return latents if sizes is None else latents * sizes[:, None, None, None]
+
+    def noise_process(self, steps: int) -> NoiseProcess:
+        """The sampler, set to so many steps. It counts on the host, where nothing has to be waited for."""
+        process = noise_process(self.scheduler, self._trained)
+        process.scheduler.set_timesteps(steps, device="cpu")
+        return process
+
+    def branches_at(self, process: NoiseProcess, timestep: Tensor, chosen: list[Branch]) -> list[Branch]:
+        """The UNet passes of one step."""
+        return guided(chosen, self.config.guidance_interval, process.noise_at(timestep))
+
+    def passes(self, steps: int, chosen: list[Branch]) -> int:
+        """UNet passes that an image takes: of every branch at every call, however many windows it is cut into."""
+        process = self.noise_process(steps)
+        return sum(len(self.branches_at(process, timestep, chosen)) for timestep in process.scheduler.timesteps)
 
     def _predict(
         self,
         latents: Float[Tensor, "b c y x"],
         timestep: Tensor,
         clean: CleanLatent,
-        full: Conditioning,
-        null: Conditioning,
-        branch: Branch,
+        read: Conditioning,
+        chosen: list[Branch],
     ) -> Float[Tensor, "b c y x"]:
-        """One UNet pass over the whole image, in windows when it is large."""
+        """All branches of a step in one UNet call (in windows when the image is large), and their weighted sum.
+
+        `read` are the conditionings of all branches, one behind the other, as their samples are.
+        """
         count, dtype = len(latents), self.unet.dtype
-        read = full if branch.text else null.expand(count)
-        image = clean.latent if branch.image else torch.zeros_like(clean.latent)
-        both = torch.cat([latents.to(dtype), image.to(dtype).expand(count, -1, -1, -1)], dim=1)
-        labels = {} if read.vector is None else {"class_labels": read.vector.to(dtype)}
+        photo = clean.latent.to(dtype).expand(count, -1, -1, -1)
+        nothing = torch.zeros_like(photo)
+        image = torch.cat([photo if branch.image else nothing for branch in chosen])
+        both = torch.cat([latents.to(dtype).repeat(len(chosen), 1, 1, 1), image], dim=1)
+        rows = len(chosen) * self.rows
+        context = filled(read.context.to(dtype), rows)
+        labels = {} if read.vector is None else {"class_labels": filled(read.vector.to(dtype), rows)}
 
         def unet(window: Float[Tensor, "b two_c y x"]) -> Float[Tensor, "b c y x"]:
-            return self.unet(window, timestep, encoder_hidden_states=read.context.to(dtype), **labels).sample.to(
-                latents.dtype
-            )
+            said = self.unet(filled(window, rows), timestep, encoder_hidden_states=context, **labels).sample
+            return said[: len(window)].to(latents.dtype)
 
         side = self._tile // factor(self.vae)
-        return over_tiles(unet, [both], side, side // TILE_OVERLAP, self.multiple // factor(self.vae))
+        said = over_tiles(unet, [both], side, side // TILE_OVERLAP, self.multiple // factor(self.vae))
+        return combine(said.chunk(len(chosen)), chosen)
 
     def to_generated(
         self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*b c y x"]
@@ -298,25 +348,44 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     def decode_latents(
         self, latents: Float[Tensor, "b c y x"], clean: CleanLatent, structure_correction: Sequence[bool] | bool = True
     ) -> Float[Tensor, "b 3 h w"]:
-        """What was generated → signed images of the clean image's size, one at a time, corrected where asked."""
+        """What was generated → signed images of the clean image's size, corrected where asked."""
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         images = []
-        for row, (latent, correct) in enumerate(zip(degraded.split(1), flags, strict=True)):
-            own, image = clean.of(row), self._decode(latent)
-            if correct and self.structure is not None:
-                start = onto_photo(own.image, image, own.decoded).clamp(-1, 1)
-                image = over_tiles(self.structure, [own.image, start], self._tile, self._tile // TILE_OVERLAP)
-            elif own.decoded is not None and self.structure is None:
-                image = keep_detail(own.image, image, own.decoded)
-            images.append(image[..., : clean.height, : clean.width].float().clamp(-1, 1))
+        for rows in self.in_calls(len(latents)):
+            image = self._finished(
+                clean.of(*rows), self._decode(degraded[rows.start : rows.stop]), flags[rows.start : rows.stop]
+            )
+            images.append(image[..., : clean.height, : clean.width].clamp(-1, 1))
         return torch.cat(images)
 
-    def _decode(self, latent: Float[Tensor, "1 c y x"]) -> Float[Tensor, "1 3 h w"]:
+    def _finished(
+        self, clean: CleanLatent, images: Float[Tensor, "b 3 h w"], flags: Sequence[bool]
+    ) -> Float[Tensor, "b 3 h w"]:
+        """Decoded images with what the autoencoder lost: the photo's detail or, where flagged, by the correction."""
+        decoded = None if clean.decoded is None else clean.decoded.float()
+        if self.structure is None:
+            return images if decoded is None else keep_detail(clean.image, images, decoded)
+        rows = [row for row, correct in enumerate(flags) if correct]
+        if not rows:
+            return images
+        own, some = clean.of(*rows), images[rows] if len(rows) < len(images) else images
+        start = onto_photo(own.image, some, None if decoded is None else decoded[rows] if clean.several else decoded)
+        pair = [image.to(self.structure.dtype) for image in (own.image.expand_as(start), start.clamp(-1, 1))]
+        some = over_tiles(self.structure, pair, self._tile, self._tile // TILE_OVERLAP).float()
+        return (
+            some if len(rows) == len(images) else images.index_copy(0, torch.tensor(rows, device=images.device), some)
+        )
+
+    def _decode(self, latent: Float[Tensor, "b c y x"]) -> Float[Tensor, "b 3 h w"]:
         side = self._tile // factor(self.vae)
-        return over_tiles(lambda z: decode(self.vae, z), [latent], side, side // TILE_OVERLAP)
+
+        def decoded(window: Float[Tensor, "b c y x"]) -> Float[Tensor, "b 3 h w"]:
+            return decode(self.vae, filled(window, self.rows))[: len(window)]
+
+        return over_tiles(decoded, [latent], side, side // TILE_OVERLAP).float()
 
     @property
     def _tile(self) -> int:

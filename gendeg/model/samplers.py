@@ -23,6 +23,16 @@ LDM_SCHEDULE: dict[str, Any] = {
 }
 PAPER: dict[str, Any] = {"steps": 100, "guidance_text": 7.5, "guidance_image": 1.5}
 """How the published model samples (GenDeg, section 4)."""
+MULTISTEP: dict[str, Any] = {
+    "algorithm_type": "dpmsolver++", "solver_order": 2, "use_karras_sigmas": True, "final_sigmas_type": "zero",
+    "lower_order_final": True, "euler_at_final": False,
+}  # fmt: skip
+"""DPM-Solver++ 2M (Lu et al., 2211.01095) on the noise levels of Karras et al. (2206.00364, equation 5)."""
+FEW_STEPS = {"latent": 12, "change": 8, "levels": 3}
+"""Of `--sampler fast`: for models of the whole latent (as Stable Diffusion 1.5), of the normalised change, and of those
+whose schedule begins with no signal at all."""
+INTERVAL = (0.28, 5.42)
+"""Noise / signal between which guidance is applied then: as the paper has it for Stable Diffusion XL (2404.07724)."""
 
 
 class ContinuousEulerAncestralScheduler(EulerAncestralDiscreteScheduler):

@@ -77,6 +77,11 @@ class NoiseProcess:
         noise = self._noise(said, timestep) if self.hears_noise else said
         return self.scheduler.step(noise, timestep, sample, **given).prev_sample
 
+    def noise_at(self, timestep: Tensor) -> float:
+        """Noise / signal at a timestep."""
+        signal = level_at(self.levels, float(timestep))
+        return ((1 - signal) / signal) ** 0.5
+
     def _noise(self, said: Float[Tensor, "b c y x"], timestep: Tensor) -> Float[Tensor, "b c y x"]:
         """What a network that says the image, or v, holds for the noise in its input."""
         signal = level_at(self.levels, float(timestep))
@@ -102,6 +107,10 @@ def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin) -> NoisePr
     Raises `ValueError` for one that samples wrongly, or in another way than this loop; it names those that work.
     """
     levels, says = known_levels(trained), trained.config.prediction_type
+    if "levels" in trained.config:  # of a distilled model, which knows no others
+        if scheduler.config.get("levels") != trained.config.levels:
+            raise ValueError("a distilled model samples with the scheduler that came with it only")
+        return NoiseProcess(scheduler, levels, says)
     working = [name for name in WORKING if name not in SECOND_ORDER or float(levels[-1]) >= LEAST_SIGNAL]
     if type(scheduler).__name__ not in working:
         raise ValueError(_advice(scheduler, working))

@@ -1,11 +1,14 @@
 """Meets the asked mu and sigma: what a small model made too weak, too strong or too even is mended, within limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from gendeg.model.moves import to_device
 
 WEAKEST = 0.25
 """The change may shrink to this share; blending towards the clean photo is harmless."""
@@ -17,6 +20,11 @@ HALVINGS, ROUNDS = 12, 6  # of the interval of powers; of bringing the mean back
 PIXELS = 1 << 16  # are enough to find the power from
 TINY = 1e-12
 NOTHING = float("nan")
+SAMPLE = (1, 2, 3)  # the dimensions of one
+
+Images = Float[Tensor, "#b 3 y x"]
+Some = Float[Tensor, "some 3 y x"]
+Column = Float[Tensor, "#b 1 1 1"]
 
 
 @dataclass(frozen=True)
@@ -29,50 +37,59 @@ class Target:
 
 
 def meet(
-    clean: Float[Tensor, "1 3 h w"], degraded: Float[Tensor, "1 3 h w"], target: Target, most: float
-) -> Float[Tensor, "1 3 h w"]:
-    """Signed images → the degraded one brought to its target; with a `most` of 1 its mu stays as it came."""
-    image = meet_mu(clean, degraded, target.mu, most)
-    if target.exposure and most > 1:
-        image = meet_exposure(clean, image, target.mu)
-    return meet_sigma(clean, image, target.sigma)
+    clean: Float[Tensor, "n 3 h w"], degraded: Float[Tensor, "b 3 h w"], targets: Sequence[Target], most: float
+) -> Float[Tensor, "b 3 h w"]:
+    """Signed images → each brought to its target; with a `most` of 1 its mu stays as it came. n is b, or 1 for all.
+
+    What is measured on a GPU stays there, where it decides, so that nobody waits for it.
+    """
+    image = meet_mu(clean, degraded, [one.mu for one in targets], most)
+    if most > 1:
+        image = meet_exposure(clean, image, [one.mu if one.exposure else NOTHING for one in targets])
+    return meet_sigma(clean, image, [one.sigma for one in targets])
 
 
 def meet_mu(
-    clean: Float[Tensor, "1 3 h w"], degraded: Float[Tensor, "1 3 h w"], mu: float, most: float
-) -> Float[Tensor, "1 3 h w"]:
+    clean: Float[Tensor, "n 3 h w"], degraded: Float[Tensor, "b 3 h w"], mu: Sequence[float], most: float
+) -> Float[Tensor, "b 3 h w"]:
     """Signed images → clean + factor · (degraded − clean), clamped; the factor brings mean |change| to `mu`.
 
     Exact for what is linear in its strength: the gain of low light, the airlight of haze, the opacity of streaks,
     flakes and drops. The factor lies between `WEAKEST` and `most`; NaN (no mu was asked for) and `most` of 1 change
     nothing. Clamping may still keep a photo from it: a dark one cannot lose what it does not have.
     """
-    change = degraded - clean
-    measured = _mean(change)
-    if most <= 1 or not mu >= 0 or measured == 0:
+    if most <= 1 or not _asked(mu):
         return degraded
-    factor = min(max(mu / measured, WEAKEST), most)
-    return (clean + factor * change).clamp(-1, 1)
+    change, wanted = degraded - clean, _column(mu, degraded)
+    measured = _mean(change)
+    factor = (wanted / measured).clamp(WEAKEST, most)
+    brought = (clean + factor.float() * change).clamp(-1, 1)
+    return torch.where((wanted >= 0) & (measured != 0), brought, degraded)
 
 
 def meet_exposure(
-    clean: Float[Tensor, "1 3 h w"], degraded: Float[Tensor, "1 3 h w"], mu: float
-) -> Float[Tensor, "1 3 h w"]:
+    clean: Float[Tensor, "n 3 h w"], degraded: Float[Tensor, "b 3 h w"], mu: Sequence[float]
+) -> Float[Tensor, "b 3 h w"]:
     """Signed images → exposed shorter until mean |change| is `mu`: shares of light, not differences, so nothing clips.
 
     What a pixel keeps of its light, degraded / clean where that is below 1, is raised to a power from 1 to `DARKEST`,
     the least that gives `mu`; a power of a gain is a gain, in linear light too. NaN, or a mu that is there, changes
     nothing.
     """
-    few, under = (_few(image) for image in (degraded, clean))
-    if not _mean(few - under) < mu:
+    if not (rows := _asked(mu)):
         return degraded
-    return _exposed(clean, degraded, _least_power(DARKEST, lambda p: _mean(_exposed(under, few, p) - under) >= mu))
+    own, image, wanted = _of(clean, rows), _of(degraded, rows), _column([mu[row] for row in rows], degraded)
+    few, under = (_few(one) for one in (image, own))
+    missing = _mean(few - under) < wanted
+    if _for_nothing(missing):
+        return degraded
+    power = _least_power(DARKEST, wanted, lambda p: _mean(_exposed(under, few, p) - under) >= wanted)
+    return _put(degraded, rows, torch.where(missing, _exposed(own, image, power), image))
 
 
 def meet_sigma(
-    clean: Float[Tensor, "1 3 h w"], degraded: Float[Tensor, "1 3 h w"], sigma: float
-) -> Float[Tensor, "1 3 h w"]:
+    clean: Float[Tensor, "n 3 h w"], degraded: Float[Tensor, "b 3 h w"], sigma: Sequence[float]
+) -> Float[Tensor, "b 3 h w"]:
     """Signed images → the same mean |change|, its standard deviation raised to `sigma`: strong parts gain, weak lose.
 
     The change c of a pixel, of size m = mean |c| over its channels, becomes a · m^(p − 1) · c, clamped; a keeps the
@@ -80,54 +97,90 @@ def meet_sigma(
     and the veil between them goes. Not for haze and darkness, which keep the photo's order of tones, nor for blur,
     which is no layer before it. NaN, or a sigma that is there already, changes nothing.
     """
-    change = degraded - clean
-    if not 0 < _deviation(change) < sigma:
+    if not (rows := _asked(sigma)):
         return degraded
-    few, under = (_few(image) for image in (change, clean))
-    power = _least_power(SHARPEST, lambda p: _deviation(_raised(under, few, p) - under) >= sigma)
-    return _raised(clean, change, power)
+    own, image, wanted = _of(clean, rows), _of(degraded, rows), _column([sigma[row] for row in rows], degraded)
+    change = image - own
+    spread = _deviation(change)
+    missing = (spread > 0) & (spread < wanted)
+    if _for_nothing(missing):
+        return degraded
+    few, under = (_few(one) for one in (change, own))
+    power = _least_power(SHARPEST, wanted, lambda p: _deviation(_raised(under, few, p) - under) >= wanted)
+    return _put(degraded, rows, torch.where(missing, _raised(own, change, power), image))
 
 
-def _few(image: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 y x"]:
+# --- the samples of a batch that something is asked of ---
+
+
+def _asked(values: Sequence[float]) -> list[int]:
+    return [row for row, value in enumerate(values) if not isnan(value)]
+
+
+def _of(images: Images, rows: list[int]) -> Some:
+    """Those rows; all there are where samples share one photo."""
+    return images if len(images) == 1 or rows == list(range(len(images))) else images[rows]
+
+
+def _put(images: Images, rows: list[int], some: Some) -> Images:
+    """The batch with those rows replaced."""
+    return some if len(some) == len(images) else images.index_copy(0, torch.tensor(rows, device=images.device), some)
+
+
+def _column(values: Sequence[float], like: Tensor) -> Column:
+    return _exact(to_device(torch.tensor(list(values), dtype=torch.float64).reshape(-1, 1, 1, 1), like.device))
+
+
+def _exact(numbers: Tensor) -> Tensor:
+    """Sums of pixels go on in float64, which Apple's GPUs lack."""
+    return numbers.float() if numbers.device.type == "mps" else numbers.double()
+
+
+def _for_nothing(missing: Tensor) -> bool:
+    """Whether no sample needs what comes next; only on a CPU, for of a GPU one would have to wait for the answer."""
+    return missing.device.type == "cpu" and not bool(missing.any())
+
+
+# --- pixels ---
+
+
+def _few(image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 y x"]:
     step = max(1, round((image[0, 0].numel() / PIXELS) ** 0.5))
     return image[..., ::step, ::step]
 
 
-def _least_power(most: float, enough: Callable[[float], bool]) -> float:
-    """The least power from 1 to `most` that is enough, found by halving."""
-    low, high = 1.0, most
+def _least_power(most: float, like: Column, enough: Callable[[Column], Tensor]) -> Column:
+    """The least power from 1 to `most` that is enough, for each sample, found by halving."""
+    low, high = torch.ones_like(like), torch.full_like(like, most)
     for _ in range(HALVINGS):
         power = (low + high) / 2
-        low, high = (low, power) if enough(power) else (power, high)
+        reached = enough(power)
+        low, high = torch.where(reached, low, power), torch.where(reached, power, high)
     return high
 
 
-def _mean(change: Float[Tensor, "1 3 h w"]) -> float:
-    """mu of a change between signed images, which span 2."""
-    return float(change.abs().mean()) / 2
+def _mean(change: Images) -> Column:
+    """mu of changes between signed images, which span 2."""
+    return _exact(change.abs().mean(dim=SAMPLE, keepdim=True)) / 2
 
 
-def _deviation(change: Float[Tensor, "1 3 h w"]) -> float:
-    """sigma of a change between signed images."""
-    return float(change.abs().std(correction=0)) / 2
+def _deviation(change: Images) -> Column:
+    """sigma of changes between signed images."""
+    return _exact(change.abs().std(dim=SAMPLE, correction=0, keepdim=True)) / 2
 
 
-def _exposed(
-    clean: Float[Tensor, "1 3 h w"], degraded: Float[Tensor, "1 3 h w"], power: float
-) -> Float[Tensor, "1 3 h w"]:
+def _exposed(clean: Images, degraded: Images, power: Column) -> Images:
     before, after = ((image + 1) / 2 for image in (clean, degraded))
-    darker = before * (after / before.clamp(min=TINY)).clamp(min=0) ** power
+    darker = before * (after / before.clamp(min=TINY)).clamp(min=0) ** power.float()
     return torch.where(after < before, darker * 2 - 1, degraded)
 
 
-def _raised(
-    clean: Float[Tensor, "1 3 h w"], change: Float[Tensor, "1 3 h w"], power: float
-) -> Float[Tensor, "1 3 h w"]:
+def _raised(clean: Images, change: Images, power: Column) -> Images:
     size = change.abs().mean(dim=1, keepdim=True)
-    mean = max(float(size.mean()), TINY)
-    raised = change * (size / mean) ** (power - 1)
-    factor = mean / max(float(raised.abs().mean()), TINY)
+    mean = _exact(size.mean(dim=SAMPLE, keepdim=True)).clamp(min=TINY)
+    raised = change * (size / mean.float()) ** (power - 1).float()
+    factor = mean / (2 * _mean(raised)).clamp(min=TINY)
     for _ in range(ROUNDS):
-        image = (clean + factor * raised).clamp(-1, 1)
-        factor *= mean / max(float((image - clean).abs().mean()), TINY)
+        image = (clean + factor.float() * raised).clamp(-1, 1)
+        factor = factor * (mean / (2 * _mean(image - clean)).clamp(min=TINY))
     return image

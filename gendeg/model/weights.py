@@ -10,6 +10,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from gendeg.model.base import load_base
+from gendeg.model.distilled import Taught, as_student
 from gendeg.model.latents import Autoencoder
 from gendeg.model.loading import (
     LOAD_ERRORS,
@@ -27,6 +28,7 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.memory import own_memory
+from gendeg.primitives.silence import doing
 
 BUNDLED = "bundled"
 OPTIONAL = ("structure",)
@@ -46,6 +48,11 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     Raises `BadModel` for a folder that lacks a component or holds pickles only, `HubUnreachable` when a hub id
     cannot be fetched.
     """
+    with doing(f"loading model {model}"):
+        return _load_pipeline(model, device, dtype)
+
+
+def _load_pipeline(model: str, device: str, dtype: torch.dtype) -> GenDegPipeline:
     quiet()
     folder = bundled_folder() if model == BUNDLED else Path(model)
     if (folder / LORA).is_file():
@@ -58,7 +65,16 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
     else:
         pipeline = _load(model, dtype, local=False)
     pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to(device, silence_dtype_warnings=True)  # that fp16 cannot run on a CPU is not so any more
+    pipeline.to(device, silence_dtype_warnings=True)  # that fp16 cannot run on a CPU is not so any more
+    return use_channels_last(pipeline) if pipeline.device.type == "cuda" else pipeline
+
+
+def use_channels_last(pipeline: GenDegPipeline) -> GenDegPipeline:
+    """Weights in the layout that a GPU's convolutions want; the numbers are the same but for roundings."""
+    for part in (pipeline.unet, pipeline.vae, pipeline.structure):
+        if part is not None:
+            part.to(memory_format=torch.channels_last)
+    return pipeline
 
 
 def _load(name: str, dtype: torch.dtype, local: bool) -> GenDegPipeline:
@@ -82,7 +98,10 @@ def _load_lora(folder: Path, dtype: torch.dtype) -> GenDegPipeline:
         raise BadModel(folder, f"its {LORA} must say kind init or base")
     pipeline = load_pipeline(base, dtype=dtype) if kind == "init" else load_base(base).to(dtype=dtype)
     put_lora(pipeline, folder)
-    return pipeline
+    try:
+        return as_student(pipeline, Taught(**named["distilled"])) if "distilled" in named else pipeline
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadModel(folder, f"what its {LORA} says of distilling cannot be read: {error}") from error
 
 
 def check_folder(folder: Path) -> None:
@@ -130,18 +149,20 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return own_memory(module).eval()
 
 
-LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening")
+LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening", "guidance_interval",
+         "guidance_built_in")  # fmt: skip
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:
     """Hash of every weight and of the numbers that shape a sample; equal for equal models, wherever they came from."""
     digest = hashlib.sha256()
-    for name in sorted(pipeline.components):
-        part = pipeline.components[name]
-        if isinstance(part, torch.nn.Module):
-            for key, tensor in sorted(part.state_dict().items()):
-                digest.update(f"{name}.{key} {tuple(tensor.shape)}".encode())
-                digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    with doing("hashing the model"):
+        for name in sorted(pipeline.components):
+            part = pipeline.components[name]
+            if isinstance(part, torch.nn.Module):
+                for key, tensor in sorted(part.state_dict().items()):
+                    digest.update(f"{name}.{key} {tuple(tensor.shape)}".encode())
+                    digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     digest.update(type(pipeline.scheduler).__name__.encode())
     for config in (pipeline.scheduler.config, pipeline.config):  # names with "_" are how it was made, not what it is
         numbers = sorted((k, v) for k, v in config.items() if not k.startswith("_"))

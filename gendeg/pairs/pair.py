@@ -5,6 +5,7 @@ caption, mu, sigma, width, height.
 """
 
 import json
+import math
 import os
 import re
 from collections import defaultdict
@@ -59,6 +60,7 @@ class Pair:
     photo: str = ""
     """Names the clean photo: equal for pairs that are alike by their photo."""
     key: str = ""  # of a dataset's sample
+    asked: float = math.nan  # intensity that was asked for; NaN where nothing was made to order
 
     @property
     def intensity(self) -> Intensity:
@@ -231,7 +233,7 @@ def _of_dataset(root: Path, split: str | None) -> list[Pair]:
     from gendeg.shards.reader import load_gends
 
     names = ["degradation", "source", "split", "caption", "mu", "sigma", "width", "height", "origin", "key"]
-    places = ["clean_sha256", "shard", "clean_at", "clean_bytes", "degraded_at", "degraded_bytes"]
+    places = ["clean_sha256", "shard", "clean_at", "clean_bytes", "degraded_at", "degraded_bytes", "intensity", "model"]
     rows = load_gends(root, split=split).rows.select([*names, *places]).to_pylist()
     if not rows and split is None:
         raise NoPairs(root)
@@ -241,6 +243,7 @@ def _of_dataset(root: Path, split: str | None) -> list[Pair]:
             half(row["shard"], at=row["clean_at"], size=row["clean_bytes"]),
             half(row["shard"], at=row["degraded_at"], size=row["degraded_bytes"]),
             photo=row["clean_sha256"],
+            asked=_asked(row),
             **{name: row[name] for name in names},
         )
         for row in rows
@@ -307,4 +310,9 @@ def _recorded(
     mu, sigma, width, height = (record.get(name, 0) for name in ("mu", "sigma", "width", "height"))
     told = (_degradation(place, line, record["degradation"]), record["source"], split, record.get("caption") or "")
     known = (record.get("origin", EXISTING), record.get("clean_sha256", photo), record.get("key", ""))
-    return Pair(half["clean"], half["degraded"], *told, mu, sigma, width, height, *known)
+    return Pair(half["clean"], half["degraded"], *told, mu, sigma, width, height, *known, _asked(record))
+
+
+def _asked(record: Mapping[str, Any]) -> float:
+    """Pairs that existed already are in a dataset's records too: without a model, and nothing was asked of them."""
+    return float(record["intensity"]) if record.get("model") and "intensity" in record else math.nan

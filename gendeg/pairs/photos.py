@@ -39,6 +39,7 @@ from gendeg.primitives.pictures import (
     walk,
 )
 from gendeg.primitives.records import Failure
+from gendeg.primitives.silence import doing
 
 Item = TypeVar("Item")
 HUB = "hf:"
@@ -353,7 +354,11 @@ def _of_folder(path: Path, asked: Asked) -> Iterator[tuple[Input, Lister]]:
     if is_saved(path):
         yield _dataset(os.path.abspath(path), asked)
         return
-    contents = list(walk(path, is_ours))
+    contents = []
+    with doing("listing photos:") as step:
+        for here in walk(path, is_ours):
+            contents.append(here)
+            step.count += len(here.pictures)
     packed = sorted((one for here in contents for one in here.packed), key=os.fsencode)
     tars = [one for one in packed if one.suffix.lower() == ".tar"]
     rows = with_images([one for one in packed if one not in set(tars)])

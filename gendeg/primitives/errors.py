@@ -98,6 +98,20 @@ class TooLongForFormat(GendegError):
         super().__init__(f"{width} x {height} pixels do not fit into {format} (at most {longest} a side); write png")
 
 
+class CannotRestore(GendegError):
+    """A restorer that fails on one photo: others may be fine."""
+
+    reason = "cannot_restore"  # as in `BadImage`
+
+    def __init__(self, why: str, photo: str | Path = ""):
+        self.why = " ".join(why.split())
+        super().__init__(f"{photo or 'a photo'}: the network cannot restore it: {self.why}")
+
+    def named(self, photo: str | Path) -> "CannotRestore":
+        """The same, of this photo."""
+        return CannotRestore(self.why, photo)
+
+
 class SizesDiffer(GendegError):
     """The two halves of a pair are not of one size."""
 

@@ -296,3 +296,10 @@ def data_root(name: str) -> Path:
         if place.is_dir():
             return place
     raise IncompleteInstall(name, places)
+
+
+def packed_constraints() -> Path | None:
+    """constraints.txt, the tested versions: inside an installed wheel, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    places = (package / "_data", package.parent)
+    return next((place / "constraints.txt" for place in places if (place / "constraints.txt").is_file()), None)

@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from gendeg.primitives.errors import BadOption
 
 Said = Mapping[str, Any]
-"""help; min, max; flag, where it is not --name; shown, of the default in the help; parse, of each text of a tuple."""
+"""help; min, max; flag, where it is not --name; shown, of the default in the help; parse, of each text of a tuple;
+word, that stands for a whole number's 0."""
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 NUMBERS = tuple[float, ...]
 TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
@@ -89,7 +90,11 @@ def _parameter(name: str, hint: Any, said: Said, default: Any) -> inspect.Parame
 
     flags = [_flag(name, said)] if "flag" in said or (hint is bool and default is False) else []
     told = {"help": said["help"], "show_default": said.get("shown", True)}
-    told |= {} if hint == NUMBERS else {"min": said.get("min"), "max": said.get("max")}
+    if "word" in said:
+        default = said["word"] if default == 0 else default
+        told |= {"parser": partial(_whole_or, said=said), "metavar": f"INTEGER|{said['word']}"}
+    else:
+        told |= {} if hint == NUMBERS else {"min": said.get("min"), "max": said.get("max")}
     info = typer.Argument(**told) if "argument" in said else typer.Option(*flags, **told)
     if get_origin(hint) is Literal:
         hint = Literal[tuple(filter(None, get_args(hint)))]  # "" is that it was not given
@@ -119,6 +124,17 @@ def _read(name: str, hint: Any, said: Said, value: Any) -> Any:
         return tuple(map(said.get("parse", lambda text: text), value)) if get_origin(hint) is tuple else value
     except ValueError as error:
         raise BadOption(_flag(name, said), str(error)) from None
+
+
+def _whole_or(text: str, said: Said) -> int:
+    """A whole number, or 0 for its word. Raises `ValueError`."""
+    if text in (said["word"], 0):  # 0: the default, which is read again
+        return 0
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is neither a whole number nor {said['word']}") from None
+    return int(_within(number, said))
 
 
 def _number(text: str) -> float:
@@ -167,7 +183,7 @@ def _fitted(hint: Any, said: Said, value: Any) -> Any:
 # --- options that several configs have in the same words ---
 
 MODEL = partial(option, "bundled", "bundled, a model folder, or a hub id.")
-SAMPLER = partial(option, "own", "paper: Euler ancestral, 100 steps, guidance 7.5 and 1.5.")
+SAMPLER = partial(option, "own", "paper: as published, 300 passes; fast: as few as do; own: the model's.")
 STEPS = partial(option, None, "Sampling steps; default: the model's.", min=1)
 GUIDANCE_TEXT = partial(option, None, "Text guidance; default: the model's.")
 GUIDANCE_IMAGE = partial(option, None, "Image guidance; default: the model's.")

@@ -1,4 +1,4 @@
-"""Progress for people, on stderr (tqdm): a bar in a terminal, a line a minute in a log file, nothing for short work."""
+"""Progress for people, on stderr (tqdm): a bar in a terminal, a line each half minute elsewhere, late."""
 
 import sys
 import threading
@@ -8,13 +8,14 @@ from typing import Any, ClassVar, TypeVar
 
 from tqdm import tqdm
 
+from gendeg.primitives.silence import begin, end
 from gendeg.primitives.streams import say
 
 Item = TypeVar("Item")
 
 DELAY = 1.5
 """Seconds without a bar. Work that is over by then needs none."""
-LINE_EVERY = 60.0
+LINE_EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
 
 
@@ -22,6 +23,15 @@ class _Bar(tqdm):
     """Without tqdm's watching thread, and its lock between processes: one killed with it in hand would stop all."""
 
     monitor_interval: ClassVar[int] = 0
+
+    def __init__(self, *items: Any, **shown: Any) -> None:
+        super().__init__(*items, **shown)
+        if not self.disable:
+            begin(self)
+
+    def close(self) -> None:
+        end(self)
+        super().close()
 
 
 _Bar.set_lock(threading.RLock())

@@ -14,7 +14,15 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gendeg.primitives.errors import BadImage, BadRecord, ForeignFolder, GendegError, SizesDiffer, TooLongForFormat
+from gendeg.primitives.errors import (
+    BadImage,
+    BadRecord,
+    CannotRestore,
+    ForeignFolder,
+    GendegError,
+    SizesDiffer,
+    TooLongForFormat,
+)
 from gendeg.primitives.files import json_line, read_jsonl
 from gendeg.primitives.kinds import KNOWN, mix_name
 
@@ -28,6 +36,8 @@ DECIMALS = 6
 
 
 Row = TypeVar("Row", bound="_Row")
+PhotoError = BadImage | TooLongForFormat | SizesDiffer | CannotRestore
+"""What is wrong with one photo, and not with the others."""
 
 
 class _Row:
@@ -171,7 +181,9 @@ class Failure(_Row):
     clean_path: str
 
     @classmethod
-    def of(cls, error: BadImage | TooLongForFormat | SizesDiffer, path: str | Path, **known: Any) -> "Failure":
+    def of(
+        cls, error: BadImage | TooLongForFormat | SizesDiffer | CannotRestore, path: str | Path, **known: Any
+    ) -> "Failure":
         """A photo that cannot be used, for the error's reason."""
         return cls(failed=error.reason, message=str(error), clean_path=str(path), **known)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from gendeg.primitives.silence import heard
+
 PLAIN = {"→": "->", "−": "-", "–": "-", "…": "...", "·": "|", "×": "x", "≥": ">=", "≤": "<=", "±": "+-", "√": "sqrt "}
 HANDLER = "gendeg.plain"
 
@@ -32,6 +34,8 @@ def mended_streams() -> Iterator[None]:
         sys.stdout.reconfigure(errors=HANDLER)  # type: ignore[union-attr]
     with suppress(AttributeError, ValueError):
         sys.stderr.reconfigure(errors=HANDLER)  # type: ignore[union-attr]
+    if sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout = Data(sys.stdout)  # a terminal shows both
     sys.stderr = Talk(sys.stderr)
     try:
         yield
@@ -43,24 +47,39 @@ class Talk:
     """A stream whose reader may leave, whose terminal may hang up, whose disk may be full."""
 
     def __init__(self, stream: Any):
-        self._stream = stream
+        self.beneath = stream
 
     def write(self, text: str) -> int:
+        heard()
         with suppress(OSError, ValueError):
-            self._stream.write(text)
+            self.beneath.write(text)
         return len(text)
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
-            self._stream.flush()
+            self.beneath.flush()
 
     def isatty(self) -> bool:
         with suppress(OSError, ValueError):
-            return self._stream.isatty()
+            return self.beneath.isatty()
         return False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.beneath, name)
+
+
+class Data:
+    """A terminal's stdout: what it shows of silence goes first; errors are raised, for data are lost then."""
+
+    def __init__(self, stream: Any):
+        self.beneath = stream
+
+    def write(self, text: str) -> int:
+        heard()
+        return self.beneath.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
 
 
 def _fill_numbers() -> None:

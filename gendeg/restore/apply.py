@@ -8,16 +8,15 @@ from pathlib import Path
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.pairs.tables import REAL
 from gendeg.primitives.device import choose_device
-from gendeg.primitives.errors import BadImage, BadOption, OutputExists, TooLongForFormat
+from gendeg.primitives.errors import BadImage, CannotRestore, OutputExists, TooLongForFormat
 from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, write_jsonl
 from gendeg.primitives.images import LONGEST_SIDE, U8Image, resize_short_side, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.config import RestoreApplyConfig
-from gendeg.restore.loading import load_restorer
-from gendeg.restore.networks.network import Restorer
-from gendeg.restore.whole import restore_photo
+from gendeg.restore.loading import open_restorer
+from gendeg.restore.whole import Network, check_windows, restore_photo
 
 ENDING = ".restored"  # of the names: an earlier run's results are not restored a second time
 SHEET_ROWS, SHEET_WIDTH = 24, 320
@@ -48,10 +47,9 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
 
     Raises `BadOption`, `MissingPath`, `NoImages`, `BadModel`, and `OutputExists` when an output is there already.
     """
-    if config.tile < 16 or not 0 <= config.overlap < config.tile:
-        raise BadOption("--tile", "must be 16 or more, and more than --overlap")
+    check_windows(config.tile, config.overlap)
     tasks = plan_restoration(config)
-    restorer = load_restorer(config.model).to(choose_device(config.device))
+    restorer = open_restorer(config.model).to(choose_device(config.device))
     ensure_writable(config.out)
     records = config.out / "restored.jsonl"
     write_jsonl(records, [])
@@ -76,7 +74,7 @@ def plan_restoration(config: RestoreApplyConfig) -> list[ToRestore]:
 
 
 def _restore(
-    task: ToRestore, restorer: Restorer, config: RestoreApplyConfig, rows: list[list[Tile]]
+    task: ToRestore, restorer: Network, config: RestoreApplyConfig, rows: list[list[Tile]]
 ) -> Restored | Failure:
     try:
         degraded = task.photo.image()
@@ -84,9 +82,11 @@ def _restore(
         longest = LONGEST_SIDE[config.format]
         if max(height, width) > longest:
             raise TooLongForFormat(width, height, config.format, longest)
+        restored = restore_photo(restorer, degraded, config.tile, config.overlap)
     except (BadImage, TooLongForFormat) as error:
         return Failure.of(error, task.photo.name)
-    restored = restore_photo(restorer, degraded, config.tile, config.overlap)
+    except CannotRestore as error:
+        return Failure.of(error.named(task.photo.name), task.photo.name)
     write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:
         rows.append([Tile(_thumbnail(degraded), task.photo.title), Tile(_thumbnail(restored), "restored")])

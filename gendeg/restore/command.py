@@ -54,14 +54,19 @@ def apply(
 @app.command("eval", epilog=EVAL_EXAMPLE)
 @command(RestoreEvalConfig)
 def evaluate(config: RestoreEvalConfig) -> int:
-    """PSNR, SSIM, and for rain, snow and drops what is left (E_R) and what the rest suffered (E_B): before → after."""
-    from gendeg.restore.eval import report_restorer, tabulate_scores
+    """PSNR, SSIM, and for rain, snow and drops what is left (E_R) and what the rest suffered (E_B): before → after.
+
+    Of pairs that were made to order, from which intensity on it helps."""
+    from gendeg.restore.eval import report_restorer, tabulate_intensities, tabulate_scores
 
     results = report_restorer(config)
     print(tabulate_scores(results["summary"]))
+    if results["by_intensity"]:
+        print("\n" + tabulate_intensities(results["by_intensity"]))
     for failure in results["failures"]:
         print(f"gendeg: {failure['message']}", file=sys.stderr)
-    print(f"numbers in {config.out / 'results.json'}, each image in {config.out / 'scores.jsonl'}", file=sys.stderr)
+    numbers = f"numbers in {config.out / 'results.json'}, each image in {config.out / 'scores.jsonl'}"
+    print(f"open {config.out / 'page.html'}; {numbers}", file=sys.stderr)
     return (SOME_FAILED if results["summary"] else ERROR) if results["failures"] else 0
 
 

@@ -17,10 +17,17 @@ Sizes = Literal["tiny", "paper"]
 DATA = "A pair manifest, or a folder that gendeg build made; may be given several times."
 
 
-RESTORER = partial(argument, help="The --out of gendeg restore train, or its model/.")
+ANY_RESTORER = partial(
+    argument, help="The --out of gendeg restore train, or anybody's weights: a .safetensors file that spandrel knows."
+)
 
 
-TILE = partial(option, 512, "Larger photos are restored in windows of this side, in pixels.", min=16)
+TILE = partial(
+    option,
+    None,
+    "Larger photos are restored in windows of this side, pixels. Default: the network's, mostly 512.",
+    min=16,
+)
 
 
 OVERLAP = partial(option, 64, "Pixels that neighbouring windows share.", min=0)
@@ -57,10 +64,10 @@ class RestoreTrainConfig(TrainConfig):
 class RestoreApplyConfig:
     """gendeg restore apply"""
 
-    model: Path = RESTORER()
+    model: Path = ANY_RESTORER()
     paths: tuple[Path, ...] = argument(help="Photos, or folders of them.")
     out: Path = option(help="Folder for the restored photos, restored.jsonl and sheet.png.")
-    tile: int = TILE()
+    tile: int | None = TILE()
     overlap: int = OVERLAP()
     format: Literal["png", "jpg", "webp"] = option("png", "Of the restored photos.")
     device: str = DEVICE()
@@ -72,15 +79,15 @@ class RestoreApplyConfig:
 class RestoreEvalConfig:
     """gendeg restore eval"""
 
-    model: Path = RESTORER()
+    model: Path = ANY_RESTORER()
     pairs: tuple[Path, ...] = option(help=DATA)
-    out: Path = option(help="Folder for results.json and scores.jsonl.")
+    out: Path = option(help="Folder for page.html, results.json and scores.jsonl.")
     split: Literal["train", "validation", "test"] = option("test", "Which pairs.")
     lpips: str = option("", "Folder with LPIPS's weights as safetensors; without it: not measured.")
     draws: int = option(500, "Of the bootstrap over photos.", min=1)
     limit: int = option(0, "Pairs of each degradation and source, at random; 0: all.", min=0)
     seed: int = option(0, "Of the intervals, and of what --limit picks.", min=0)
-    tile: int = TILE()
+    tile: int | None = TILE()
     overlap: int = OVERLAP()
     device: str = DEVICE()
     overwrite: bool = option(False, "Replace results that exist.")

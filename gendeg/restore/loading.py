@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from gendeg.model.loading import LOAD_ERRORS, check_component, check_whole, quiet
+from gendeg.model.loading import LOAD_ERRORS, PICKLES, check_component, check_whole, quiet
 from gendeg.model.saving import write_folder
-from gendeg.primitives.errors import BadModel, GendegError
+from gendeg.primitives.errors import BadModel, GendegError, MissingPath
 from gendeg.primitives.files import read_json_object
+from gendeg.restore.foreign import ENDING, Foreign, load_foreign
 from gendeg.restore.networks.content_prior import TRUNKS, PriorRestorer
 from gendeg.restore.networks.network import Restorer
 
@@ -26,7 +27,7 @@ def load_restorer(folder: Path) -> Restorer:
     inner = folder / RESULT
     folder = inner if inner.is_dir() and not (folder / "model.safetensors").exists() else folder
     if not folder.is_dir():
-        raise BadModel(folder, "no such folder")
+        raise BadModel(folder, "no such folder; others' weights are a file, .safetensors")
     check_component(folder, weights=True)
     kind = _kind_of(folder)
     try:
@@ -35,6 +36,24 @@ def load_restorer(folder: Path) -> Restorer:
         raise BadModel(folder, str(error)) from error
     check_whole(folder, "it", restorer)
     return restorer.eval()
+
+
+def open_restorer(place: Path) -> Restorer | Foreign:
+    """As `load_restorer`; or of anybody's weights, a `.safetensors` file.
+
+    Raises `BadModel`, `MissingPath`, `MissingExtra`.
+    """
+    if place.is_dir() or place.suffix.lower() not in (ENDING, *PICKLES):
+        return load_restorer(place)
+    if not place.is_file():
+        raise MissingPath(place)
+    own = read_json_object(place.parent / "config.json") if (place.parent / "config.json").is_file() else {}
+    return load_restorer(place.parent) if own.get("_class_name") in KINDS else load_foreign(place)
+
+
+def network_name(restorer: Restorer | Foreign) -> str:
+    """What a result says that was measured."""
+    return restorer.name if isinstance(restorer, Foreign) else type(restorer).__name__
 
 
 def _kind_of(folder: Path) -> type[Restorer]:

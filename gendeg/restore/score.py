@@ -11,13 +11,12 @@ from gendeg.metrics.alignment import psnr, ssim
 from gendeg.metrics.removal import degradation_mask, removal_errors
 from gendeg.metrics.uncertainty import bootstrap_mean
 from gendeg.pairs.pair import Pair
-from gendeg.primitives.errors import SizesDiffer
+from gendeg.primitives.errors import CannotRestore, SizesDiffer
 from gendeg.primitives.images import GREY, U8Image
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.progress import track
 from gendeg.primitives.rng import for_sample
-from gendeg.restore.networks.network import Restorer
-from gendeg.restore.whole import restore_photo
+from gendeg.restore.whole import Network, restore_photo
 
 ALL = "all"
 ADDITIVE = (Degradation.RAIN, Degradation.SNOW, Degradation.RAINDROP)
@@ -47,6 +46,7 @@ class ScoreRow:
     e_b_input: float
     lpips: float
     lpips_input: float
+    intensity: float = math.nan  # that was asked for
 
     @property
     def gain(self) -> float:
@@ -61,27 +61,31 @@ class ScoreRow:
 
 
 def evaluate_restorer(
-    restorer: Restorer,
+    restorer: Network,
     examples: Sequence[Pair],
     lpips: Distance | None = None,
-    tile: int = 512,
+    tile: int | None = None,
     overlap: int = 64,
     progress: bool | None = None,
 ) -> list[ScoreRow]:
-    """One row an example, in their order. Raises `BadImage`, `SizesDiffer`."""
+    """One row an example, in their order. Raises `BadImage`, `SizesDiffer`, `CannotRestore`."""
     restorer.eval()
     shown = track(examples, "restoring", total=len(examples), wanted=progress)
     return [restore_and_score(restorer, example, lpips, tile, overlap) for example in shown]
 
 
 def restore_and_score(
-    restorer: Restorer, example: Pair, lpips: Distance | None = None, tile: int = 512, overlap: int = 64
+    restorer: Network, example: Pair, lpips: Distance | None = None, tile: int | None = None, overlap: int = 64
 ) -> ScoreRow:
-    """The row of one example. Raises `BadImage`, `SizesDiffer`."""
+    """The row of one example. Raises `BadImage`, `SizesDiffer`, `CannotRestore`."""
     clean, degraded = example.read()
     if clean.shape != degraded.shape:
         raise SizesDiffer(example.degraded.place, clean.shape[1::-1], degraded.shape[1::-1])
-    return score(example, clean, degraded, restore_photo(restorer, degraded, tile, overlap), lpips)
+    try:
+        restored = restore_photo(restorer, degraded, tile, overlap)
+    except CannotRestore as error:
+        raise error.named(example.degraded.place) from error
+    return score(example, clean, degraded, restored, lpips)
 
 
 def score(
@@ -107,6 +111,7 @@ def score(
         ssim_input=_grey_ssim(degraded, clean),
         lpips=lpips(restored, clean) if lpips else math.nan,
         lpips_input=lpips(degraded, clean) if lpips else math.nan,
+        intensity=example.asked,
         **removed,
     )
 

@@ -45,6 +45,7 @@ PLAN_SCHEMA = pa.schema(
         ("direction", pa.float64()),  # degrees; NaN: as the model draws it
         ("source", _word),
         ("seed", pa.int64()),
+        ("noise", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
     ]
@@ -76,8 +77,14 @@ class PlannedSample:
     direction: float
     source: str
     seed: int
+    noise: str  # samples of one seed and this name differ in what is asked alone; else it is the key
     width: int  # of the stored pair
     height: int
+
+    @property
+    def graded(self) -> bool:
+        """Whether others share its noise, and it can have no other."""
+        return self.noise != self.key
 
     @property
     def ask(self) -> Ask:

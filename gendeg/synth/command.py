@@ -47,7 +47,7 @@ def _run(config: SynthConfig, as_json: bool) -> int:
             made += 1
         if as_json:
             print(row.to_json(), flush=True)
-    print(f"{made} images in {config.out}" + (f"; {failed} photos failed" if failed else ""), file=sys.stderr)
+    print(f"{made} images in {config.out}" + (f"; {failed} failed" if failed else ""), file=sys.stderr)
     if made:
         print(f"look at {config.out / 'sheet.png'}", file=sys.stderr)
     return (SOME_FAILED if made else ERROR) if failed else 0

@@ -42,7 +42,7 @@ class SynthConfig:
     seed: int = IMAGE_SEED()
     caption: str = option("", "What the photo shows; the words of the degradation are added.", flag="--prompt")
     model: str = MODEL()
-    sampler: Literal["own", "paper"] = SAMPLER()
+    sampler: Literal["own", "paper", "fast"] = SAMPLER()
     steps: int | None = STEPS()
     guidance_text: float | None = GUIDANCE_TEXT()
     guidance_image: float | None = GUIDANCE_IMAGE()

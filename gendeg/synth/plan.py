@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gendeg.intensity.ask import Ask, ask_direction, ask_intensities, ask_statistics
+from gendeg.intensity.ask import Ask, ask_direction, ask_intensities, ask_statistics, intensity_word
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
 from gendeg.primitives.kinds import KNOWN, SINGLES, Degradation, mix_name, parse_mixes
@@ -149,7 +149,6 @@ def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) 
     if by_mu:
         strength = f"m{round(ask.mu * 1e4):04d}"
     else:
-        coarse = round(ask.intensity, 2) == ask.intensity
-        strength = "i" + f"{ask.intensity:.{2 if coarse else 6}f}".replace(".", "")
+        strength = intensity_word(ask.intensity)
     key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"
     return Sample(ask, seed, key, out / f"{stem}.{ask.name}.{strength}.s{seed}.{format}")

@@ -11,9 +11,10 @@ import numpy as np
 
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import measure_intensity
-from gendeg.model.generate import Generator, Settings, choose_sampler, finite, noise_of, refuse_direction, settings_of
+from gendeg.model.generate import Generator, Settings, choose_sampler, noise_of, refuse_direction, settings_of
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.pairs.judge import NOT_FINITE
 from gendeg.pairs.photos import Photo
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat
@@ -64,7 +65,7 @@ def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
         for photo in photos:
             for row in _degrade_photo(photo, generator, digest, config, rows):
                 append_jsonl(plan.records, [row.as_row()])
-                progress.update(1 if isinstance(row, Record) else len(photo.samples))
+                progress.update(len(photo.samples) if isinstance(row, Failure) and not row.key else 1)
                 yield row
     if rows:
         write_image(draw_sheet(list(rows.values()), SHEET_WIDTH), plan.sheet, "png")
@@ -84,7 +85,10 @@ def _degrade_photo(
         samples = plan.samples[first : first + config.batch_size]
         noise = [noise_of(sample.seed, clean_sha256, sample.ask) for sample in samples]
         images = generator.degrade(encoded, [sample.ask for sample in samples], noise)
-        for sample, image in zip(samples, finite(images), strict=True):
+        for sample, image in zip(samples, images, strict=True):
+            if image is None:
+                yield not_finite(sample, plan.photo.name)
+                continue
             stored = write_image(image, sample.path, config.format)
             image = image if config.format != "jpg" else read_rgb(stored)
             settings = generator.used(sample.ask)
@@ -106,6 +110,15 @@ def read_clean(photo: Photo, size: int | None, format: str = "png") -> tuple[U8I
     if max(width, height) > LONGEST_SIDE[format]:
         raise TooLongForFormat(width, height, format, LONGEST_SIDE[format])
     return resize_short_side(clean, size) if size else clean, sha256_bytes(photo.bytes())
+
+
+def not_finite(sample: Sample, photo: str) -> Failure:
+    """A sample that the model gave no numbers for: half precision, or weights that are broken."""
+    message = f"{photo}: the model gave numbers that are not finite for {sample.path.name}"
+    return Failure(
+        key=sample.key, failed=NOT_FINITE, message=message, degradation=sample.ask.name, seed=sample.seed,
+        clean_path=photo,
+    )  # fmt: skip
 
 
 def record_of(

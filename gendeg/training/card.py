@@ -15,11 +15,13 @@ SHOWN = (
 )
 
 
-def model_card(base: str, counts: Mapping[tuple[str, str], int], config: Any, mu_error: float | None) -> str:
+def model_card(
+    base: str, counts: Mapping[tuple[str, str], int], config: Any, mu_error: float | None, story: str = ""
+) -> str:
     """What the card says of a run.
 
     `base` is what training started from (empty: fresh weights), `counts` the pairs by (degradation, source), `config`
-    the run's dataclass, `mu_error` the last mean |mu asked − mu made|.
+    the run's dataclass, `mu_error` the last mean |mu asked − mu made|, `story` what else is to be known of it.
     """
     assert is_dataclass(config) and not isinstance(config, type)
     front: dict[str, Any] = {
@@ -38,6 +40,7 @@ def model_card(base: str, counts: Mapping[tuple[str, str], int], config: Any, mu
         "",
         "    gendeg synth photo.jpg --type haze --intensity 0.6 --model THIS",
         "",
+        *([story, ""] if story else []),
         f"Trained by gendeg {__version__} from {base or 'fresh weights'} on these pairs. Their licences may bind what",
         "is done with the model; look them up where the pairs come from.",
         "",

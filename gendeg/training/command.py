@@ -1,4 +1,4 @@
-"""gendeg train"""
+"""gendeg train, train distill"""
 
 from dataclasses import fields
 from typing import Annotated, Any, Literal
@@ -7,9 +7,10 @@ import typer
 
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.options import command
-from gendeg.training.config import AutoencoderConfig, DiffusionConfig, StructureConfig
+from gendeg.training.config import AutoencoderConfig, DiffusionConfig, DistillConfig, StructureConfig
 
 EXAMPLE = "Example: gendeg train diffusion --init bundled --pairs pairs/mine/manifest.jsonl --out runs/mine"
+DISTILL_EXAMPLE = "Example: gendeg train distill --model runs/mine/model --pairs pairs/mine --steps 4 --out runs/fast"
 
 CONFIGS: dict[str, type[Any]] = {
     "autoencoder": AutoencoderConfig, "diffusion": DiffusionConfig, "structure": StructureConfig
@@ -27,6 +28,8 @@ Preset = Annotated[
 @command(*CONFIGS.values())
 def train(network: Network, *, preset: Preset = None, given: dict[str, Any]) -> None:
     """Train one of the three networks. What is not given keeps the preset's or that network's default.
+
+    Of a trained model one that needs a few network passes only: gendeg train distill.
 
     Every setting, also of a preset's file, is explained in gendeg/training/config.py.
     """
@@ -50,6 +53,20 @@ def train(network: Network, *, preset: Preset = None, given: dict[str, Any]) -> 
         train_structure(config)
 
 
+@command(DistillConfig, without=("init", "sizes", "vae", "base"))
+def distill(*, preset: Preset = None, given: dict[str, Any]) -> None:
+    """Distil a model: the student samples in --steps steps of one network pass each, guidance built in.
+
+    Its folder is used like any other; it takes no other steps or guidance. What is not given keeps the preset's or the
+    default.
+    """
+    options = _with_preset("distill", preset, given)
+    _check("distill", given, options)
+    from gendeg.training.distill import train_distill
+
+    train_distill(DistillConfig(**options))
+
+
 def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[str, Any]:
     """What the preset says, and what was given over it; a start that is given takes the place of the preset's."""
     if name is None:
@@ -57,18 +74,19 @@ def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[
     from gendeg.training.presets import preset
 
     table = preset(name).settings(network)
-    if any(start in given for start in STARTS[network]):
-        table = {key: value for key, value in table.items() if key not in STARTS[network]}
+    starts = STARTS.get(network, ())
+    if any(start in given for start in starts):
+        table = {key: value for key, value in table.items() if key not in starts}
     return table | given
 
 
 def _check(network: str, given: dict[str, Any], options: dict[str, Any]) -> None:
     """Raises `BadOption` for what another network is told, a start that is missing, or simulated pairs of no photos."""
-    for name in given:
+    for name in given if network in CONFIGS else ():
         takers = [taker for taker, config in CONFIGS.items() if name in {one.name for one in fields(config)}]
         if network not in takers:
             raise BadOption(_flag(name), f"is for {' and '.join(takers)} only{INSTEAD.get(name, '')}")
-    starts = [name for name in STARTS[network] if options.get(name)]
+    starts = [name for name in STARTS.get(network, ()) if options.get(name)]
     if network == "structure" and len(starts) != 1:
         raise BadOption("--vae", "or --model is needed: a trained autoencoder, or the model whose images to correct")
     if network == "diffusion" and len(starts) != 1:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from gendeg.primitives.options import option
 
@@ -12,8 +12,9 @@ VAE = "Folder of a trained autoencoder, or of a model with one."
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What the three trainings share. The effective batch is batch_size × accumulate × processes."""
+    """What all trainings share. The effective batch is batch_size × accumulate × processes."""
 
+    steps_flag: ClassVar[str] = "--steps"  # what sets their number on the command line
     pairs: tuple[Path, ...] = option(help="Pair manifest; may be given several times.")
     out: Path = option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")
     init: str = option("", "Go on from: bundled, or a folder of the same kind.")
@@ -97,6 +98,28 @@ class DiffusionConfig(FreshConfig):
     sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
     guidance_text: float = 1.0
     guidance_image: float = 1.0
+
+
+@dataclass(frozen=True)
+class DistillConfig(DiffusionConfig):
+    """gendeg train distill: `sample_steps` is what its --steps asks for, and `steps` its --updates"""
+
+    steps_flag: ClassVar[str] = "--updates"
+    model: str = option("bundled", "The teacher: bundled, a model folder, or a hub id.")
+    sample_steps: int = option(4, "Steps that the student samples in, one network pass each.", min=1, flag="--steps")
+    teacher_steps: int = option(0, "Of the teacher's way, a multiple of --steps; 0: its own, 32 at most.", min=0)
+    text: float | None = option(None, "Text guidance to build in; default: its own.", flag="--guidance-text")
+    image: float | None = option(None, "Image guidance to build in; default: its own.", flag="--guidance-image")
+    steps: int = option(2000, "Optimiser steps.", min=1, flag="--updates")
+    batch_size: int = option(8, "Crops per process and micro step; each gives --steps examples.", min=1)
+    sheet_every: int = option(500, "Steps between sheets.", min=1)
+    extend: bool = option(False, "With --resume: to more --updates than it was begun with.", flag="--extend")
+    learning_rate: float = 2e-4
+    # no options:
+    statistics_rate: float = 1.0
+    drop_text: float = 0.0
+    drop_image: float = 0.0
+    drop_both: float = 0.0
 
 
 @dataclass(frozen=True)

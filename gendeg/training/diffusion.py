@@ -25,6 +25,7 @@ from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import check_side, factor
 from gendeg.model.loading import quiet
 from gendeg.model.lora import add_lora, fuse_lora, save_lora
+from gendeg.model.noise import noised, target_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
 from gendeg.model.text import PromptWriter
@@ -42,7 +43,7 @@ from gendeg.training.config import DiffusionConfig
 from gendeg.training.examples import Deal, parse_weights, shuffled
 from gendeg.training.fresh_pairs import FreshPairs, Recipe, fresh_recipe, training_pairs
 from gendeg.training.latent_cache import Making, make_cache
-from gendeg.training.losses import noised, snr_plus_one_weight, target_of
+from gendeg.training.losses import snr_plus_one_weight
 from gendeg.training.published import as_published, check_published, published_average, squashed_views
 from gendeg.training.run import Run
 from gendeg.training.sheet import draw_samples
@@ -149,8 +150,10 @@ def train_diffusion(config: DiffusionConfig, shown: Shown | None = None) -> None
         pairs = [pairs[shuffled(len(pairs), number, config.seed)] for number in range(min(config.limit, len(pairs)))]
     torch.manual_seed(config.seed)
     pipeline = start_pipeline(config)
+    if pipeline.config.guidance_built_in:
+        raise BadOption("--init", "this model was distilled: train its teacher, and distil that again")
     pipeline.register_to_config(calibration={})  # it was measured on weights that are about to change
-    _check(config, pipeline, pairs)
+    check_start(config, pipeline, pairs)
     drawn = fresh_recipe(config, pairs) if config.clean else Deal(pairs, config.seed, parse_weights(config.weights))
     denoiser = make_denoiser(pipeline, config)
     average = published_average(denoiser.unet) if config.published else make_ema
@@ -159,7 +162,7 @@ def train_diffusion(config: DiffusionConfig, shown: Shown | None = None) -> None
     alphas = pipeline.scheduler.alphas_cumprod.to(device)
     pipeline.vae.to(device).requires_grad_(False)
     say_captions(pipeline, pairs, run.main)
-    with _views(run, pipeline, pairs, drawn, config) as views:
+    with views_of(run, pipeline, pairs, drawn, config) as views:
         if config.vae or pipeline.config.change_scale:
             mixes = [mix_name(mix) for mix in parse_mixes(config.types)] if config.clean else []
             run.watch.lap("preparation")
@@ -180,7 +183,7 @@ def train_diffusion(config: DiffusionConfig, shown: Shown | None = None) -> None
         push_model(config.out / "model", config.push_to_hub)
 
 
-def _check(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Pair]) -> None:
+def check_start(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[Pair]) -> None:
     """Raises `BadOption` for what the model that the run starts from cannot do, before a folder is made."""
     check_side(pipeline.vae, config.size)
     if config.published:
@@ -205,7 +208,7 @@ def say_captions(pipeline: GenDegPipeline, pairs: list[Pair], aloud: bool) -> No
 
 
 @contextmanager
-def _views(
+def views_of(
     run: Run, pipeline: GenDegPipeline, pairs: list[Pair], drawn: Recipe | Deal, config: DiffusionConfig
 ) -> Iterator[Views]:
     """What is simulated on the way, crops of the images, or windows of latents that each machine makes once."""

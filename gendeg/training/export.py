@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from gendeg.doctor.known import keep_known
 from gendeg.model.saving import write_folder
 from gendeg.model.weights import bundled_folder, load_pipeline
 from gendeg.primitives.files import data_root
@@ -30,10 +31,11 @@ def export_model(config: ExportConfig, card: str) -> None:
 
 
 def install_model(model: Path, priors: Path) -> None:
-    """Make a model the bundled one of this checkout, with its priors."""
+    """Make a model the bundled one of this checkout, with its priors and its known image."""
     shutil.rmtree(bundled_folder(), ignore_errors=True)
     shutil.copytree(model, bundled_folder())
     for prior in priors.glob("*/*.json"):
         target = data_root("manifests") / "priors" / prior.relative_to(priors)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(prior, target)
+    keep_known()

@@ -1,4 +1,4 @@
-"""What the three trainings minimise."""
+"""What the trainings of autoencoder, diffusion and structure minimise."""
 
 import torch
 import torch.nn.functional as F
@@ -23,36 +23,6 @@ def psnr(prediction: Image, target: Image) -> Float[Tensor, " b"]:
     """Peak signal-to-noise ratio of signed images (peak 2), dB per image; 100 dB for equal ones."""
     error = ((prediction.clamp(-1, 1) - target) ** 2).mean(dim=(1, 2, 3))
     return 10 * torch.log10(4.0 / error.clamp(min=4e-10))
-
-
-def noised(latent: Image, noise: Image, alphas_cumprod: Float[Tensor, " b"]) -> Image:
-    """x_t = √ᾱ x_0 + √(1 − ᾱ) ε (DDPM, equation 4)."""
-    kept = alphas_cumprod[:, None, None, None]
-    return kept.sqrt() * latent + (1 - kept).sqrt() * noise
-
-
-def target_of(prediction_type: str, latent: Image, noise: Image, alphas_cumprod: Float[Tensor, " b"]) -> Image:
-    """What the UNet is to say: ε, x_0, or v = √ᾱ ε − √(1 − ᾱ) x_0 (Salimans & Ho, ICLR 2022, section 4)."""
-    kept = alphas_cumprod[:, None, None, None]
-    if prediction_type == "epsilon":
-        return noise
-    if prediction_type == "sample":
-        return latent
-    if prediction_type == "v_prediction":
-        return kept.sqrt() * noise - (1 - kept).sqrt() * latent
-    raise ValueError(f"unknown prediction type '{prediction_type}'")
-
-
-def generated_of(prediction_type: str, said: Image, noisy: Image, alphas_cumprod: Float[Tensor, " b"]) -> Image:
-    """x_0 from what the UNet says of x_t: the inverse of `target_of`."""
-    kept = alphas_cumprod[:, None, None, None]
-    if prediction_type == "epsilon":
-        return (noisy - (1 - kept).sqrt() * said) / kept.sqrt()
-    if prediction_type == "sample":
-        return said
-    if prediction_type == "v_prediction":
-        return kept.sqrt() * noisy - (1 - kept).sqrt() * said
-    raise ValueError(f"unknown prediction type '{prediction_type}'")
 
 
 def snr_plus_one_weight(alphas_cumprod: Float[Tensor, " b"], cap: float) -> Float[Tensor, " b"]:

@@ -13,13 +13,14 @@ from gendeg.pairs.config import SimulateConfig
 from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
 from gendeg.primitives.files import data_root
 from gendeg.primitives.options import as_setting
-from gendeg.training.config import AutoencoderConfig, DiffusionConfig, ExportConfig, StructureConfig
+from gendeg.training.config import AutoencoderConfig, DiffusionConfig, DistillConfig, ExportConfig, StructureConfig
 
 KINDS: dict[str, type[Any]] = {
     "simulate": SimulateConfig,
     "autoencoder": AutoencoderConfig,
     "diffusion": DiffusionConfig,
     "structure": StructureConfig,
+    "distill": DistillConfig,
     "export": ExportConfig,
     "calibrate": CalibrateConfig,
 }

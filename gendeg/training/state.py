@@ -94,7 +94,9 @@ def _refuse_other_run(config: TrainConfig, described: dict[str, Any]) -> None:
         raise OtherLength(config.out, before, config.steps) if error.fields == ("steps",) else error from None
     done = steps_done(config.out)
     if config.steps < done:
-        raise BadOption("--steps", f"{config.out} has done {done} already, got {config.steps}; ask for as many or more")
+        raise BadOption(
+            config.steps_flag, f"{config.out} has done {done} already, got {config.steps}; ask for as many or more"
+        )
 
 
 def steps_done(folder: Path) -> int:

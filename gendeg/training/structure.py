@@ -17,16 +17,18 @@ from gendeg.model.bundled import make_structure, sizes_of
 from gendeg.model.latents import Autoencoder, check_side, decode, encode, onto_photo
 from gendeg.model.loading import quiet
 from gendeg.model.nafnet import NAFNet
+from gendeg.model.noise import generated_of, noised
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_autoencoder, load_pipeline, load_structure
 from gendeg.pairs.pair import Pair, held_out_pairs, open_pairs
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.training.conditions import Condition, Dropout, make_condition
 from gendeg.training.config import StructureConfig
 from gendeg.training.examples import crop_pair, shuffled, to_tensor
-from gendeg.training.losses import generated_of, noised, psnr, reconstruction_loss
+from gendeg.training.losses import psnr, reconstruction_loss
 from gendeg.training.run import Run
 from gendeg.training.state import LossLog
 
@@ -62,6 +64,8 @@ def make_decoder(config: StructureConfig) -> Decoder:
         vae = load_autoencoder(Path(config.vae))
         return Decoder(vae, config.residual, lambda latent, crops: _jittered(latent, vae, crops, config), vae.to)
     pipeline = load_pipeline(config.model)
+    if pipeline.config.guidance_built_in:
+        raise BadOption("--model", "this model was distilled: correct its teacher, whose structure network it shares")
     vae, residual = pipeline.vae, config.residual or pipeline.config.residual_decoding
     return Decoder(vae, residual, lambda latent, crops: _denoised(latent, pipeline, crops, config), pipeline.to)
 

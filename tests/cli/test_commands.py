@@ -1,10 +1,15 @@
 """The command line from outside: help, exit codes, one-line errors."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from gendeg.cli.app import BUILD, MAKE, PANELS, RESTORE, app
+from tests.pages import wrong_with
 
 
 def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -13,9 +18,6 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 def commands() -> list[str]:
     """Every command, with its group: `synth`, `pairs simulate` …"""
-    import typer
-
-    from gendeg.cli.app import app
 
     def walk(command: object, name: str) -> list[str]:
         children = getattr(command, "commands", None)
@@ -41,12 +43,26 @@ def test_help_imports_neither_torch_nor_diffusers() -> None:
     assert "synth" in done.stdout
 
 
+def test_alone_it_says_three_commands_and_not_a_wall() -> None:
+    done = run()
+    lines = [line for line in done.stdout.splitlines() if line.startswith("  gendeg ")]
+    assert done.returncode == 0 and done.stderr == "" and len(lines) == 3 and len(done.stdout.splitlines()) < 10
+    assert all(wrong_with(line.split("  ")[1]) == "" for line in lines)
+
+
+def test_help_lists_every_command_by_what_one_wants() -> None:
+    shown = run("--help").stdout
+    places = [shown.index(f"─ {panel} ─") for panel in PANELS]
+    assert places == sorted(places)
+    parts = [shown[begin:end] for begin, end in zip(places, [*places[1:], len(shown)], strict=True)]
+    between = dict(zip(PANELS, parts, strict=True))
+    assert "│ synth" in between[MAKE] and "│ verify" in between[BUILD] and "│ restore" in between[RESTORE]
+    assert len(re.findall(r"^│ [a-z]+ ", shown, re.M)) == len(typer.main.get_command(app).commands)
+
+
 @pytest.mark.parametrize("command", commands())
 def test_every_command_has_help_with_an_example(command: str) -> None:
-    import typer
     from typer.testing import CliRunner
-
-    from gendeg.cli.app import app
 
     shown = CliRunner().invoke(app, [*command.split(), "--help"], terminal_width=200)
     assert shown.exit_code == 0

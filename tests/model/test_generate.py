@@ -8,7 +8,7 @@ import torch
 
 from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.measure import measure_intensity
-from gendeg.model.generate import Generator, Settings, finite, stored
+from gendeg.model.generate import Generator, Settings, finite
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.kinds import parse_mix
 from tests.tiny import generators, photo, tiny_pipeline
@@ -96,9 +96,11 @@ def test_both_multiply_the_change_by_its_size_and_tell_a_direction_of_the_prior(
             make(changing(), "haze", *ASKED)
 
 
+@pytest.mark.parametrize("together", [False, True])  # as on a CPU, as on a GPU
 @pytest.mark.parametrize("make", [tiny_pipeline, residual, spreading])
-def test_a_batch_of_different_photos_makes_what_each_makes_alone(make):
+def test_a_batch_of_different_photos_makes_what_each_makes_alone(make, together, monkeypatch):
     """Each is limited by, corrected with and brought to its strength beside its own photo, not the first one's."""
+    monkeypatch.setattr(GenDegPipeline, "together", together)
     pipeline = make()
     pipeline.register_to_config(strength_gain=2.0, blur_extent=0.2, darkening=0.9)
     kinds = ["snow", "motion_blur", "low_light", "haze"]
@@ -126,10 +128,19 @@ def test_encoded_photos_and_prompts_are_shared_within_a_generator():
     assert calls == ["text"] * 2, "the prompt and nothing"
 
 
-def test_an_image_that_is_not_finite_is_none():
-    images = torch.zeros(2, 3, 4, 4)
-    images[1, 0, 0, 0] = float("nan")
-    good, bad = stored(images)
-    assert good is not None and bad is None
+def test_who_cannot_go_on_without_an_image_says_so():
     with pytest.raises(ValueError, match="1 of 2 images"):
-        finite([good, bad])
+        finite([SCENE, None])
+
+
+def test_photos_that_are_encoded_together_are_remembered_together(monkeypatch):
+    """And never depend on what was encoded before: one that was alone is encoded again beside another."""
+    monkeypatch.setattr(GenDegPipeline, "together", True)
+    pipeline, calls = tiny_pipeline(), []
+    plain = pipeline.encode_photos
+    monkeypatch.setattr(pipeline, "encode_photos", lambda images: calls.append(len(images)) or plain(images))
+    generator = Generator(pipeline, SETTINGS)
+    for photos in ([SCENE], [SCENE, OTHER, SCENE], [SCENE, OTHER], [OTHER, SCENE]):
+        assert len(generator.encode(photos).image) == len(photos)
+    assert calls == [1, 2, 2], "the third's photos are the second's, the fourth's come in another order"
+    assert torch.equal(generator.encode([SCENE, OTHER, SCENE]).latent[2], generator.encode([SCENE, OTHER]).latent[0])

@@ -66,6 +66,16 @@ def test_weights_of_another_shape_are_refused(tmp_path):
         put_lora(tiny_pipeline(), tmp_path)
 
 
+@pytest.mark.parametrize("taught", [{"levels": []}, {"levels": [], "guidance_text": 1.0, "guidance_image": 1.0}])
+def test_a_lesson_that_cannot_be_read(tmp_path, taught):
+    tiny_pipeline().save_pretrained(tmp_path / "base")
+    pipeline = load_pipeline(str(tmp_path / "base"))
+    add_lora(pipeline.unet, 1)
+    save_lora(pipeline, tmp_path / "lora", str(tmp_path / "base"), "init", taught)
+    with pytest.raises(BadModel, match="says of distilling"):
+        load_pipeline(str(tmp_path / "lora"))
+
+
 @pytest.mark.parametrize("named", [{}, {"kind": "other", "base": "a"}, {"kind": "init", "base": "/nowhere"}])
 def test_a_folder_that_names_no_base(tmp_path, named):
     (tmp_path / "lora.json").write_text(json.dumps(named))

@@ -72,10 +72,31 @@ def test_a_sample_does_not_depend_on_its_batch(make, name):
 
 @pytest.mark.parametrize(("text", "image", "passes"), [(1.0, 1.0, 1), (3.0, 3.0, 2), (3.0, 1.0, 2), (3.0, 1.5, 3)])
 def test_a_vanishing_branch_is_not_computed(text, image, passes):
+    """All others go through the UNet in one call."""
     pipeline, calls = tiny_pipeline(), []
-    pipeline.unet.register_forward_hook(lambda *_: calls.append(1))
-    sample(pipeline, clean_image(8, 8), [1], steps=3, guidance_text=text, guidance_image=image)
-    assert len(calls) == 3 * passes
+    pipeline.unet.register_forward_hook(lambda _module, args, _said: calls.append(len(args[0])))
+    sample(pipeline, clean_image(8, 8), [1, 2], steps=3, guidance_text=text, guidance_image=image)
+    assert calls == [2 * passes] * 3
+    assert settings_of(pipeline, 3, text, image).passes == 3 * passes
+
+
+def test_there_is_guidance_only_within_the_interval():
+    """Of noise / signal; outside is the full pass, as with scales of 1."""
+    pipeline, calls, args = tiny_stable_diffusion(), [], {"guidance_text": 3.0, "guidance_image": 1.5, "steps": 6}
+    pipeline.unet.register_forward_hook(lambda _module, args, _said: calls.append(len(args[0])))
+    everywhere = sample(pipeline, clean_image(8, 8), [1], **args)
+    process = pipeline.noise_process(6)
+    levels = [process.noise_at(timestep) for timestep in process.scheduler.timesteps]
+    assert levels == sorted(levels, reverse=True)
+    pipeline.register_to_config(guidance_interval=[levels[3], levels[1]])
+    within, counts = sample(pipeline, clean_image(8, 8), [1], **args), calls[6:]
+    assert calls[:6] == [3] * 6 and counts == [1, 3, 3, 3, 1, 1]
+    assert settings_of(pipeline, 6, 3.0, 1.5).passes == sum(counts) and not torch.equal(everywhere, within)
+    pipeline.register_to_config(guidance_interval=[1e6, 1e7])
+    nowhere = sample(pipeline, clean_image(8, 8), [1], **args)
+    assert torch.equal(
+        nowhere, sample(pipeline, clean_image(8, 8), [1], **args | {"guidance_text": 1.0, "guidance_image": 1.0})
+    )
 
 
 def test_branches_see_what_their_name_says():
@@ -83,13 +104,14 @@ def test_branches_see_what_their_name_says():
     pipeline, seen = tiny_pipeline(), []
 
     def look(_module, args, kwargs):
-        seen.append((args[0][:, 4:].abs().max() > 0, kwargs["encoder_hidden_states"].clone(), kwargs["class_labels"]))
+        parts = (args[0][:, 4:], kwargs["encoder_hidden_states"], kwargs["class_labels"])
+        seen.extend(zip(*(part.chunk(3) for part in parts), strict=True))
 
     pipeline.unet.register_forward_pre_hook(look, with_kwargs=True)
     sample(pipeline, clean_image(8, 8), [1, 2], steps=1, guidance_text=3.0, guidance_image=1.5)
     null = pipeline.encode_prompt([""], [float("nan")], [float("nan")])
     (full_image, full, _), (image_image, text, vector), (no_image, text_again, _) = seen
-    assert full_image and image_image and not no_image
+    assert full_image.any() and image_image.any() and not no_image.any()
     torch.testing.assert_close(text, null.context.expand(2, -1, -1))
     torch.testing.assert_close(vector, null.vector.expand(2, -1))
     assert torch.equal(text, text_again) and not torch.allclose(full, text)
@@ -318,7 +340,7 @@ def test_a_call_with_names_spreads_as_its_halves_do():
     plain = sample(pipeline, photo, [12], steps=2, degradations=["rain"])
     pipeline.register_to_config(spread_degradations=["rain"])
     spread = sample(pipeline, photo, [12], steps=2, degradations=["rain"])
-    assert torch.equal(spread, meet_sigma(photo, plain, 0.36)) and not torch.equal(spread, plain)
+    assert torch.equal(spread, meet_sigma(photo, plain, [0.36])) and not torch.equal(spread, plain)
 
 
 def test_low_light_that_a_gain_cannot_darken_enough_is_exposed_shorter():

@@ -1,71 +1,11 @@
-"""Losses: identities of the diffusion targets and numbers worked out by hand."""
+"""Losses: numbers worked out by hand, and what they weigh alike."""
 
 import pytest
 import torch
 
-from gendeg.training.losses import (
-    generated_of,
-    gradient_l1,
-    noised,
-    psnr,
-    reconstruction_loss,
-    snr_plus_one_weight,
-    target_of,
-)
-
-
-def pair(*levels: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    latent, noise = torch.randn(2, len(levels), 4, 5, 6, generator=generator)
-    return latent, noise, torch.tensor(levels)
-
-
-def test_velocity_gives_back_latent_and_noise():
-    latent, noise, kept = pair(0.0, 0.3, 0.9, 1.0)
-    x, v = noised(latent, noise, kept), target_of("v_prediction", latent, noise, kept)
-    a, b = kept.sqrt().view(-1, 1, 1, 1), (1 - kept).sqrt().view(-1, 1, 1, 1)
-    torch.testing.assert_close(a * x - b * v, latent, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(b * x + a * v, noise, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
-def test_what_is_generated_comes_back_from_what_is_said(kind):
-    latent, noise, kept = pair(0.1, 0.5, 0.99)
-    said = target_of(kind, latent, noise, kept)
-    torch.testing.assert_close(
-        generated_of(kind, said, noised(latent, noise, kept), kept), latent, rtol=1e-4, atol=1e-5
-    )
-
-
-def test_the_ends_of_the_schedule():
-    latent, noise, kept = pair(1.0, 0.0)
-    x, v = noised(latent, noise, kept), target_of("v_prediction", latent, noise, kept)
-    assert torch.equal(x[0], latent[0]) and torch.equal(x[1], noise[1])
-    assert torch.equal(v[0], noise[0]) and torch.equal(v[1], -latent[1])
-
-
-def test_noising_by_hand():
-    x = noised(torch.full((1, 1, 1, 1), 2.0), torch.full((1, 1, 1, 1), -1.0), torch.tensor([0.64]))
-    assert x.item() == pytest.approx(0.8 * 2 - 0.6)
-
-
-def test_the_other_targets():
-    latent, noise, kept = pair(0.2)
-    assert target_of("epsilon", latent, noise, kept) is noise
-    assert target_of("sample", latent, noise, kept) is latent
-    with pytest.raises(ValueError, match="flow"):
-        target_of("flow", latent, noise, kept)
-
-
-def test_noising_agrees_with_diffusers():
-    from tests.tiny import make_scheduler
-
-    latent, noise, _ = pair(0, 0, 0)
-    scheduler, t = make_scheduler(), torch.tensor([0, 400, 999])
-    kept = scheduler.alphas_cumprod[t]
-    torch.testing.assert_close(noised(latent, noise, kept), scheduler.add_noise(latent, noise, t))
-    v = scheduler.get_velocity(latent, noise, t)
-    torch.testing.assert_close(target_of("v_prediction", latent, noise, kept), v)
+from gendeg.model.noise import noised, target_of
+from gendeg.training.losses import gradient_l1, psnr, reconstruction_loss, snr_plus_one_weight
+from tests.model.test_noise import pair
 
 
 @pytest.mark.parametrize(("error", "decibel"), [(2.0, 0.0), (0.2, 20.0), (0.02, 40.0), (0.0, 100.0)])

@@ -13,6 +13,7 @@ from PIL import Image
 from gendeg.convert.config import ConvertConfig
 from gendeg.convert.convert import convert
 from gendeg.model.latents import sample_posterior
+from gendeg.model.noise import noised
 from gendeg.model.weights import load_pipeline
 from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.errors import BadOption
@@ -20,7 +21,6 @@ from gendeg.training.batches import encoded, make_batch
 from gendeg.training.config import DiffusionConfig
 from gendeg.training.diffusion import make_denoiser, parameter_groups, start_pipeline, train_diffusion
 from gendeg.training.examples import Deal
-from gendeg.training.losses import noised
 from gendeg.training.presets import preset
 from gendeg.training.published import as_published, published_average, squashed_views
 from tests.few_pairs import write_pairs

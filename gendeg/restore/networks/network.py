@@ -27,6 +27,10 @@ class Restorer(OwnMemory, ModelMixin, ConfigMixin):
     """Sides of the images that `encode` takes divide by this."""
     widths: list[int]
     """Channels of the feature maps."""
+    window: ClassVar[int] = 512
+    """Side of the windows in which larger photos are restored, where nobody says another; 0: never in windows."""
+    least: ClassVar[int] = 1
+    """Sides that it takes, at least."""
 
     def encode(self, x: Float[Tensor, "b 3 h w"]) -> Features:
         """Signed images whose sides divide by `factor` → feature maps, finest first, coarsest last."""
