@@ -17,7 +17,7 @@ class EstimatorConfig:
         None, "Real degraded photos to measure naming with: a folder with one for each degradation, or a table."
     )
     per_image: int = option(6, "Degraded views of each photo; the six degradations go round.", min=1)
-    epochs: int = option(60, "Rounds over all examples.", min=1)
+    epochs: int = option(40, "Rounds over all examples.", min=1)
     seed: int = option(0, "Same seed, same photos held out.", min=0)
     workers: int = option(0, "Processes that simulate and measure; 0: one per core.", min=0)
     overwrite: bool = option(False, "Replace the file if it exists.")

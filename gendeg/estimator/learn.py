@@ -70,8 +70,6 @@ def _train_member(
         torch.from_numpy(labels),
         torch.from_numpy(roots).float(),
     )
-    weights = torch.from_numpy(1 / np.maximum(np.bincount(labels, minlength=CLEAN + 1), 1)).float()
-    weights *= len(labels) / (CLEAN + 1)
     steps = config.epochs * math.ceil(len(labels) / BATCH)
     optimiser = torch.optim.AdamW(network.members[number].parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
@@ -82,7 +80,7 @@ def _train_member(
         for chosen in order.split(BATCH):
             seen = inputs[chosen] + NOISE * network.spread * torch.randn(len(chosen), inputs.shape[1])
             logits, guessed = network.member(number, seen)
-            loss = F.cross_entropy(logits, kinds[chosen], weights)
+            loss = F.cross_entropy(logits, kinds[chosen])
             some = kinds[chosen] != CLEAN
             told = guessed[some, kinds[chosen][some]]
             loss = loss + REACH * (told - targets[chosen][some]).abs().mean() if some.any() else loss
