@@ -9,9 +9,10 @@ PYTEST := $(BIN)/python -m pytest
 # Test processes; JOBS=0 runs the tests in one, where a debugger can be used.
 JOBS ?= auto
 
-# Every extra that pyproject.toml offers.
+# Every extra that pyproject.toml offers, but spandrel: it comes without the torchvision that it asks for and does not need here,
+# for one of another build than torch's breaks transformers.
 EXTRAS = $(shell $(BIN)/python -c \
-	'import tomllib; print(",".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]))')
+	'import tomllib; print(",".join(sorted({*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]} - {"spandrel"})))')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bench-gpu bundled estimator study clean
@@ -51,9 +52,10 @@ test-portable: setup ## numeric tests as a processor without AVX would run them
 
 extras: setup ## install the optional packages too (EXTRAS=ray,adam8bit; all of pyproject.toml)
 	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
+	$(PIP) install --quiet -c constraints.txt --no-deps spandrel einops
 
 test-extras: extras ## the tests that need optional packages, and their pins
-	$(BIN)/python -c 'import bitsandbytes, lmdb, pillow_heif, pillow_jxl, ray, spandrel'
+	$(BIN)/python -c 'import bitsandbytes, einops, lmdb, pillow_heif, pillow_jxl, ray'
 	$(PYTEST) tests/slow/test_ray.py tests/slow/test_adam8bit.py tests/export tests/test_lock.py tests/primitives/test_pictures.py \
 		tests/build/test_inputs.py tests/restore/test_foreign.py
 

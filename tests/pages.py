@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from gendeg.cli.app import app
 
 ROOT = Path(__file__).parents[1]
-OTHERS = ("bash", "cd", "docker", "git", "jq", "ls", "pipx", "uvx", ".ci/run")
+OTHERS = ("bash", "cd", "docker", "git", "jq", "ls", "pipx", "ssh", "uvx", ".ci/run")
 """Programs that are not ours to check."""
 ELLIPSIS = {"…", "..."}
 """What is left out of a command."""

@@ -140,16 +140,10 @@ def _sample_rows(
     drawn, sources = statistics(mix, uniform, name.number * config.shard_size)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
     prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
-    kind = pa.scalar(mix_name(mix).replace("+", "_"))
-    series = pc.binary_join_element_wise(rows.column("stem"), kind, "-")
-    if levels_of(config.intensity):
-        endings = pa.array([intensity_word(level) for level in drawn.intensity.tolist()])
-    else:
-        endings = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
-    key = pc.binary_join_element_wise(series, endings, "-")
+    key, noise = _names(config, mix, name, rows.column("stem"), samples)
     columns = {
         "key": key,
-        "noise": series if levels_of(config.intensity) else key,
+        "noise": noise,
         "degradation": _constant(mix_name(mix), len(samples)),
         "origin": _constant(GENERATED, len(samples)),
         "prompt": prompts.take(caption.indices),
@@ -161,6 +155,20 @@ def _sample_rows(
         "seed": np.full(len(samples), config.seed),
     }
     return _finished(config, rows, columns)
+
+
+def _names(
+    config: PlanConfig, mix: Mix, name: ShardName, stems: pa.ChunkedArray, samples: np.ndarray
+) -> tuple[pa.Array, pa.Array]:
+    """Keys, and the names that noise is drawn by: the key, or what the levels of a photo and degradation share."""
+    series = pc.binary_join_element_wise(stems, pa.scalar(mix_name(mix).replace("+", "_")), "-")
+    if levels := levels_of(config.intensity):
+        turns = (name.number * config.shard_size + np.arange(len(samples))) % len(levels)  # as `Drawer.in_turn`
+        endings = pa.array([intensity_word(level) for level in levels]).take(pa.array(turns))
+        return pc.binary_join_element_wise(series, endings, "-"), series
+    variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
+    key = pc.binary_join_element_wise(series, variants, "-")
+    return key, key
 
 
 def _turns(config: PlanConfig, mix: Mix, name: ShardName, samples: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from gendeg.estimator import command as estimator
 from gendeg.evaluate import command as evaluate
 from gendeg.export import command as export
 from gendeg.pairs import command as pairs
+from gendeg.play import command as play
 from gendeg.primitives.exits import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
 from gendeg.primitives.parallel import world
 from gendeg.primitives.silence import watched
@@ -71,6 +72,7 @@ app = typer.Typer(
     epilog="Start with: gendeg synth photo.jpg --type haze --intensity 0.6",
 )
 app.command("synth", epilog=synth.EXAMPLE, rich_help_panel=MAKE)(synth.synth)
+app.command("play", epilog=play.EXAMPLE, rich_help_panel=MAKE)(play.play)
 app.command("records", epilog=synth.RECORDS_EXAMPLE, rich_help_panel=MAKE)(synth.records)
 app.command("plan", epilog=build.PLAN_EXAMPLE, rich_help_panel=BUILD)(build.plan)
 app.command("build", epilog=build.BUILD_EXAMPLE, rich_help_panel=BUILD)(build.build)

@@ -56,6 +56,17 @@ def doing(what: str) -> Iterator[Step]:
         end(step)
 
 
+@contextmanager
+def resting() -> Iterator[None]:
+    """Within `with`, silence is as it should be: a server that waits to be asked."""
+    nothing = ""
+    begin(nothing)
+    try:
+        yield
+    finally:
+        end(nothing)
+
+
 def begin(one: Any) -> None:
     """A step, or a bar: whatever says by `str` how far it is."""
     _now.begun = True
@@ -96,8 +107,8 @@ def _watch(command: Step, over: threading.Event) -> None:
         with suppress(Exception):  # a bar that is closed just now; a stream that is
             command.what = WORKING if _now.begun else command.what
             line = str(next(reversed(_now.open), command)).strip()
-            if over.is_set():
-                return
+            if over.is_set() or not line:
+                continue
             if terminal:
                 line = line[: (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1]
                 _draw(f"\r{line:{_now.drawn}}")

@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -83,10 +83,6 @@ def load_foreign(path: Path) -> Foreign:
         raise BadModel(
             path, f"pickles can run anything while they are read, so none is. At your own risk: {_convert(path)}"
         )
-    if path.suffix.lower() != ENDING:
-        raise BadModel(path, f"give a folder that gendeg restore train made, or anybody's weights as a {ENDING} file")
-    if find_spec("spandrel") is None:
-        raise MissingExtra("spandrel", EXTRA)
     spandrel = _spandrel()
     try:
         weights = load_file(path, device="cpu")
@@ -125,17 +121,23 @@ def _convert(path: Path) -> str:
 
 
 def _spandrel() -> ModuleType:
-    """The package; with the further architectures, where they are installed."""
-    try:
-        import_module("torchvision.transforms.functional")
-    except (ImportError, RuntimeError, OSError, AttributeError):  # one of another torch than ours fails in many ways
-        with _stand_in():
+    """The package; with the further architectures, where they are installed. Raises `MissingExtra`."""
+    with nullcontext() if _torchvision_works() else _stand_in():
+        try:
             spandrel = import_module("spandrel")
-    else:
-        spandrel = import_module("spandrel")
+        except ImportError as error:
+            raise MissingExtra(error.name or "spandrel", EXTRA) from error
     if find_spec(MORE):
         import_module(MORE).install(ignore_duplicates=True)
     return spandrel
+
+
+def _torchvision_works() -> bool:
+    try:
+        import_module("torchvision.transforms.functional")
+    except (ImportError, RuntimeError, OSError, AttributeError):  # made for another torch it fails in many ways
+        return False
+    return True
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,27 +43,43 @@ Rows = dict[tuple[Photo, str], list[Tile]]
 """The sheet: a row for each photo and degradation."""
 
 
-def synthesize(config: SynthConfig) -> Iterator[Record | Failure]:
-    """Make everything that is planned, yielding each sample's record (or failure) once its image is on disk."""
-    plan = plan_synthesis(config)
-    ensure_writable(config.out)
-    if plan.wish:
-        say(f"gendeg: {plan.wish}")
+@dataclass(frozen=True)
+class Loaded:
+    """What makes the images of a run, ready: a generator, its model's hash, what writes its prompts."""
+
+    generator: Generator
+    sha256: str
+    write: PromptWriter
+
+
+def load(config: SynthConfig) -> Loaded:
+    """Raises `BadModel`, `HubUnreachable`, and `BadOption` for what this model cannot be asked."""
     pipeline = load_pipeline(config.model, choose_device(config.device))
     choose_sampler(pipeline, config.sampler)
     if config.direction is not None:
         refuse_direction(pipeline)
     chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
     generator = Generator(pipeline, settings_of(pipeline, *chosen))
-    write = PromptWriter(pipeline.reader)
-    photos = [replace(photo, samples=with_prompts(photo.samples, write.rewrite)) for photo in plan.photos]
-    digest = model_sha256(pipeline)
+    return Loaded(generator, model_sha256(pipeline), PromptWriter(pipeline.reader))
+
+
+def synthesize(config: SynthConfig, loaded: Loaded | None = None) -> Iterator[Record | Failure]:
+    """Make everything that is planned, yielding each sample's record (or failure) once its image is on disk.
+
+    `loaded`: of an earlier run with the same model and settings.
+    """
+    plan = plan_synthesis(config)
+    ensure_writable(config.out)
+    if plan.wish:
+        say(f"gendeg: {plan.wish}")
+    ready = loaded or load(config)
+    photos = [replace(photo, samples=with_prompts(photo.samples, ready.write.rewrite)) for photo in plan.photos]
     _open_records(plan, config.overwrite)
-    write.say()
+    ready.write.say()
     rows: Rows = {}
     with bar("degrading", total=len(plan.samples), wanted=config.progress) as progress:
         for photo in photos:
-            for row in _degrade_photo(photo, generator, digest, config, rows):
+            for row in _degrade_photo(photo, ready.generator, ready.sha256, config, rows):
                 append_jsonl(plan.records, [row.as_row()])
                 progress.update(len(photo.samples) if isinstance(row, Failure) and not row.key else 1)
                 yield row
