@@ -21,9 +21,10 @@ from gendeg.build.config import BuildConfig  # noqa: E402
 from gendeg.build.prepare import ModelFacts, prepare  # noqa: E402
 from gendeg.build.shard import make_images  # noqa: E402
 from gendeg.build.worker import Workshop, load_model  # noqa: E402
+from gendeg.drive.driver import Degraded, Driver, Unmade  # noqa: E402
 from gendeg.intensity.ask import Ask  # noqa: E402
 from gendeg.intensity.measure import measure_intensity  # noqa: E402
-from gendeg.model.generate import Generator, Settings  # noqa: E402
+from gendeg.model.generate import Settings  # noqa: E402
 from gendeg.pairs.crops import random_view  # noqa: E402
 from gendeg.primitives.images import read_rgb, write_image  # noqa: E402
 from gendeg.primitives.rng import for_sample  # noqa: E402
@@ -34,22 +35,21 @@ from gendeg.shards.plan import PlanReader  # noqa: E402
 BATCH_SECONDS, STAND_IN = 0.05, Settings(1, 1.0, 1.0, False)
 
 
-class Timed(Generator):
-    """Any generator, and the seconds that were spent in it."""
+class Timed(Driver):
+    """Any driver, and the seconds that were spent in it."""
 
-    def __init__(self, inner: Generator | None):
+    def __init__(self, inner: Driver | None):
         self.inner, self.seconds = inner, 0.0
 
-    def encode(self, photos: Sequence[np.ndarray]) -> Any:
-        return photos
-
-    def degrade(self, clean: Any, asks: Sequence[Ask], noise: Sequence[Any]) -> Sequence[np.ndarray | None]:
+    def degrade(
+        self, photos: Sequence[np.ndarray], asks: Sequence[Ask], noise: Sequence[Any]
+    ) -> Sequence[Degraded | Unmade]:
         start = time.perf_counter()
         if self.inner is not None:
-            images: Sequence[np.ndarray | None] = self.inner.degrade(self.inner.encode(clean), asks, noise)
+            images = list(self.inner.degrade(photos, asks, noise))
         else:
             time.sleep(BATCH_SECONDS)  # as a GPU: it takes time, and no processor
-            images = [photo ^ 3 for photo in clean]
+            images = [Degraded(photo ^ 3) for photo in photos]
         self.seconds += time.perf_counter() - start
         return images
 
@@ -69,13 +69,13 @@ def photos_folder(folder: Path, count: int, size: int) -> Path:
     return folder
 
 
-def prepared(config: BuildConfig) -> tuple[Description, Generator | None]:
+def prepared(config: BuildConfig) -> tuple[Description, Driver | None]:
     Layout(config.out).side.mkdir(parents=True)
     if not config.model:
         return prepare(config, ModelFacts("stand-in", STAND_IN, "fp32")), None
     model = load_model(config)
     description = prepare(config, model.facts)
-    return description, model.generator()
+    return description, model.driver
 
 
 def ours(config: BuildConfig, description: Description, generator: Timed) -> float:
@@ -87,7 +87,7 @@ def ours(config: BuildConfig, description: Description, generator: Timed) -> flo
     return seconds
 
 
-def plain_loop(config: BuildConfig, description: Description, generator: Generator, folder: Path) -> float:
+def plain_loop(config: BuildConfig, description: Description, generator: Driver, folder: Path) -> float:
     """Read, run, measure, write, and the next batch: as the published script and the usual example do."""
     folder.mkdir()
     root, start = Path(config.clean[0]), time.perf_counter()
@@ -95,11 +95,10 @@ def plain_loop(config: BuildConfig, description: Description, generator: Generat
         for number in sorted({row.batch for row in rows}):
             batch = [row for row in rows if row.batch == number]
             photos = [read_rgb(root / row.clean_path.decode()) for row in batch]
-            for row, photo, image in zip(batch, photos, make_images(generator, batch, photos, 0), strict=True):
-                if image is None:
-                    continue
-                measure_intensity(photo, image)
-                write_image(image, folder / f"{row.key}.png", "png")
+            for row, photo, made in zip(batch, photos, make_images(generator, batch, photos, 0), strict=True):
+                assert isinstance(made, Degraded)
+                measure_intensity(photo, made.image)
+                write_image(made.image, folder / f"{row.key}.png", "png")
     return time.perf_counter() - start
 
 

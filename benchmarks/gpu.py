@@ -47,6 +47,7 @@ from benchmarks.training_step import networks, our_step, their_step
 from gendeg.build.config import BuildConfig
 from gendeg.build.prepare import ModelFacts, prepare
 from gendeg.build.worker import PRECISIONS, Workshop
+from gendeg.drive.driver import drive
 from gendeg.model.compiled import compile_networks, first_line, warm
 from gendeg.model.conditioner import Conditioning
 from gendeg.model.fitting import fitting_batch
@@ -335,7 +336,7 @@ class Bench:
     def build(self, generator: Generator, size: int, batch: int, count: int) -> tuple[float, int]:
         """Seconds of so many images as `gendeg build` makes them, from photos on the disk to a tar."""
         with self.planned(size, batch, count) as (config, description):
-            workshop = Workshop(config, description, generator)
+            workshop = Workshop(config, description, drive(generator.pipeline, generator.settings))
             _wait(self.device)
             marks: list[Mark] = []
             began = time.perf_counter()
@@ -349,7 +350,9 @@ class Bench:
         """Seconds of a loop that reads, runs, measures and writes one after the other."""
         with self.planned(size, batch, count) as (config, description):
             _wait(self.device)
-            return plain_loop(config, description, generator, config.out / "plain"), 0
+            return plain_loop(
+                config, description, drive(generator.pipeline, generator.settings), config.out / "plain"
+            ), 0
 
     @contextmanager
     def planned(self, size: int, batch: int, count: int) -> Iterator[tuple[BuildConfig, Any]]:

@@ -6,7 +6,7 @@ from functools import cache
 
 from gendeg.primitives.errors import BadManifest
 from gendeg.primitives.files import data_root
-from gendeg.primitives.kinds import KNOWN, Mix, mix_name
+from gendeg.primitives.kinds import KNOWN, Mix, in_light, mix_name
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,13 @@ def words() -> Words:
     return Words(**table)
 
 
+def phrase_of(mix: Mix) -> str:
+    """What is said of a mix; of one that no model has learnt, what is said of each, in the order of the light."""
+    phrases = words().phrases
+    return phrases.get(mix_name(mix)) or " and ".join(phrases[kind] for kind in in_light(mix))
+
+
 def make_prompt(caption: str, mix: Mix) -> str:
     """`("a street", (RAIN,))` → `"a street, in rainy conditions"`; an empty caption becomes the fallback one."""
     caption = " ".join(caption.split()) or words().fallback_caption
-    return f"{caption}, {words().phrases[mix_name(mix)]}"
+    return f"{caption}, {phrase_of(mix)}"

@@ -5,9 +5,9 @@ from inspect import signature
 import pytest
 
 from gendeg.intensity.priors import load_priors
-from gendeg.physics import LIGHT_PATH, SIMULATORS
+from gendeg.physics import SIMULATORS
 from gendeg.physics.strangers import STRANGERS
-from gendeg.primitives.kinds import DIRECTED, KNOWN, Degradation, mix_name
+from gendeg.primitives.kinds import DIRECTED, KNOWN, LIGHT_PATH, Degradation, mix_name
 from gendeg.prompts import make_prompt
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "gendeg"
 TOP = "__init__"
 
 ROOMS = (
-    "primitives", "prompts", "physics", "metrics", "intensity", "shards", "report", "model", "doctor", "pairs",
+    "primitives", "prompts", "physics", "metrics", "intensity", "shards", "report", "model", "doctor", "drive", "pairs",
     "estimator", "synth", "play", "build", "curate", "priors", "export", "evaluate", "training", "bundle", "convert",
     "restore", "study", "cli", "__main__",
 )  # fmt: skip

@@ -114,7 +114,7 @@ def _work(
     mine = share(missing, team.world.rank, team.world.size)
     wanted = config.progress if team.leads else False
     with Stopper(config.grace) as stopper, bar("shards", total=len(mine), wanted=wanted) as progress:
-        workshop = Workshop(config, description, model.generator(), team.world.rank, stopper)
+        workshop = Workshop(config, description, model.driver, team.world.rank, stopper)
 
         def done(mark: Mark) -> None:
             written.append(mark.written)

@@ -23,7 +23,8 @@ class PlanConfig:
 
     clean: tuple[str, ...] = argument(help="Folders, tars, images, tables (.txt .csv .jsonl .parquet), hf:NAME.")
     out: Path = option(help="The dataset's folder.")
-    types: str = option("all", "Degradations and mixes (rain+haze), a comma list, or all six.")
+    model: str = MODEL()
+    types: str = option("all", "Degradations and mixes (haze+rain, haze=0.6+rain), a comma list, all, or cdd11.")
     per_image: int | None = option(None, "Samples of each photo; the types go round. Default: 6.", min=1)
     samples: int = option(0, "Samples in all, spread over the photos; 0: by --per-image.", min=0)
     intensity: str = option(
@@ -59,7 +60,6 @@ PER_IMAGE, ATTEMPTS = 6, 3
 class BuildConfig(PlanConfig):
     """gendeg plan, gendeg build: the plan and how it is carried out"""
 
-    model: str = MODEL()
     sampler: Literal["own", "paper", "fast"] = SAMPLER()
     steps: int | None = STEPS()
     guidance_text: float | None = GUIDANCE_TEXT()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import mean
 
 from gendeg.build.config import BuildConfig
@@ -10,7 +10,6 @@ from gendeg.build.prepare import read_inputs
 from gendeg.build.sample import CleanHalf, read_clean, rules_of
 from gendeg.build.shard import make_images
 from gendeg.build.worker import Model
-from gendeg.model.generate import Generator
 from gendeg.primitives.images import encode_image
 from gendeg.primitives.quantities import say_bytes, say_seconds
 from gendeg.shards.description import Description
@@ -63,14 +62,14 @@ def _area(row: PlannedSample) -> int:
 
 def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample]) -> float:
     """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches."""
-    settings = model.facts.settings
     count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
 
     def run(steps: int) -> float:
-        generator, start = Generator(model.pipeline, replace(settings, steps=steps)), time.perf_counter()
-        make_images(generator, [row] * count, [half.image] * count, 0)
+        driver, start = model.driver.in_steps(steps), time.perf_counter()
+        list(make_images(driver, [row] * count, [half.image] * count, 0))
         return time.perf_counter() - start
 
     run(1)  # the first call is slower than all others
     few, more = run(1), run(1 + STEPS)
-    return (few + max(0.0, more - few) / STEPS * (settings.steps - 1)) / count * relative_area(row, rows)
+    further = max(model.facts.settings.steps, 1) - 1
+    return (few + max(0.0, more - few) / STEPS * further) / count * relative_area(row, rows)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from gendeg.primitives.errors import BadImage, DamagedDataset
 from gendeg.primitives.images import U8Image, read_rgb
-from gendeg.primitives.kinds import KNOWN, mix_name
+from gendeg.primitives.kinds import EVERY, mix_name
 from gendeg.report.html import Picture, make_picture
 from gendeg.shards.description import Description, done_marks, read_description
 from gendeg.shards.index import Entry, Mark, read_entries, read_index_table, read_member
@@ -47,9 +47,9 @@ class Rows:
 
     @property
     def kinds(self) -> list[str]:
-        """Degradations that there are, in the order of `KNOWN`."""
+        """Degradations that there are, in the order of `EVERY`."""
         there = set(np.unique(self.words["degradation"]).tolist()) if len(self) else set()
-        return [mix_name(mix) for mix in KNOWN if mix_name(mix) in there]
+        return [mix_name(mix) for mix in EVERY if mix_name(mix) in there]
 
 
 def read_rows(layout: Layout, done: Sequence[tuple[PlannedShard, Mark]]) -> Rows:

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from gendeg.build.page_rows import Dataset, Rows
+from gendeg.intensity.ask import drawn_mixes, in_one_pass, learnt_by
 from gendeg.intensity.draw import EVEN_EVERY, levels_of
 from gendeg.intensity.priors import load_priors, mixture, priors_digest
 from gendeg.metrics.uncertainty import Estimate
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.files import read_json_object
-from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.kinds import mix_name, parse_types
 from gendeg.primitives.records import ORIGINS
 from gendeg.report.cells import number
 from gendeg.report.html import Figure, Figures, Section, Table, percent
@@ -120,10 +121,11 @@ def find_priors(data: Dataset) -> tuple[dict[str, Joint], str]:
     try:
         named = str(read_json_object(layout.inputs).get("priors", "")) if layout.inputs.is_file() else ""
         root = Path(named) if named else None
-        mixes = parse_mixes(str(settings["types"]))
-        if priors_digest(mixes, root) != settings["priors"]:
+        types, model = str(settings["types"]), data.description.model
+        if priors_digest(drawn_mixes(types, model), root) != settings["priors"]:
             return {}, "No prior is drawn: those at hand are not the ones that this build drew from."
-        return {mix_name(mix): mixture(load_priors(mix, root)) for mix in mixes}, ""
+        whole = [one.mix for one in parse_types(types) if in_one_pass(one, learnt_by(model))]
+        return {mix_name(mix): mixture(load_priors(mix, root)) for mix in whole}, ""
     except GendegError as error:
         return {}, f"No prior is drawn: {error}"
 

@@ -1,24 +1,25 @@
 """gendeg plan: clean photos → every sample of a dataset, decided before any model runs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gendeg.build.config import PER_IMAGE, PlanConfig
-from gendeg.intensity.ask import intensity_word
+from gendeg.intensity.ask import in_one_pass, intensity_word, learnt_by
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.draw import Drawn, Statistics, directions_of, levels_of, statistics_of
-from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
+from gendeg.primitives.kinds import Mix, Wanted, mix_name, parse_mix, parse_types
 from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import make_prompt
 from gendeg.shards.layout import ShardName
-from gendeg.shards.plan import EXISTING, GENERATED, PLAN_SCHEMA, PlannedShard, PlanWriter
+from gendeg.shards.plan import EXISTING, GENERATED, PARTS, PLAN_SCHEMA, PlannedShard, PlanWriter
 
 WritePrompt = Callable[[str, Mix], str]
 CHUNK = 4096  # photos whose samples are dealt out at a time
@@ -72,13 +73,13 @@ def _shards(
     write_prompt: WritePrompt,
 ) -> Iterator[tuple[ShardName, pa.Table]]:
     """Full shards as they fill, then the rest; so shards of one number hold the same photos, degraded differently."""
-    mixes = parse_mixes(config.types)
+    mixes = parse_types(config.types)
     splits = photos.column("split").combine_chunks().dictionary_encode()
     codes, names = splits.indices.to_numpy(zero_copy_only=False), splits.dictionary.to_pylist()
     waiting: dict[tuple[int, int], list[np.ndarray]] = defaultdict(list)
 
     def shard(mix: int, split: int, samples: np.ndarray) -> tuple[ShardName, pa.Table]:
-        name = _next_name(mix_name(mixes[mix]), names[split], numbers)
+        name = _next_name(mix_name(mixes[mix].mix), names[split], numbers)
         return name, _sample_rows(config, photos, mixes[mix], name, samples, statistics, write_prompt)
 
     for first in range(0, len(photos), CHUNK):
@@ -104,7 +105,7 @@ def _shards(
 def _per_photo(config: PlanConfig, photos: int) -> int:
     """At most this many samples of one photo."""
     if levels := levels_of(config.intensity):
-        return len(levels) * len(parse_mixes(config.types))
+        return len(levels) * len(parse_types(config.types))
     return -(-config.samples // photos) if config.samples else config.per_image or PER_IMAGE
 
 
@@ -127,45 +128,81 @@ def _next_name(degradation: str, split: str, numbers: dict[tuple[str, str], int]
 def _sample_rows(
     config: PlanConfig,
     photos: pa.Table,
-    mix: Mix,
+    wanted: Wanted,
     name: ShardName,
     samples: np.ndarray,
     statistics: Statistics,
     write_prompt: WritePrompt,
 ) -> pa.Table:
     """The rows of one shard, ordered by batch."""
+    mix = wanted.mix
     rows = photos.take(pa.array(samples[:, 0]))
-    uniform = for_sample(config.seed, str(name), "statistics").uniform(size=(len(samples), 3))
     turned = _turns(config, mix, name, samples)
-    drawn, sources = statistics(mix, uniform, name.number * config.shard_size)
+    asked = _statistics(config, wanted, name, len(samples), statistics)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
     prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
-    key, noise = _names(config, mix, name, rows.column("stem"), samples)
+    key, noise = _names(config, mix, rows.column("stem"), samples, asked)
     columns = {
         "key": key,
         "noise": noise,
         "degradation": _constant(mix_name(mix), len(samples)),
         "origin": _constant(GENERATED, len(samples)),
         "prompt": prompts.take(caption.indices),
-        "intensity": np.round(drawn.intensity, DECIMALS),
-        "mu": np.round(np.minimum(drawn.mu, MU_BINS.high), DECIMALS),
-        "sigma": np.round(np.minimum(drawn.sigma, SIGMA_BINS.high), DECIMALS),
+        **asked,
         "direction": directions_of(config.direction)(mix, turned),
-        "source": _sources(drawn, sources),
         "seed": np.full(len(samples), config.seed),
     }
     return _finished(config, rows, columns)
 
 
+def _levels(asked: Mapping[str, Any]) -> list[str]:
+    """The intensity of each row as keys have it; of parts, of each of them."""
+    rows = zip(asked["parts"].to_pylist(), asked["intensity"].tolist(), strict=True)
+    return [intensity_word(*([part["intensity"] for part in parts] or [whole])) for parts, whole in rows]
+
+
+def _statistics(
+    config: PlanConfig, wanted: Wanted, name: ShardName, count: int, statistics: Statistics
+) -> dict[str, object]:
+    """The columns intensity, mu, sigma, source and parts: of the whole, or of each part, drawn by itself."""
+    first = name.number * config.shard_size
+
+    def draw(mix: Mix, own: float | None, purpose: str) -> tuple[dict[str, np.ndarray], pa.Array]:
+        uniform = for_sample(config.seed, str(name), purpose).uniform(size=(count, 3))
+        chosen = statistics if own is None else statistics_of(f"{own:.{DECIMALS}f}", config.priors)
+        drawn, sources = chosen(mix, uniform, first)
+        return {
+            "intensity": np.round(drawn.intensity, DECIMALS),
+            "mu": np.round(np.minimum(drawn.mu, MU_BINS.high), DECIMALS),
+            "sigma": np.round(np.minimum(drawn.sigma, SIGMA_BINS.high), DECIMALS),
+        }, _sources(drawn, sources)
+
+    if in_one_pass(wanted, learnt_by(config.model)):
+        columns, source = draw(wanted.mix, wanted.own[0] if len(wanted.mix) == 1 else None, "statistics")
+        return columns | {"source": source, "parts": pa.array([[]] * count, PARTS)}
+    each = [draw((k,), own, f"statistics/{k}") for k, own in zip(wanted.kinds, wanted.own, strict=True)]
+    parts = [
+        [
+            {"degradation": str(kind)} | {column: float(values[row]) for column, values in one.items()}
+            for kind, (one, _) in zip(wanted.kinds, each, strict=True)
+        ]
+        for row in range(count)
+    ]
+    sources = ["+".join(dict.fromkeys(names)) for names in zip(*(one.to_pylist() for _, one in each), strict=True)]
+    intensity = np.round(np.mean([one["intensity"] for one, _ in each], axis=0), DECIMALS)
+    return {
+        "intensity": intensity, "mu": np.zeros(count), "sigma": np.zeros(count),
+        "source": pa.array(sources, pa.string()), "parts": pa.array(parts, PARTS),
+    }  # fmt: skip
+
+
 def _names(
-    config: PlanConfig, mix: Mix, name: ShardName, stems: pa.ChunkedArray, samples: np.ndarray
+    config: PlanConfig, mix: Mix, stems: pa.ChunkedArray, samples: np.ndarray, asked: Mapping[str, Any]
 ) -> tuple[pa.Array, pa.Array]:
     """Keys, and the names that noise is drawn by: the key, or what the levels of a photo and degradation share."""
     series = pc.binary_join_element_wise(stems, pa.scalar(mix_name(mix).replace("+", "_")), "-")
-    if levels := levels_of(config.intensity):
-        turns = (name.number * config.shard_size + np.arange(len(samples))) % len(levels)  # as `Drawer.in_turn`
-        endings = pa.array([intensity_word(level) for level in levels]).take(pa.array(turns))
-        return pc.binary_join_element_wise(series, endings, "-"), series
+    if levels_of(config.intensity):
+        return pc.binary_join_element_wise(series, pa.array(_levels(asked), pa.string()), "-"), series
     variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
     key = pc.binary_join_element_wise(series, variants, "-")
     return key, key
@@ -239,6 +276,7 @@ def _existing_shards(
                 "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
                 **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},
                 "direction": np.full(count, np.nan),
+                "parts": pa.array([[]] * count, PARTS),
                 "seed": np.zeros(count, np.int64),
             }
             yield _next_name(degradation, split, numbers), _finished(config, rows, columns)

@@ -13,12 +13,13 @@ from gendeg.build.config import ATTEMPTS, PER_IMAGE, BuildConfig
 from gendeg.build.inputs import included, look_at_pairs, look_at_photos
 from gendeg.build.plan import write_plan
 from gendeg.build.splits import keep_apart
-from gendeg.intensity.ask import refuse_undirected
+from gendeg.intensity.ask import drawn_mixes, refuse_undirected
 from gendeg.intensity.draw import as_learnt, directions_of, levels_of, statistics_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.model.fitting import PLAIN_BATCH
 from gendeg.model.generate import Settings
 from gendeg.model.text import PromptWriter
+from gendeg.model.weights import BUNDLED
 from gendeg.pairs.photos import HUB, Asked, Input, Kind, Opened, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
 from gendeg.pairs.split import made_splits, parse_split
@@ -33,7 +34,8 @@ from gendeg.primitives.errors import (
     OtherPhotos,
 )
 from gendeg.primitives.files import ensure_writable, read_json_object, sha256_bytes, sha256_of, write_json, write_jsonl
-from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.kinds import parse_types
+from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
@@ -71,7 +73,7 @@ def check_config(config: BuildConfig) -> None:
             raise BadOption(option, f"must not be negative, got {value}")
     if config.engine == "ray" and find_spec("ray") is None:
         raise MissingExtra("ray", "ray")
-    mixes = parse_mixes(config.types)
+    mixes = [wanted.mix for wanted in parse_types(config.types)]
     if directions_of(config.direction) is not as_learnt:
         refuse_undirected(mixes)
     parse_split(config.split)
@@ -85,6 +87,12 @@ def _check_graded(config: BuildConfig) -> None:
     for option, value in {"--per-image": config.per_image, "--samples": config.samples}.items():
         if value:
             raise BadOption(option, "has no say beside levels of --intensity: every photo gets each, of every type")
+    every = parse_types(config.types)
+    if len({wanted.mix for wanted in every}) < len(every):
+        raise BadOption("--types", "has a mix twice; of levels, each mix once")
+    for wanted in every:
+        if None not in wanted.own:
+            raise BadOption("--types", f"{wanted.name} has its own intensities; levels would say nothing to it")
     if config.attempts not in (None, 1):
         raise BadOption("--attempts", "must be 1 with levels of --intensity: another try has other noise")
 
@@ -162,20 +170,27 @@ def _described(config: BuildConfig, facts: ModelFacts, digest: str, format: str)
         "per_image": None if levels else config.per_image or PER_IMAGE,
         "attempts": 1 if levels else config.attempts or ATTEMPTS,
         "intensity": ",".join(f"{level:g}" for level in levels) or config.intensity,
-        "types": ",".join(mix_name(mix) for mix in parse_mixes(config.types)),
+        "types": ",".join(wanted.name for wanted in parse_types(config.types)),
         "format": format if asked == "auto" else asked,
         **{
             name: value for name, value in asdict(facts.settings).items() if name != "passes"
         },  # follows from the others
         "precision": facts.precision,
-        "priors": priors_digest(parse_mixes(config.types), Path(config.priors) if config.priors else None),
+        "priors": priors_digest(
+            drawn_mixes(config.types, config.model), Path(config.priors) if config.priors else None
+        ),
     }
     return Description(model_label(config.model), facts.sha256, settings, digest, "", [], 0, {}, made_with=versions())
 
 
 def model_label(name: str) -> str:
     """What records say: a folder's own name, for its path is nobody's business."""
-    return Path(name).absolute().name if Path(name).is_dir() else name
+    return Path(name).absolute().name if is_folder(name) else name
+
+
+def is_folder(model: str) -> bool:
+    """Whether a model's name is a folder here; the names that we give are none, whatever lies beside."""
+    return model not in (BUNDLED, PHYSICS) and Path(model).is_dir()
 
 
 def _include_digest(manifests: Sequence[Path]) -> str:
@@ -216,7 +231,7 @@ def _write_inputs(layout: Layout, config: BuildConfig, inputs: Sequence[Input]) 
         "column": config.column,
         "include": [str(path.absolute()) for path in config.include],
         "priors": str(Path(config.priors).absolute()) if config.priors else "",
-        "model": str(Path(config.model).absolute()) if Path(config.model).is_dir() else config.model,
+        "model": str(Path(config.model).absolute()) if is_folder(config.model) else config.model,
     }
     write_json(layout.inputs, row)
 

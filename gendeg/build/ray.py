@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from gendeg.build.config import BuildConfig
+from gendeg.build.prepare import is_folder
 from gendeg.build.worker import Workshop, load_model
 from gendeg.primitives.errors import WorkersFailed
 from gendeg.primitives.progress import bar
@@ -61,8 +62,8 @@ def _workshop(config: BuildConfig, fingerprint: str) -> Workshop:
     model = load_model(config)
     if model.facts.sha256 != description.model_sha256:
         raise ValueError(f"the model {config.model} is another one on this node")
-    return Workshop(config, description, model.generator(), rank=os.getpid())
+    return Workshop(config, description, model.driver, rank=os.getpid())
 
 
 def _place(model: str) -> str:
-    return str(Path(model).absolute()) if Path(model).is_dir() else model
+    return str(Path(model).absolute()) if is_folder(model) else model

@@ -111,7 +111,7 @@ def _make_again(
     """Returns the shards whose hash is not the one that their mark had."""
     layout, changed = Layout(config.out), []
     with Stopper(config.grace) as stopper:
-        workshop = Workshop(config, description, model.generator(), stopper=stopper)
+        workshop = Workshop(config, description, model.driver, stopper=stopper)
         try:
             for shard, how in track(list(work), "shards", wanted=config.progress):
                 stopper.check_between()

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gendeg.drive.driver import Degraded, Unmade
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.pairs.judge import NOT_FINITE, judge
+from gendeg.pairs.judge import INTENSITY_OFF, judge
 from gendeg.pairs.photos import Input, Photo, public_name
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb, stored_view
+from gendeg.primitives.kinds import mix_name
 from gendeg.primitives.records import Failure, Record
 from gendeg.shards.description import Description
 from gendeg.shards.plan import EXISTING, PlannedSample
@@ -75,15 +77,22 @@ def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> 
 
 
 def finish_generated(
-    rules: Rules, sample: PlannedSample, clean: CleanHalf, image: U8Image | None, attempt: int, settings: dict[str, Any]
-) -> Made:
+    rules: Rules, sample: PlannedSample, clean: CleanHalf, made: Degraded | Unmade, attempt: int,
+    settings: dict[str, Any],
+) -> Made:  # fmt: skip
     """Judges and encodes one image of the model, made with these settings."""
-    if image is None:
-        return failure(sample, attempt, NOT_FINITE, "the model gave numbers that are not finite")
-    verdict = judge(clean.image, image, sample.mu, rules.tolerance, rules.structure)
+    if isinstance(made, Unmade):
+        return failure(sample, attempt, made.reason, made.message)
+    ask, image = sample.ask, made.image
+    verdict = judge(clean.image, image, ask.mu, rules.tolerance, rules.structure)
+    for part, found in zip(ask.parts, made.parts, strict=True):
+        if abs(found.mu - part.mu) > rules.tolerance and not verdict.reason:
+            off = f"{mix_name(part.mix)} measured mu {found.mu:.3f}, asked for {part.mu:.3f}"
+            verdict = replace(verdict, reason=INTENSITY_OFF, message=off)
     if verdict.reason:
         return failure(sample, attempt, verdict.reason, verdict.message)
-    told = sample.ask.recorded | {"model": rules.model, "model_sha256": rules.model_sha256} | settings
+    asked = ask.recorded_with(verdict.measured, made.parts)
+    told = asked | {"model": rules.model, "model_sha256": rules.model_sha256} | settings
     return _stored(rules, sample, clean, image, encode_image(image, "png"), verdict.measured, attempt, told)
 
 

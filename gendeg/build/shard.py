@@ -10,8 +10,9 @@ from itertools import groupby
 import torch
 
 from gendeg.build.sample import CleanHalf, Made, Rules, failure, finish_existing, finish_generated, read_clean
-from gendeg.model.generate import Generator
-from gendeg.pairs.judge import FLAT, INTENSITY_OFF, NOT_FINITE, STRUCTURE_LOST
+from gendeg.drive.driver import NOT_FINITE, Degraded, Driver, Unmade
+from gendeg.drive.physics import UNREACHED
+from gendeg.pairs.judge import FLAT, INTENSITY_OFF, STRUCTURE_LOST
 from gendeg.pairs.photos import Input
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.parallel import in_order
@@ -22,8 +23,8 @@ from gendeg.shards.layout import Layout
 from gendeg.shards.plan import EXISTING, PlannedSample, PlannedShard
 from gendeg.shards.writer import ShardWriter, StoredSample
 
-REFUSED = (INTENSITY_OFF, FLAT, STRUCTURE_LOST, NOT_FINITE)
-"""Reasons of the filter: another attempt may pass. All others are the photo's."""
+REFUSED = (INTENSITY_OFF, FLAT, STRUCTURE_LOST, NOT_FINITE, UNREACHED)
+"""Reasons of filter and model: another attempt may pass. All others are the photo's."""
 AHEAD, BEHIND = 2, 2  # batches that are read before, and encoded after, the one in the model
 
 Stored = tuple[StoredSample, Record]
@@ -75,11 +76,11 @@ class ShardMaker:
     """
 
     def __init__(
-        self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], generator: Generator,
+        self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], driver: Driver,
         attempts: int, workers: int, told: Callable[[int], None], check: Callable[[float], None],
     ):  # fmt: skip
         self.layout, self.fingerprint, self.rules, self.inputs = layout, fingerprint, rules, inputs
-        self.generator, self.attempts, self.told, self.check = generator, attempts, told, check
+        self.driver, self.attempts, self.told, self.check = driver, attempts, told, check
         self.pool = ThreadPoolExecutor(max(1, workers), "encode")
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
@@ -191,11 +192,11 @@ class ShardMaker:
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
         """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""
         samples, halves = group.samples, group.halves
-        images = make_images(self.generator, samples, [half.image for half in halves], attempt)
+        images = make_images(self.driver, samples, [half.image for half in halves], attempt)
         self.told(len(images))
 
         def finish(number: int) -> Made:
-            row, used = samples[number], asdict(self.generator.used(samples[number].ask))
+            row, used = samples[number], asdict(self.driver.used(samples[number].ask))
             return finish_generated(self.rules, row, halves[number], images[number], attempt, used)
 
         return [self.pool.submit(finish, number) for number in range(len(images))]
@@ -223,11 +224,8 @@ def can_retry(row: PlannedSample, known: Failure) -> bool:
 
 
 def make_images(
-    generator: Generator, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
-) -> Sequence[U8Image | None]:
-    """One batch of photos of one size, through the model: a sample depends on its row, the attempt and the batch only.
-
-    None where the model gave no finite numbers.
-    """
+    driver: Driver, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
+) -> Sequence[Degraded | Unmade]:
+    """One batch of photos of one size, through the model: a sample depends on its row, attempt and batch only."""
     noise = [torch_generator(sample.seed, f"{sample.noise}/{attempt}", "sample") for sample in samples]
-    return generator.degrade(generator.encode(photos), [sample.ask for sample in samples], noise)
+    return driver.degrade(photos, [sample.ask for sample in samples], noise)

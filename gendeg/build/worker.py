@@ -14,13 +14,10 @@ from gendeg.build.prepare import ModelFacts, read_inputs
 from gendeg.build.sample import rules_of
 from gendeg.build.shard import ShardMaker, Work
 from gendeg.build.stopping import Stopper
+from gendeg.drive.driver import Driver, open_driver
 from gendeg.intensity.draw import as_learnt, directions_of
 from gendeg.model.compiled import Size, check_compiler, compile_networks, warm
-from gendeg.model.fitting import fitting_batch
-from gendeg.model.generate import Generator, choose_sampler, refuse_direction, settings_of
-from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.text import PromptWriter
-from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.model.fitting import PLAIN_BATCH, fitting_batch
 from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.files import append_jsonl
 from gendeg.shards.description import Description
@@ -33,13 +30,10 @@ PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded pipeline, and what a plan has to know of it."""
+    """What makes the images, and what a plan has to know of it."""
 
-    pipeline: GenDegPipeline
+    driver: Driver
     facts: ModelFacts
-
-    def generator(self) -> Generator:
-        return Generator(self.pipeline, self.facts.settings)
 
 
 def load_model(config: BuildConfig) -> Model:
@@ -48,24 +42,18 @@ def load_model(config: BuildConfig) -> Model:
     precision = config.precision
     if precision == "auto":
         precision = "fp16" if device.startswith("cuda") else "fp32"
-    pipeline = load_pipeline(config.model, device, PRECISIONS[precision])
-    if precision == "bf16":  # its 8 bits would cost half a grey level
-        for part in (pipeline.vae, pipeline.structure):
-            if part is not None:
-                part.float()
-    choose_sampler(pipeline, config.sampler)
-    write = PromptWriter(pipeline.reader)
-    if directions_of(config.direction) is not as_learnt:
-        refuse_direction(pipeline)
-    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
-    settings = settings_of(pipeline, *chosen)
     if config.compile:
-        check_compiler(pipeline.device.type)
+        check_compiler(device.partition(":")[0])
+    driver = open_driver(
+        config.model, device, PRECISIONS[precision], config.sampler, directions_of(config.direction) is not as_learnt,
+        steps=config.steps, guidance_text=config.guidance_text, guidance_image=config.guidance_image,
+        structure_correction=config.structure_correction, compile=config.compile or None,
+    )  # fmt: skip
 
     def fitting(height: int, width: int) -> int:
-        return fitting_batch(Generator(pipeline, settings), (height, width), config.types)
+        return PLAIN_BATCH if driver.network is None else fitting_batch(driver.network, (height, width), config.types)
 
-    return Model(pipeline, ModelFacts(model_sha256(pipeline), settings, precision, write, fitting))
+    return Model(driver, ModelFacts(driver.sha256, driver.settings, precision, driver.write, fitting))
 
 
 class Log:
@@ -87,7 +75,7 @@ class Workshop:
         self,
         config: BuildConfig,
         description: Description,
-        generator: Generator,
+        driver: Driver,
         rank: int = 0,
         stopper: Stopper | None = None,
     ):
@@ -97,12 +85,13 @@ class Workshop:
         self.plan = PlanReader(self.layout.plan)
         self._started = time.monotonic()
         self.maker = ShardMaker(
-            self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), generator,
+            self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), driver,
             description.settings["attempts"], config.workers, self._made, self._check,
         )  # fmt: skip
-        if config.compile:
-            compile_networks(generator, description.settings["batch_size"])
-            self.maker.first(lambda: warm(generator, self._sizes(), config.types))
+        network = driver.network
+        if config.compile and network is not None:
+            compile_networks(network, description.settings["batch_size"])
+            self.maker.first(lambda: warm(network, self._sizes(), config.types))
 
     def _sizes(self) -> list[Size]:
         """Of the photos that are to be generated from."""

@@ -24,7 +24,7 @@ REAL = "Real degraded photos: a folder each (haze/ …), or a .csv with degradat
 SPLIT = "Rows of a .csv that names splits."
 
 
-TYPES = "Degradations and mixes: a comma list, or all."
+TYPES = "Degradations and mixes (haze+rain): a comma list, all, or cdd11."
 
 
 SIDE = "Short side in pixels."

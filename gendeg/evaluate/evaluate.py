@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gendeg import __version__
+from gendeg.drive.driver import open_driver
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.headline import headline
 from gendeg.evaluate.images import ROUNDTRIP, SIMULATOR, Studio, Subject, made_settings, plan_evaluation
@@ -15,16 +16,13 @@ from gendeg.evaluate.realism import summarise_change, summarise_diversity, summa
 from gendeg.evaluate.recognition import recognise, summarise_recognition
 from gendeg.evaluate.results import SCHEMA, AutoencoderLimit, Results, write_evaluation
 from gendeg.metrics.alignment import psnr
-from gendeg.model.generate import Generator, settings_of
-from gendeg.model.text import PromptWriter
-from gendeg.model.weights import load_pipeline
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoImages
 from gendeg.primitives.files import IMAGE_EXTENSIONS, write_json
 from gendeg.primitives.folders import claim, says
 from gendeg.primitives.images import read_rgb
-from gendeg.primitives.kinds import mix_name, parse_mixes
+from gendeg.primitives.kinds import parse_types
 from gendeg.primitives.once import CONFIG, same_run
 from gendeg.synth.plan import with_prompts
 
@@ -38,12 +36,13 @@ def evaluate(config: EvaluateConfig) -> Results:
     begun = time.monotonic()
     claim(config.out, "evaluate", ours=says(config.out / CONFIG, "model_sha256") is not None)
     photos = plan_evaluation(config, open_photos([config.clean], split=config.split, most=config.photos))
-    pipeline = load_pipeline(config.model, choose_device(config.device))
-    settings = settings_of(pipeline, config.steps, config.guidance_text, config.guidance_image)
-    studio = Studio(config, Generator(pipeline, settings))
-    write = PromptWriter(pipeline.reader)
+    driver = open_driver(
+        config.model, choose_device(config.device), steps=config.steps, guidance_text=config.guidance_text,
+        guidance_image=config.guidance_image,
+    )  # fmt: skip
+    studio, rewrite = Studio(config, driver), driver.write.rewrite
     photos = [
-        replace(one, planned={name: with_prompts(samples, write.rewrite) for name, samples in one.planned.items()})
+        replace(one, planned={name: with_prompts(samples, rewrite) for name, samples in one.planned.items()})
         for one in photos
     ]
     made_with = made_settings(config, studio)
@@ -60,7 +59,7 @@ def evaluate(config: EvaluateConfig) -> Results:
         _head(config, studio, len(photos)),
         calibration=summarise_calibration(summary),
         structure=summarise_structure(summary),
-        autoencoder=_autoencoder(summary, studio, photos),
+        autoencoder=_autoencoder(summary, studio, photos) if studio.network is not None else None,
         realism=summarise_realism(summary, config, studio.failures) if config.real else None,
         diversity=summarise_diversity(summary, config) if config.variants > 1 else None,
         change=summarise_change(summary, config) if config.variants > 1 else None,
@@ -73,7 +72,7 @@ def evaluate(config: EvaluateConfig) -> Results:
 
 
 def _head(config: EvaluateConfig, studio: Studio, photos: int) -> Results:
-    own, settings = studio.generator.pipeline.config, studio.generator.settings
+    settings, network = studio.driver.settings, studio.network
     return Results(
         schema=SCHEMA,
         gendeg=__version__,
@@ -86,7 +85,7 @@ def _head(config: EvaluateConfig, studio: Studio, photos: int) -> Results:
             "steps": settings.steps,
             "guidance_text": settings.guidance_text,
             "guidance_image": settings.guidance_image,
-            "strength_gain": float(own.strength_gain),
+            "strength_gain": 1.0 if network is None else float(network.pipeline.config.strength_gain),
         },
         settings={
             "clean": str(config.clean),
@@ -97,7 +96,7 @@ def _head(config: EvaluateConfig, studio: Studio, photos: int) -> Results:
             "size": config.size,
             "photos": photos,
             "compare": config.compare,
-            "types": [mix_name(mix) for mix in parse_mixes(config.types)],
+            "types": [wanted.name for wanted in parse_types(config.types)],
             "intensities": list(config.intensities),
             "seed": config.seed,
             "variants": config.variants,

@@ -5,24 +5,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from gendeg.drive.driver import UNFINISHED, Driver, Unmade
+from gendeg.drive.physics import Physics, nearest
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.results import Scored
-from gendeg.intensity.ask import ask_intensities
-from gendeg.intensity.measure import measure_intensity
+from gendeg.intensity.ask import ask_intensities, learnt_by
+from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.metrics.change import BLUR_WINDOW
-from gendeg.model.generate import Generator, Settings, finite, noise_of, to_signed_tensor
+from gendeg.model.generate import Generator, finite, noise_of, to_signed_tensor
 from gendeg.model.moves import Stored
 from gendeg.model.weights import model_sha256
 from gendeg.pairs.photos import Photo, named_alone
-from gendeg.physics import degrade
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat
-from gendeg.primitives.images import U8Image, read_rgb, u8_to_unit, unit_to_u8, write_image
+from gendeg.primitives.files import read_json_object, write_json
+from gendeg.primitives.images import U8Image, read_rgb, write_image
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
-from gendeg.primitives.rng import for_sample
+from gendeg.primitives.rng import torch_generator
 from gendeg.synth.plan import PhotoPlan, Sample, plan_photos
-from gendeg.synth.synthesize import not_finite, read_clean, record_of
+from gendeg.synth.synthesize import read_clean, record_of, unmade
 
 MODEL, UNCORRECTED, UNCALIBRATED, SIMULATOR, ROUNDTRIP = (
     "model",
@@ -36,7 +39,6 @@ VARIED_AT = 0.5
 """The intensity at which seeds are compared."""
 CHANGED_AT = (0.3, 0.6, 0.9)
 """The intensities at which changes are compared with the simulators'."""
-HALVINGS = 9  # of the strength interval, when a simulator is brought to a mu
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def plan_evaluation(config: EvaluateConfig, found: Sequence[Photo]) -> list[Subj
     alone = named_alone(found)
 
     def planned(intensities: Sequence[float], variants: int) -> tuple[PhotoPlan, ...]:
-        asks = ask_intensities(config.types, intensities)
+        asks = ask_intensities(config.types, intensities, learnt=learnt_by(config.model))
         return plan_photos(alone, asks, range(config.seed, config.seed + variants), config.out)
 
     grid, more = planned(config.intensities, 1), {}
@@ -80,16 +82,16 @@ def plan_evaluation(config: EvaluateConfig, found: Sequence[Photo]) -> list[Subj
 class Studio:
     """Makes, or finds again, every image of an evaluation, photo by photo."""
 
-    def __init__(self, config: EvaluateConfig, generator: Generator):
-        self.config, self.generator, pipeline = config, generator, generator.pipeline
-        self.uncorrected = Generator(
-            pipeline, replace(generator.settings, structure_correction=False, sampler="physics")
-        )
-        self.digest = model_sha256(pipeline)
-        self.calibrated = bool(pipeline.config.calibration)
+    def __init__(self, config: EvaluateConfig, driver: Driver):
+        self.config, self.driver, self.digest = config, driver, driver.sha256
+        self.network = driver.maker if isinstance(driver.maker, Generator) else None
+        self.calibrated = self.network is not None and bool(self.network.pipeline.config.calibration)
         self.failures: list[Failure] = []
-        with pipeline.altered(calibration={}):
-            self.plain_digest = model_sha256(pipeline)
+        if self.network is not None:
+            pipeline = self.network.pipeline
+            self.uncorrected = Generator(pipeline, replace(driver.settings, structure_correction=False))
+            with pipeline.altered(calibration={}):
+                self.plain_digest = model_sha256(pipeline)
 
     def images(self, photos: list[Subject]) -> Iterator[tuple[Scored, U8Image, U8Image]]:
         """(what it is, clean, degraded) of every image; a photo that cannot be read is a failure."""
@@ -120,12 +122,13 @@ class _Sitting:
         studio, planned = self.studio, self.photo.planned
         for purpose, samples in planned.items():
             yield from self._generated(MODEL, samples, purpose)
-            if purpose == GRID and studio.calibrated and self.photo.compared:
-                with studio.generator.pipeline.altered(calibration={}):
+            if purpose == GRID and studio.network is not None and studio.calibrated and self.photo.compared:
+                with studio.network.pipeline.altered(calibration={}):
                     yield from self._generated(UNCALIBRATED, samples, purpose)
         for purpose, samples in planned.items():
             yield from self._reference(samples, purpose)
-        self._once(studio.clean_roundtrip(self.photo), lambda: self._roundtrip(self.clean))
+        if studio.network is not None:
+            self._once(studio.clean_roundtrip(self.photo), lambda: self._roundtrip(self.clean))
 
     def _keep_clean(self) -> None:
         """Raises `DifferentRun` when the folder holds another photo of this name."""
@@ -150,38 +153,65 @@ class _Sitting:
             for one in arms:
                 for sample in self._of(one, batch):
                     if not self._file(one, sample).exists():
-                        self.studio.failures.append(not_finite(sample, self.photo.photo.name))
-                        continue
+                        continue  # it cannot be made, and is among the failures
                     image = read_rgb(self._file(one, sample))
                     yield self._made(one, purpose, sample, self._record(one, sample, image)), self.clean, image
 
     def _of(self, arm: str, batch: tuple[Sample, ...]) -> list[Sample]:
         """Those of a batch that an arm has: without correction only what is corrected is another image."""
-        return [s for s in batch if arm != UNCORRECTED or self.studio.generator.corrects(s.ask.mix)]
+        return [s for s in batch if arm != UNCORRECTED or self.studio.driver.used(s.ask).structure_correction]
 
     def _make(self, batch: tuple[Sample, ...], arms: list[str]) -> None:
-        generator = self.studio.generator
-        clean, noise = generator.encode([self.clean]), [noise_of(one.seed, self.sha256, one.ask) for one in batch]
+        generator = self.studio.network
+        noise = [noise_of(one.seed, self.sha256, one.ask) for one in batch]
+        if generator is None or any(sample.ask.parts for sample in batch):
+            self._drive(batch, noise)
+            return
+        clean = generator.encode([self.clean])
         settled = generator.settle(clean, [sample.ask for sample in batch])
         latents = generator.latents(clean, settled, noise)
         for arm in arms:
             chosen = self._of(arm, batch)
             images = self._generator(arm).images(clean, settled, latents)
             for sample, image in zip(batch, images, strict=True):
-                if sample in chosen and image is not None and not self._file(arm, sample).exists():
+                if sample not in chosen:
+                    continue
+                if image is None:
+                    self.studio.failures.append(unmade(sample, UNFINISHED, self.photo.photo.name))
+                elif not self._file(arm, sample).exists():
                     self._write(self._file(arm, sample), image)
 
+    def _drive(self, batch: tuple[Sample, ...], noise: list[torch.Generator]) -> None:
+        """As everybody does; what cannot be made is a failure. Parts are kept beside their image."""
+        for sample, made in zip(
+            batch, self.studio.driver.degrade([self.clean], [one.ask for one in batch], noise), strict=True
+        ):
+            if isinstance(made, Unmade):
+                self.studio.failures.append(unmade(sample, made, self.photo.photo.name))
+            elif not self._file(MODEL, sample).exists():
+                if made.parts:
+                    self._parts_file(sample).parent.mkdir(parents=True, exist_ok=True)
+                    write_json(self._parts_file(sample), {"parts": [list(part) for part in made.parts]})
+                self._write(self._file(MODEL, sample), made.image)
+
+    def _parts_file(self, sample: Sample) -> Path:
+        return self.out / "images" / "parts" / f"{sample.key}.json"
+
     def _generator(self, arm: str) -> Generator:
-        return self.studio.uncorrected if arm == UNCORRECTED else self.studio.generator
+        assert self.studio.network is not None
+        return self.studio.uncorrected if arm == UNCORRECTED else self.studio.network
 
     def _record(self, arm: str, sample: Sample, image: U8Image) -> Record:
         studio = self.studio
-        settings, digest = self._generator(arm).used(sample.ask), studio.digest
-        if arm == UNCALIBRATED:
-            digest = studio.plain_digest
+        settings = studio.driver.used(sample.ask)
+        if arm == UNCORRECTED:
+            settings = replace(settings, structure_correction=False)
+        digest = studio.plain_digest if arm == UNCALIBRATED else studio.digest
+        parts = read_json_object(self._parts_file(sample))["parts"] if sample.ask.parts else []
         return record_of(
-            sample, self.clean, image, settings, studio.config.model, digest, self.photo.photo.name, self.sha256
-        )
+            sample, self.clean, image, settings, studio.config.model, digest, self.photo.photo.name, self.sha256,
+            [Intensity(*part) for part in parts],
+        )  # fmt: skip
 
     # --- what it is measured against ---
 
@@ -191,22 +221,22 @@ class _Sitting:
             simulated = self._once(self._file(SIMULATOR, sample), lambda s=sample: self._simulate(s))  # type: ignore[misc]
             record = self._simulated_record(sample, simulated)
             yield self._made(SIMULATOR, purpose, sample, record), self.clean, simulated
-            if purpose == GRID:
+            if purpose == GRID and self.studio.network is not None:
                 image = self._once(self._file(ROUNDTRIP, sample), lambda x=simulated: self._roundtrip(x))  # type: ignore[misc]
                 record = self._simulated_record(sample, image)
                 yield self._made(ROUNDTRIP, purpose, sample, record), self.clean, image
 
     def _simulate(self, sample: Sample) -> U8Image:
-        mix, name = sample.ask.mix, f"{self.sha256}/{sample.ask.name}"
-        clean = u8_to_unit(self.clean)
-
-        def at(strength: float) -> U8Image:
-            return unit_to_u8(degrade(clean, mix, strength, for_sample(sample.seed, name, "simulate")))
-
-        return nearest_in_mu(at, self.clean, sample.ask.mu)
+        """By the simulators, at the mu that comes nearest."""
+        seed = torch_generator(sample.seed, f"{self.sha256}/{sample.ask.name}", "reference").initial_seed()
+        image = self.clean
+        for one in self.studio.driver.passes(sample.ask):
+            image = nearest(image, one, seed).image
+        return image
 
     def _roundtrip(self, image: U8Image) -> U8Image:
-        pipeline = self.studio.generator.pipeline
+        assert self.studio.network is not None
+        pipeline = self.studio.network.pipeline
         with pipeline.altered(residual_decoding=False):
             encoded = pipeline.encode_clean(to_signed_tensor(image))
         decoded = pipeline.decode_latents(
@@ -215,8 +245,12 @@ class _Sitting:
         return finite(Stored(decoded))[0]
 
     def _simulated_record(self, sample: Sample, image: U8Image) -> Record:
-        settings = Settings(steps=0, guidance_text=0.0, guidance_image=0.0, structure_correction=False)
-        record = record_of(sample, self.clean, image, settings, "", "", self.photo.photo.name, self.sha256)
+        whole = replace(sample, ask=replace(sample.ask, parts=())) if sample.ask.parts else sample
+        if sample.ask.parts:  # nothing was asked of it
+            mu, sigma = measure_intensity(self.clean, image)
+            whole = replace(whole, ask=replace(whole.ask, mu=mu, sigma=sigma))
+        told = Physics.settings, "", "", self.photo.photo.name, self.sha256
+        record = record_of(whole, self.clean, image, *told)
         return replace(record, origin="simulated", prompt="")
 
     # --- files ---
@@ -239,22 +273,9 @@ class _Sitting:
         return Scored(arm=arm, purpose=purpose, photo=self.photo.stem, clean=clean, degraded=degraded, record=record)
 
 
-def nearest_in_mu(at: Callable[[float], U8Image], clean: U8Image, mu: float) -> U8Image:
-    """The image whose mu comes nearest, by halving the interval of strengths; `at` rises (nearly) with its strength."""
-    low, high, best, off = 0.0, 1.0, clean, float("inf")
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        image = at(middle)
-        measured = measure_intensity(clean, image).mu
-        if abs(measured - mu) < off:
-            best, off = image, abs(measured - mu)
-        low, high = (middle, high) if measured < mu else (low, middle)
-    return best
-
-
 def made_settings(config: EvaluateConfig, studio: Studio) -> Mapping[str, object]:
     """What the images depend on beside their names: another evaluation's may not be mixed in."""
-    settings = studio.generator.settings
+    settings = studio.driver.settings
     return {
         "model_sha256": studio.digest, "steps": settings.steps, "guidance_text": settings.guidance_text,
         "guidance_image": settings.guidance_image, "size": config.size,

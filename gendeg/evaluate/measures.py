@@ -75,12 +75,15 @@ class Summary:
         return for_sample(self.seed, name, "bootstrap")
 
     def by_arm(
-        self, arms: Sequence[str], summarise: Callable[[str, str, list[Scored]], Section]
+        self,
+        arms: Sequence[str],
+        summarise: Callable[[str, str, list[Scored]], Section],
+        keep: Callable[[Scored], bool] = lambda row: True,
     ) -> dict[str, dict[str, Section]]:
         """arm → degradation (and "all") → what `summarise` says of its rows; arms that made nothing are left out."""
         found = {}
         for arm in arms:
-            groups = {name: self.grid(arm, name) for name in (*self.degradations, ALL)}
+            groups = {name: list(filter(keep, self.grid(arm, name))) for name in (*self.degradations, ALL)}
             present = {name: summarise(arm, name, rows) for name, rows in groups.items() if rows}
             if present:
                 found[arm] = present
@@ -95,14 +98,18 @@ def _photos(rows: Sequence[Scored]) -> list[str]:
 
 
 def summarise_calibration(summary: Summary) -> dict[str, dict[str, Calibration]]:
-    """Arm → degradation → errors of mu and sigma, and what the build's filter says."""
+    """Arm → degradation → errors of mu and sigma, and what the build's filter says.
+
+    Of a mix made in parts nothing was asked as a whole, so it has no place here.
+    """
 
     def one(arm: str, name: str, rows: list[Scored]) -> Calibration:
         judged = _refusals(summary, f"{arm}/{name}", rows) if arm in JUDGED else {}
         points = None if name == ALL else [_at_intensity(summary, arm, q, group) for q, group in by_intensity(rows)]
         return Calibration(**_statistics(summary, f"{arm}/{name}", rows), **judged, by_intensity=points)
 
-    return summary.by_arm(CALIBRATED_ARMS, one)
+    in_parts = {row.degradation for row in summary.rows if len(row.record.parts) > 1}
+    return summary.by_arm(CALIBRATED_ARMS, one, lambda row: row.degradation not in in_parts)
 
 
 def _statistics(summary: Summary, name: str, rows: list[Scored]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gendeg.pairs.pair import Pair
 from gendeg.pairs.split import TEST, TRAIN, VALIDATION
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
-from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.kinds import parse_mix, parse_types
 from gendeg.primitives.parallel import in_order
 
 PNG, JPG = ".png", ".jpg"
@@ -229,8 +229,9 @@ CLEAR = "clear"
 
 def cdd_name(degradation: str) -> str:
     """`rain+haze` → haze_rain; nothing for what CDD-11 has not."""
-    kinds = {kind.value for kind in parse_mix(degradation)}
-    return "_".join(name for kind, name in CDD_NAMES.items() if kind in kinds) if kinds <= CDD_NAMES.keys() else ""
+    mix = parse_mix(degradation)
+    known = any(mix == wanted.mix for wanted in parse_types("cdd11"))
+    return "_".join(name for kind, name in CDD_NAMES.items() if kind in mix) if known else ""
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 An intensity is a quantile of p(mu); sigma is the median given mu (sampling as in GenDeg, section 3.3).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,12 +18,34 @@ from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.intensity.priors import are_exact, load_priors, mixture
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import DIRECTED, Mix, has_direction, mix_name, parse_mixes
-from gendeg.primitives.records import DECIMALS
+from gendeg.primitives.kinds import DIRECTED, MIXES, Mix, Wanted, has_direction, mix_name, parse_types
+from gendeg.primitives.options import PHYSICS
+from gendeg.primitives.records import DECIMALS, Part
 from gendeg.prompts import make_prompt, words
 
 SIGMA_NEIGHBOURS = 24  # expected pairs wanted around a mu before its conditional sigma is trusted
 Joint = Float[np.ndarray, "mu sigma"]
+
+
+NOTHING = math.nan
+"""As a statistic: not asked for."""
+
+
+@dataclass(frozen=True)
+class PartAsk:
+    """What is asked of one pass of several, by its own prior."""
+
+    mix: Mix
+    intensity: float
+    mu: float
+    sigma: float
+
+    def recorded(self, made: Intensity) -> Part:
+        """`made`: what it changed of the picture that it was laid on."""
+        return Part(
+            degradation=mix_name(self.mix), intensity=self.intensity, mu_requested=self.mu, sigma_requested=self.sigma,
+            mu=made.mu, sigma=made.sigma,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,9 @@ class Ask:
 
     `source` names the priors that its intensity was read from. Of an empty mix nothing is known but prompt and
     statistics; NaN is the null statistic, and an unknown direction the model's own choice.
+
+    `parts` is empty for what is made in one pass. Others are asked part by part, in the order in which they are laid on
+    each other, and nothing of the whole: its mu and sigma are `NOTHING`, its intensity is the parts' mean.
     """
 
     mix: Mix
@@ -41,11 +67,17 @@ class Ask:
     sigma: float
     source: str
     direction: Direction = UNKNOWN
+    parts: tuple[PartAsk, ...] = ()
 
     @property
     def name(self) -> str:
         """The mix as records, files and a model's configuration name it."""
         return mix_name(self.mix)
+
+    @property
+    def passes(self) -> tuple[PartAsk, ...]:
+        """What is asked of each pass; of a single one, all."""
+        return self.parts or (PartAsk(self.mix, self.intensity, self.mu, self.sigma),)
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -56,6 +88,13 @@ class Ask:
             "mu_requested": self.mu, "sigma_requested": self.sigma, "direction_requested": direction,
             "coherence_requested": coherence, "source": self.source,
         }  # fmt: skip
+
+    def recorded_with(self, whole: Intensity, parts: Sequence[Intensity]) -> dict[str, Any]:
+        """The same with what was measured: of a whole of parts nothing was asked, so what it is, was asked."""
+        if not self.parts:
+            return self.recorded
+        each = [asked.recorded(made) for asked, made in zip(self.parts, parts, strict=True)]
+        return replace(self, mu=whole.mu, sigma=whole.sigma).recorded | {"parts": each}
 
 
 @cache
@@ -77,19 +116,70 @@ def ask_intensity(mix: Mix, intensity: float, caption: str = "", priors: str = "
     return _ask(mix, caption, intensity, mu, sigma, source)
 
 
-def ask_intensities(types: str, intensities: Sequence[float], caption: str = "", priors: str = "") -> list[Ask]:
-    """Every degradation of a comma list at every intensity, as `ask_intensity`.
+def learnt_by(model: str) -> tuple[Mix, ...]:
+    """The mixes that a model makes in one pass: simulators none, networks those that they are told in one prompt."""
+    return () if model == PHYSICS else MIXES
+
+
+def in_one_pass(wanted: Wanted, learnt: Sequence[Mix] = MIXES) -> bool:
+    """Whether it is asked for as a whole: a single degradation, or a learnt mix whose parts have no own intensity."""
+    return len(wanted.mix) == 1 or (wanted.mix in learnt and not any(one is not None for one in wanted.own))
+
+
+def ask_wanted(
+    wanted: Wanted, intensity: float, caption: str = "", priors: str = "", learnt: Sequence[Mix] = MIXES
+) -> Ask:
+    """As a whole or in parts, each at its own intensity, or at this one. Raises `BadOption`, `NoPrior`."""
+    each = [intensity if own is None else round(own, DECIMALS) for own in wanted.own]
+    if in_one_pass(wanted, learnt):
+        return ask_intensity(wanted.mix, each[0], caption, priors)
+    asked = [ask_intensity((kind,), q, caption, priors) for kind, q in zip(wanted.kinds, each, strict=True)]
+    parts = tuple(PartAsk(one.mix, one.intensity, one.mu, one.sigma) for one in asked)
+    source = "+".join(dict.fromkeys(one.source for one in asked))
+    whole = _ask(wanted.mix, caption, sum(each) / len(each), NOTHING, NOTHING, source)
+    return replace(whole, parts=parts)
+
+
+def ask_intensities(
+    types: str, intensities: Sequence[float], caption: str = "", priors: str = "", learnt: Sequence[Mix] = MIXES
+) -> list[Ask]:
+    """Every degradation and mix of a comma list at every intensity, as `ask_wanted`.
 
     Each once, at the precision of records and file names: two that share a name would overwrite each other.
     """
     distinct = list(dict.fromkeys(round(q, DECIMALS) for q in intensities))
-    return [ask_intensity(mix, q, caption, priors) for mix in parse_mixes(types) for q in distinct]
+    asks = [ask_wanted(wanted, q, caption, priors, learnt) for wanted in parse_types(types) for q in distinct]
+    return list({(ask.name, *strengths_of(ask)): ask for ask in asks}.values())
 
 
-def intensity_word(intensity: float) -> str:
-    """`i060` in names of files and keys: hundredths, or millionths (`i0125000`) where it is finer than these."""
-    coarse = round(intensity, 2) == intensity
-    return "i" + f"{intensity:.{2 if coarse else DECIMALS}f}".replace(".", "")
+def strengths_of(ask: Ask) -> tuple[float, ...]:
+    """Its intensity, or of several parts each one's."""
+    return tuple(part.intensity for part in ask.passes)
+
+
+def refuse_parts(wanted: Wanted, learnt: Sequence[Mix] = MIXES) -> None:
+    """Raises `BadOption` for what statistics cannot be asked of: several parts, or one with its own intensity."""
+    if not in_one_pass(wanted, learnt) or any(own is not None for own in wanted.own):
+        example = "+".join(f"{kind}=0.5" for kind in wanted.kinds)
+        raise BadOption("--mu", f"is of one degradation; {wanted.name} is asked by intensities ({example})")
+
+
+def drawn_mixes(types: str, model: str) -> list[Mix]:
+    """What priors are drawn from for a comma list: mixes as a whole, or their parts."""
+    each = [
+        [wanted.mix] if in_one_pass(wanted, learnt_by(model)) else [(kind,) for kind in wanted.kinds]
+        for wanted in parse_types(types)
+    ]
+    return list(dict.fromkeys(mix for mixes in each for mix in mixes))
+
+
+def intensity_word(*intensities: float) -> str:
+    """`i060` in names of files and keys: hundredths, or millionths (`i0125000`) where it is finer than these.
+
+    `i060-040`: of two parts, in the order they are applied.
+    """
+    finest = (2 if round(one, 2) == one else DECIMALS for one in intensities)
+    return "i" + "-".join(f"{one:.{n}f}".replace(".", "") for one, n in zip(intensities, finest, strict=True))
 
 
 def ask_statistics(mix: Mix, mu: float, sigma: float | None, caption: str = "", priors: str = "") -> Ask:

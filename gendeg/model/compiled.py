@@ -10,7 +10,7 @@ import torch
 from gendeg.intensity.ask import ask_intensity
 from gendeg.model.generate import Generator
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.kinds import parse_types
 
 MOST_SIZES = 12
 """Each size takes up to minutes: with more of them nothing is won."""
@@ -55,7 +55,7 @@ def warm(generator: Generator, sizes: Sequence[Size], kinds: str) -> None:
         )
     named = ", ".join(f"{width} x {height}" for height, width in sizes)
     print(f"gendeg: compiling for {named}: the first time it takes minutes", file=sys.stderr, flush=True)
-    began, ask = time.monotonic(), ask_intensity(parse_mixes(kinds)[0], 0.5)
+    began, ask = time.monotonic(), ask_intensity(parse_types(kinds)[0].kinds[:1], 0.5)
     for height, width in sizes:
         photo = np.full((height, width, 3), 127, np.uint8)
         try:

@@ -7,7 +7,7 @@ import torch
 
 from gendeg.intensity.ask import ask_intensity
 from gendeg.model.generate import Generator
-from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.kinds import parse_types
 
 MOST, PLAIN_BATCH = 64, 8
 """Images of a batch at most on a GPU, where more of them win nothing; and anywhere else."""
@@ -26,7 +26,7 @@ def fitting_batch(generator: Generator, size: tuple[int, int], kinds: str) -> in
         torch.cuda.synchronize(device)
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
-        ask, photo = ask_intensity(parse_mixes(kinds)[0], 0.5), np.full((*size, 3), 127, np.uint8)
+        ask, photo = ask_intensity(parse_types(kinds)[0].kinds[:1], 0.5), np.full((*size, 3), 127, np.uint8)
         photos = [photo + np.uint8(number) for number in range(count)]
         noise = [torch.Generator().manual_seed(number) for number in range(count)]
         list(generator.degrade(generator.encode(photos), [ask] * count, noise))

@@ -14,8 +14,8 @@ from transformers import CLIPTokenizer
 
 from gendeg.intensity.ask import Ask
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import Mix, mix_name
-from gendeg.prompts import make_prompt, words
+from gendeg.primitives.kinds import Mix
+from gendeg.prompts import make_prompt, phrase_of
 
 LONGEST_WORD = 24
 """A longer run of letters without a space (an address, Chinese) is cut inside; it would take most of the caption."""
@@ -95,7 +95,7 @@ class PromptWriter:
         prompt = make_prompt(caption, mix)
         if self.reader is None or self.reader.fits(prompt):
             return prompt
-        phrase = words().phrases[mix_name(mix)]
+        phrase = phrase_of(mix)
         if not self.reader.fits(phrase):
             count, limit = self.reader.count(phrase), self.reader.limit
             raise BadOption("--type", f"'{phrase}' has {count} tokens, and this model reads {limit}: it cannot be told")

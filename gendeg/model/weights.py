@@ -28,6 +28,7 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.memory import own_memory
+from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.silence import doing
 
 BUNDLED = "bundled"
@@ -60,6 +61,8 @@ def _load_pipeline(model: str, device: str, dtype: torch.dtype) -> GenDegPipelin
     elif folder.is_dir():
         check_folder(folder)
         pipeline = _load(str(folder), dtype, local=True)
+    elif model == PHYSICS:
+        raise BadModel(folder, "these are the simulators: no weights that could be trained or calibrated")
     elif model == BUNDLED or not may_be_hub_id(model):
         raise BadModel(folder, "no such model folder")
     else:

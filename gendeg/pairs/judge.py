@@ -9,7 +9,7 @@ from PIL import Image
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.primitives.images import U8Image
 
-INTENSITY_OFF, FLAT, STRUCTURE_LOST, NOT_FINITE = "intensity_off", "flat", "structure_lost", "not_finite"
+INTENSITY_OFF, FLAT, STRUCTURE_LOST = "intensity_off", "flat", "structure_lost"
 FLAT_BELOW = 1.0  # grey levels: standard deviation of an image in which nothing is to be seen
 GRID = 48  # cells along the longer side, in which structure is compared
 

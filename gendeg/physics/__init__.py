@@ -7,12 +7,13 @@ import numpy as np
 from gendeg.physics import haze, low_light, motion_blur, rain, raindrop, snow
 from gendeg.physics.control import check_strength
 from gendeg.primitives.images import UnitImage
-from gendeg.primitives.kinds import DIRECTED, Degradation, Mix, has_direction, mix_name
+from gendeg.primitives.kinds import DIRECTED, Degradation, Mix, has_direction, in_light, mix_name
 
 Simulator = Callable[..., UnitImage]
 """(clean, strength in [0, 1], generator) → degraded; both photos float32 in unit range and of one shape.
 
-Those of `DIRECTED` take a `direction` too, in degrees (see `control.to_lean`); None draws it."""
+Those of `DIRECTED` take a `direction` too, in degrees (see `control.to_lean`); None draws it. Those of `EVENED` take an
+`evenness` (see `control.shifted`): one mu, spread over the picture or kept to a part of it."""
 
 SIMULATORS: dict[Degradation, Simulator] = {
     Degradation.HAZE: haze.haze,
@@ -23,27 +24,24 @@ SIMULATORS: dict[Degradation, Simulator] = {
     Degradation.RAINDROP: raindrop.raindrop,
 }
 
-LIGHT_PATH = (
-    Degradation.HAZE,
-    Degradation.SNOW,
-    Degradation.RAIN,
-    Degradation.RAINDROP,
-    Degradation.MOTION_BLUR,
-    Degradation.LOW_LIGHT,
-)
-"""From the scene to the sensor. Haze gathers over the whole distance while the streaks and flakes one can tell apart
-fall within a few metres of the lens, so haze lies behind them; then the glass, the shaking camera, the noisy sensor."""
+EVENED = tuple(kind for kind in SIMULATORS if kind != Degradation.MOTION_BLUR)
+"""What has a spread to choose; how far a blur goes is all that it has."""
 
 
 def degrade(
-    clean: UnitImage, mix: Mix, strength: float, generator: np.random.Generator, direction: float | None = None
+    clean: UnitImage,
+    mix: Mix,
+    strength: float,
+    generator: np.random.Generator,
+    direction: float | None = None,
+    evenness: float = 0.0,
 ) -> UnitImage:
     """Apply every member of a mix in the order of the light path; a single degradation gets the whole strength.
 
     Two members split the strength at random between 0.4 and 0.6, so that mu, which nearly adds up, stays between those
     of the singles and neither one disappears. `direction` is in degrees from the vertical, positive to the right on the
-    way down, of period 180 (`control.to_lean`); None draws one. Raises `ValueError` for the strength, an empty mix, and
-    a direction that no member of the mix has.
+    way down, of period 180 (`control.to_lean`); None draws one. `evenness` lies in [-1, 1]; 0 is as drawn.
+    Raises `ValueError` for the strength, an empty mix, and a direction that no member of the mix has.
     """
     if not mix:
         raise ValueError("a mix needs at least one degradation")
@@ -51,8 +49,9 @@ def degrade(
         raise ValueError(f"nothing in {mix_name(mix)} has a direction")
     check_strength(strength)
     degraded = clean
-    for kind, share in zip(sorted(mix, key=LIGHT_PATH.index), draw_shares(len(mix), generator), strict=True):
+    for kind, share in zip(in_light(mix), draw_shares(len(mix), generator), strict=True):
         asked = {"direction": direction} if kind in DIRECTED else {}
+        asked |= {"evenness": evenness} if kind in EVENED else {}
         degraded = SIMULATORS[kind](degraded, strength * share, generator, **asked)
     return degraded
 

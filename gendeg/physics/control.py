@@ -3,12 +3,23 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
+
+STRONGEST = 1.3
+"""Data are drawn with strengths up to 1; who looks for a mu on a photo that loses little may go so far."""
+
 
 def check_strength(strength: float) -> float:
-    """Return `strength` when it lies in [0, 1]; `ValueError` otherwise (NaN included)."""
-    if not 0.0 <= strength <= 1.0:
-        raise ValueError(f"strength must lie in [0, 1], got {strength!r}")
+    """Return `strength` when it lies in [0, STRONGEST]; `ValueError` otherwise (NaN included)."""
+    if not 0.0 <= strength <= STRONGEST:
+        raise ValueError(f"strength must lie in [0, {STRONGEST}], got {strength!r}")
     return float(strength)
+
+
+def shifted(by: float, generator: np.random.Generator) -> float:
+    """A draw from [0, 1), moved by that share of the way to 1, or for a negative one to 0; 0 leaves it as it is."""
+    drawn = generator.random()
+    return drawn + by * (1 - drawn if by > 0 else drawn)
 
 
 def to_lean(direction: float) -> float:

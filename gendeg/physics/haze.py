@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength, solve_rising
+from gendeg.physics.control import check_strength, shifted, solve_rising
 from gendeg.physics.fields import box_mean, gaussian_blur, smooth_field
 from gendeg.primitives.images import GREY
 
@@ -20,15 +20,16 @@ AIRLIGHTS: tuple[tuple[float, tuple[float, float, float]], ...] = (
 
 
 def haze(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator
+    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, evenness: float = 0.0
 ) -> Float[np.ndarray, "h w 3"]:
     """Lay haze over a photo: unit range in and out, strength in [0, 1] sets the mean veil 1 - t, not beta.
 
     beta alone would mean nothing across photos, because the guessed depth has no unit; the scattering is solved for
-    so that the mean of 1 - exp(-beta d) is the same for every photo at one strength. Raises `ValueError`.
+    so that the mean of 1 - exp(-beta d) is the same for every photo at one strength. `evenness` (see `shifted`) is from
+    a clear foreground to haze that is nearly as thick near as far. Raises `ValueError`.
     """
     veil = FULL_VEIL * check_strength(strength) ** 1.1
-    depth = guess_depth(clean, generator)
+    depth = guess_depth(clean, generator, evenness)
     if generator.random() < 0.3:
         depth = depth * fog_density(depth.shape[0], depth.shape[1], generator)
     transmission = transmit(depth, scattering_for(depth, veil))
@@ -91,7 +92,9 @@ def fog_density(height: int, width: int, generator: np.random.Generator) -> Floa
     return np.exp(generator.uniform(0.8, 2.4) * (wide - 0.5)).astype(np.float32)
 
 
-def guess_depth(clean: Float[np.ndarray, "h w 3"], generator: np.random.Generator) -> Float[np.ndarray, "h w"]:
+def guess_depth(
+    clean: Float[np.ndarray, "h w 3"], generator: np.random.Generator, evenness: float = 0.0
+) -> Float[np.ndarray, "h w"]:
     """A plausible depth in (0, 1] for one photo: ground plane, colour cue and chance, with the photo's own edges.
 
     Against the depth that SOTS pairs tell, -log((A - I) / (A - J)): how high a pixel stands correlates by .71, a
@@ -110,8 +113,8 @@ def guess_depth(clean: Float[np.ndarray, "h w 3"], generator: np.random.Generato
     raw = (weights[0] * ground + weights[1] * cue + weights[2] * chance) / weights.sum()
     refined = guided_filter(clean @ GREY.astype(np.float32), raw.astype(np.float32), radius, eps=1e-2)
     low, high = float(refined.min()), float(refined.max())
-    near = generator.uniform(0.04, 0.35)
-    stretch = 1.0 + max(0.0, generator.uniform(-1.5, 1.5))
+    near = 0.04 + 0.31 * shifted(evenness, generator)
+    stretch = 1.0 + max(0.0, 1.5 - 3.0 * shifted(evenness, generator))
     return ((near + (1 - near) * (refined - low) / max(high - low, 1e-6)) ** stretch).astype(np.float32)
 
 

@@ -62,6 +62,19 @@ def _lay_at_once(
         np.multiply.at(clear.reshape(-1), places.ravel(), through.ravel())
 
 
+def counted(expected: float, most: int, generator: np.random.Generator) -> tuple[int, int]:
+    """(a Poisson number of patches around `expected`, how many there could be if `most` were expected).
+
+    Of one generator the number never falls as `expected` rises, and who draws for all that there could be and takes the
+    first has the same patches at every strength, and more.
+    """
+    ceiling = int(most + 8 * np.sqrt(most))
+    chance = generator.random(1)[0]  # of an array, which `NarrowGenerator` leaves free
+    count, mean = np.arange(1, ceiling), max(min(expected, most), 1e-9)
+    each = np.exp(np.r_[0.0, np.cumsum(np.log(mean / count))] - mean)  # Poisson's law
+    return int(np.searchsorted(np.cumsum(each), chance)), ceiling
+
+
 def random_centres(
     count: int, radius: int, height: int, width: int, generator: np.random.Generator
 ) -> Int[np.ndarray, "n 2"]:

@@ -3,12 +3,13 @@
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength, solve_rising
+from gendeg.physics.control import check_strength, shifted, solve_rising
 from gendeg.physics.fields import box_mean, convolve, smooth_field
 
 GAMMA = 2.2
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 FULL_DARKNESS = 0.94  # part of the mean brightness that is gone at strength 1, as in the darkest brackets
+DARKEST = 0.985  # at any strength
 TOE_SLOPE = 12.92  # of the sRGB curve in the deepest shadows (IEC 61966-2-1): noise there grows no further
 
 CASTS: tuple[tuple[float, tuple[float, float, float]], ...] = (
@@ -21,10 +22,12 @@ CASTS: tuple[tuple[float, tuple[float, float, float]], ...] = (
 
 
 def low_light(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator
+    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, evenness: float = 0.0
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph the scene in too little light: unit range in and out, strength in [0, 1] sets the share of the mean
-    brightness that is lost, so mu is about that share times the photo's mean. Raises `ValueError`.
+    brightness that is lost, so mu is about that share times the photo's mean. `evenness` (see `shifted`) is from a
+    shorter exposure, which takes most from what is bright, to a tone curve, which takes more from the shadows.
+    Raises `ValueError`.
 
     How the loss is split between exposure and tone curve, its colour, its unevenness, the noise and how much brighter
     than white lamps and windows really were are drawn. In real brackets the noise can hardly be seen more often than
@@ -36,10 +39,10 @@ def low_light(
     excess, lamps = 4.0 * generator.random() ** 2, np.exp(generator.uniform(np.log(0.5), np.log(60.0)))
     lighting = lighting * (1 + beyond_white(clean, excess, float(lamps))) ** np.float32(strength)
     dull = desaturate(clean, generator.uniform(0.0, 0.35) * strength)
-    stops, bend = generator.uniform(0.5, 1.0), generator.uniform(0.0, 0.45)
+    stops, bend = 1.0 - 0.5 * shifted(evenness, generator), 0.45 * shifted(evenness, generator)
     skip = max(1, int(np.sqrt(clean[..., 0].size / 1024)))
     sample, sample_light = dull[::skip, ::skip], lighting[::skip, ::skip]
-    target = (1.0 - FULL_DARKNESS * strength**1.1) * float(sample.mean())
+    target = (1.0 - min(DARKEST, FULL_DARKNESS * strength**1.1)) * float(sample.mean())
 
     def lost(dark: float) -> float:
         left = expose(sample, np.exp(-stops * dark), 1 + bend * dark, white_balance, sample_light)
@@ -49,9 +52,10 @@ def low_light(
     exposed = expose(dull, float(np.exp(-stops * dark)), 1 + bend * dark, white_balance, lighting)
     shot = strength * float(np.exp(generator.uniform(np.log(1e-6), np.log(2e-3))))
     read = strength * float(np.exp(generator.uniform(np.log(1e-5), np.log(2e-3))))
+    spread, rows = generator.uniform(0.0, 0.8), generator.standard_normal((clean.shape[0], 1, 1), dtype=np.float32)
     light = exposed**GAMMA
-    noise = correlate(sensor_noise(light, shot, read, generator) - light, generator.uniform(0.0, 0.8))
-    noise += generator.normal(0.0, 0.12 * read, (clean.shape[0], 1, 1)).astype(np.float32)  # ELD's row noise
+    noise = correlate(sensor_noise(light, shot, read, generator) - light, spread)
+    noise += np.float32(0.12 * read) * rows  # ELD's row noise
     return quantise(np.clip(exposed + noise * encoding_slope(light), 0.0, 1.0))
 
 
@@ -100,8 +104,11 @@ def sensor_noise(
 
     Not clipped, so the mean is exact; `shot` is one photo-electron's share of full scale, `read` a deviation.
     """
+    own = read * generator.standard_normal(
+        light.shape, dtype=np.float32
+    )  # first: how much photons draw depends on light
     measured = generator.poisson(light / shot) * shot if shot > 1e-9 else light
-    return (measured + read * generator.standard_normal(light.shape, dtype=np.float32)).astype(np.float32)
+    return (measured + own).astype(np.float32)
 
 
 def correlate(noise: Float[np.ndarray, "h w 3"], amount: float) -> Float[np.ndarray, "h w 3"]:

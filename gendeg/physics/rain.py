@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength, to_lean
+from gendeg.physics.control import check_strength, shifted, to_lean
 from gendeg.physics.fields import convolve
-from gendeg.physics.layers import centred_grid, cover, random_centres, scene_light, stamp, veil_transmission
+from gendeg.physics.layers import centred_grid, counted, cover, random_centres, scene_light, stamp, veil_transmission
 
 MOST_NEAR_STREAKS, NEAR_DRAWINGS = 300, 24
 
@@ -23,23 +23,29 @@ class StreakLayer:
 
 
 def rain(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, direction: float | None = None
+    clean: Float[np.ndarray, "h w 3"],
+    strength: float,
+    generator: np.random.Generator,
+    direction: float | None = None,
+    evenness: float = 0.0,
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph with rain of `strength` in [0, 1]; mean |clean - result| is about 0.20 * strength^1.9.
 
     I = (1 - near) * [T * ((1 - far) * clean + far * L) + (1 - T) * A] + near * L: the streak and veil model of
     Li et al. (CVPR 2019, eq. 3) with opaque streaks. The streaks lie along `direction` (degrees, see `to_lean`; None:
-    drawn). Raises `ValueError` for a strength outside [0, 1].
+    drawn). `evenness` (see `shifted`) is from bright streaks in clear air to faint ones in mist. One generator draws
+    the same streaks at every strength, and more. Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
     height, width = clean.shape[:2]
     light, airlight = rain_light(clean, generator)
     contrast = max(float(np.abs(light - clean).mean()), 0.08)
     amount = 0.55 * strength**1.9 * (1 + 0.34 * strength**2) * float(np.clip(0.38 / contrast, 0.4, 1.7)) ** 0.75
-    veil_share = 0.5 * generator.random() ** 1.5  # most rain that one sees is streaks, some is half mist
+    veil_share = 0.5 * shifted(evenness, generator) ** 1.5  # most rain that one sees is streaks, some is half mist
     angle = float(np.radians(generator.triangular(-40, 0, 40)))
     angle = angle if direction is None else to_lean(direction)
-    far_layers, near_layer = streak_layers(amount * (1 - veil_share), strength, min(height, width) / 256, generator)
+    scale = min(height, width) / 256
+    far_layers, near_layer = streak_layers(amount * (1 - veil_share), strength, scale, generator, evenness)
     far = render_far_streaks(height, width, far_layers, angle, generator)
     near = render_near_streaks(height, width, near_layer, angle, generator)
     transmission = veil_transmission(height, width, min(0.6, 1.25 * amount * veil_share), generator)
@@ -70,13 +76,13 @@ def rain_light(
 
 
 def streak_layers(
-    coverage: float, strength: float, scale: float, generator: np.random.Generator
+    coverage: float, strength: float, scale: float, generator: np.random.Generator, evenness: float = 0.0
 ) -> tuple[list[StreakLayer], StreakLayer]:
     """Far to middle layers and the near one, together covering `coverage`; lengths grow with nearness and `scale`."""
     scale = max(scale, 0.5)
     # A small concentration: one or two depths make most of the streaks of a picture, so it shows few widths.
     shares = generator.dirichlet([1.2, 1.8, 1.8, 0.9])
-    stretch, bold = generator.uniform(0.7, 1.6), generator.random()
+    stretch, bold = generator.uniform(0.7, 1.6), shifted(-evenness, generator)
     lengths = np.array([8, 16, 32, 60]) * stretch * scale
     widths = np.array([0.42, 0.5, 0.65, 1.2]) * generator.uniform(0.85, 1.2) * np.sqrt(scale)
     # Few bright streaks or many faint ones may change a photo as much; heavy rain is bright as well.
@@ -140,17 +146,18 @@ def render_near_streaks(
     rows, columns = (grid[None] for grid in centred_grid(radius))
     area = 0.75 * layer.length * layer.width * np.sqrt(2 * np.pi) * layer.peak
     expected = layer.coverage * (height + 2 * radius) * (width + 2 * radius) / area
-    count = int(generator.poisson(min(expected, MOST_NEAR_STREAKS)))
+    count, most = counted(expected, MOST_NEAR_STREAKS, generator)
     drawings = min(max(count, 1), NEAR_DRAWINGS)
 
     def draw(low: float, high: float) -> Float[np.ndarray, "m 1 1"]:
-        return generator.uniform(low, high, (drawings, 1, 1)).astype(np.float32)
+        return generator.uniform(low, high, (NEAR_DRAWINGS, 1, 1)).astype(np.float32)[:drawings]
 
-    lean = angle + generator.normal(0, 0.035, (drawings, 1, 1)).astype(np.float32)
+    lean = angle + generator.normal(0, 0.035, (NEAR_DRAWINGS, 1, 1)).astype(np.float32)[:drawings]
     length, blur = layer.length * draw(0.6, 1.2), layer.width * draw(0.6, 1.5)
     along = rows * np.cos(lean) + columns * np.sin(lean)
     across = columns * np.cos(lean) - rows * np.sin(lean)
     ripple = 1 + 0.25 * np.cos(along * draw(8, 25) / layer.length + draw(0, 6.28))
     streaks = np.clip(streak_profile(along, across, length, blur) * ripple, 0, 1)
-    opacity = np.minimum(generator.uniform(0.4, 1.25, count) * layer.peak, 1)
-    return stamp(streaks, opacity, random_centres(count, radius, height, width, generator), height, width)
+    opacity = np.minimum(generator.uniform(0.4, 1.25, most)[:count] * layer.peak, 1)
+    centres = random_centres(most, radius, height, width, generator)[:count]
+    return stamp(streaks, opacity, centres, height, width)

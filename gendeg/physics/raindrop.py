@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength
+from gendeg.physics.control import check_strength, shifted
 from gendeg.physics.fields import convolve
 from gendeg.physics.layers import centred_grid, scene_light
 
@@ -43,34 +43,35 @@ class Drops:
 
 
 def raindrop(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator
+    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, evenness: float = 0.0
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph through a wet pane, `strength` in [0, 1]; mean |clean - result| is about 0.09 * strength^1.6.
 
     Strength is the share of the pane that is wet: the same generator at a larger strength shows the same drops and
     more. A camera that looks through the pane is focused on the scene, so most drops are out of focus by about their
-    own radius. Raises `ValueError` for a strength outside [0, 1].
+    own radius. `evenness` (see `shifted`) is from drops with dark rims and glints to pale ones that let it through.
+    Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
     height, width = clean.shape[:2]
     side = max(min(height, width), SHORTEST_SIDE)
     typical = side * float(np.exp(generator.uniform(np.log(0.022), np.log(0.062))))
-    optics = draw_optics(typical, side, generator)
+    optics = draw_optics(typical, side, generator, evenness)
     drops = draw_drops(typical, generator)
-    coverage = 0.75 * strength**1.6
+    coverage = min(0.95, 0.75 * strength**1.6)
     return look_through(clean, lay_drops(height, width, drops, coverage * height * width), optics)
 
 
-def draw_optics(typical: float, side: int, generator: np.random.Generator) -> DropOptics:
+def draw_optics(typical: float, side: int, generator: np.random.Generator, evenness: float = 0.0) -> DropOptics:
     """Random optics for one picture whose drops have a radius of `typical` pixels; a quarter are nearly in focus."""
     sharp, spread = generator.random() < 0.25, generator.random()
     return DropOptics(
         distance=side * generator.uniform(0.35, 1.3),
         defocus=typical * (0.05 + 0.2 * spread if sharp else 0.3 + 0.7 * spread),
-        opacity=generator.uniform(0.8, 1.0),
+        opacity=1.0 - 0.2 * shifted(evenness, generator),
         gain=generator.uniform(0.85, 1.25),
-        rim=generator.uniform(0.1, 0.6),
-        glint=0.7 * generator.random() ** 2,
+        rim=0.6 - 0.5 * shifted(evenness, generator),
+        glint=0.7 * (1 - shifted(evenness, generator)) ** 2,
         glint_slope=(generator.uniform(0.3, 0.7), generator.uniform(-0.4, 0.4)),
         milk=0.35 * generator.random() ** 2,
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength, to_lean
-from gendeg.physics.layers import centred_grid, cover, random_centres, scene_light, stamp, veil_transmission
+from gendeg.physics.control import check_strength, shifted, to_lean
+from gendeg.physics.layers import centred_grid, counted, cover, random_centres, scene_light, stamp, veil_transmission
 
 MOST_FLAKES, MOST_DRAWN_PIXELS, EXPOSURE_STEPS = 2500, 20_000, 6
 WINDY = 0.5  # part of the longest path that flakes fly at least when a direction is asked
@@ -24,26 +24,32 @@ class FlakeLayer:
 
 
 def snow(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, direction: float | None = None
+    clean: Float[np.ndarray, "h w 3"],
+    strength: float,
+    generator: np.random.Generator,
+    direction: float | None = None,
+    evenness: float = 0.0,
 ) -> Float[np.ndarray, "h w 3"]:
     """Photograph with falling snow of `strength` in [0, 1]; mean |clean - result| is about 0.20 * strength^1.8.
 
     I = T * K + (1 - T) * A with K = (1 - z) * clean + z * C (Chen et al., ECCV 2020, eq. 1 and 2). Flakes fly along
     `direction` (degrees, see `to_lean`; None: drawn), and fast enough for it to show when one is asked.
-    Raises `ValueError` for a strength outside [0, 1].
+    `evenness` (see `shifted`) is from white flakes in clear air to faint ones in a veil. One generator draws the same
+    flakes at every strength, and more. Raises `ValueError` for a strength outside [0, 1].
     """
     check_strength(strength)
     height, width = clean.shape[:2]
     flake, airlight = snow_light(clean, generator)
     contrast = max(float(np.abs(flake - clean).mean()), 0.08)
     amount = 0.43 * strength**1.8 * (1 + 0.46 * strength**2) * float(np.clip(0.45 / contrast, 0.4, 1.7)) ** 0.75
-    veil_share = 0.6 * generator.random() ** 1.5
+    veil_share = 0.6 * shifted(evenness, generator) ** 1.5
     wind = float(np.radians(generator.triangular(-65, 0, 65)))
     wind = wind if direction is None else to_lean(direction)
     calm = 0.0 if direction is None else WINDY
     transmission = veil_transmission(height, width, min(0.8, 1.25 * amount * veil_share), generator)
     image = cover(clean, 1 - transmission, airlight)
-    for layer in flake_layers(amount * (1 - veil_share), strength, min(height, width) / 256, generator, calm):
+    scale = min(height, width) / 256
+    for layer in flake_layers(amount * (1 - veil_share), strength, scale, generator, calm, evenness):
         mask = render_flakes(height, width, layer, wind, generator)
         image = cover(image, colour_fringe(mask, generator.uniform(0, 0.4)), flake)
     return np.clip(image, 0, 1).astype(np.float32)
@@ -59,7 +65,12 @@ def snow_light(
 
 
 def flake_layers(
-    coverage: float, strength: float, scale: float, generator: np.random.Generator, slowest: float = 0.0
+    coverage: float,
+    strength: float,
+    scale: float,
+    generator: np.random.Generator,
+    slowest: float = 0.0,
+    evenness: float = 0.0,
 ) -> list[FlakeLayer]:
     """Far, middle and near flakes, far first: nearer is larger, faster, more out of focus and more transparent.
 
@@ -71,7 +82,8 @@ def flake_layers(
     softness = np.array([0.25, 0.3, 1.2]) * generator.uniform(0.6, 1.5, 3) * scale
     # Most snow falls gently; a squared uniform number now and then gives a blizzard.
     paths = np.array([2.5, 5.0, 5.0]) * radii * (slowest + (1 - slowest) * generator.random() ** 1.5)
-    bold = 0.35 + 0.65 * max(generator.random(), strength)  # few white flakes or many faint ones
+    bold = shifted(-evenness, generator)
+    bold = 0.35 + 0.65 * max(bold, strength)  # few white flakes or many faint ones
     opacities = np.array([0.85, 1.0, 0.7]) * bold
     rows = zip(radii, softness, paths, opacities, shares, strict=True)
     return [FlakeLayer(*(float(number) for number in row)) for row in rows]
@@ -122,9 +134,9 @@ def render_flakes(
     drawings = flake_patches(radius, layer.softness, layer.path, direction, half, generator)
     area = float(drawings.sum(axis=(1, 2)).mean()) * layer.opacity * 0.8
     expected = layer.coverage * (height + 2 * half) * (width + 2 * half) / area
-    count = int(generator.poisson(min(expected, MOST_FLAKES)))
-    opacity = np.minimum(layer.opacity * generator.uniform(0.35, 1.25, count), 1)
-    return stamp(drawings, opacity, random_centres(count, half, height, width, generator), height, width)
+    count, most = counted(expected, MOST_FLAKES, generator)
+    opacity = np.minimum(layer.opacity * generator.uniform(0.35, 1.25, most)[:count], 1)
+    return stamp(drawings, opacity, random_centres(most, half, height, width, generator)[:count], height, width)
 
 
 def colour_fringe(mask: Float[np.ndarray, "h w"], shift: float) -> Float[np.ndarray, "h w 3"]:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gendeg.drive.driver import Driver
 from gendeg.play.config import PlayConfig
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadOption, GendegError
 from gendeg.primitives.images import encode_image, read_header
+from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.records import Failure, Record
 from gendeg.synth.config import SynthConfig
 from gendeg.synth.plan import plan_synthesis, sample_photos
-from gendeg.synth.synthesize import Loaded, load, read_clean, synthesize
+from gendeg.synth.synthesize import load, read_clean, synthesize
 
 LARGEST_SIZE = 2048
 """Pixels of the short side that one may ask for."""
@@ -58,10 +60,10 @@ class Studio:
         self.models = tuple(dict.fromkeys((config.model, *OTHERS)))
         self.samples = {path.name: path for path in _samples()}
         self._device = choose_device(config.device)
-        self._loaded: dict[str, Loaded] = {}
+        self._loaded: dict[str, Driver] = {}
         self._turn, self._waiting = threading.Lock(), threading.Semaphore(LINE)
 
-    def load(self, model: str) -> Loaded:
+    def load(self, model: str) -> Driver:
         """Once each. Raises `BadModel`, `HubUnreachable`."""
         if model not in self._loaded:
             self._loaded[model] = load(SynthConfig(model=model, device=self._device))
@@ -127,7 +129,8 @@ class Studio:
             self._waiting.release()
 
 
-OTHERS: tuple[str, ...] = ()
+OTHERS = (PHYSICS,)
+"""What the page offers beside the model that it was opened with."""
 
 
 def last_part(name: str) -> str:

@@ -29,7 +29,15 @@ def _revive(kind: type[GendegError], args: tuple[Any, ...], fields: dict[str, An
 class UnknownDegradation(GendegError):
     def __init__(self, name: str, known: list[str]):
         self.name, self.known = name, known
-        super().__init__(f"unknown degradation '{name}'; choose from {', '.join(known)}")
+        super().__init__(f"unknown degradation '{name}'; choose from {', '.join(known)}, or mix two or three")
+
+
+class BadMix(UnknownDegradation):
+    """Kinds that there are, put together or asked for as it cannot be."""
+
+    def __init__(self, text: str, reason: str):
+        self.name, self.reason = text.strip(), reason
+        GendegError.__init__(self, f"'{self.name}' {reason}" if reason[0] != "'" else f"'{self.name}': {reason}")
 
 
 class UnknownSource(GendegError):

@@ -182,7 +182,9 @@ def _fitted(hint: Any, said: Said, value: Any) -> Any:
 
 # --- options that several configs have in the same words ---
 
-MODEL = partial(option, "bundled", "bundled, a model folder, or a hub id.")
+PHYSICS = "physics"
+"""In the place of a model's name: the simulators."""
+MODEL = partial(option, "bundled", "bundled, a model folder, a hub id, or physics: the simulators.")
 SAMPLER = partial(option, "own", "paper: as published, 300 passes; fast: as few as do; own: the model's.")
 STEPS = partial(option, None, "Sampling steps; default: the model's.", min=1)
 GUIDANCE_TEXT = partial(option, None, "Text guidance; default: the model's.")

@@ -24,13 +24,14 @@ from gendeg.primitives.errors import (
     TooLongForFormat,
 )
 from gendeg.primitives.files import json_line, read_jsonl
-from gendeg.primitives.kinds import KNOWN, mix_name
+from gendeg.primitives.kinds import EVERY, mix_name
 
 SCHEMA = "gendeg-record-2"
 FAILURE_SCHEMA = "gendeg-failure-1"
 """Raise the number when a field is added, renamed or changes its meaning."""
 
 ORIGINS = ("generated", "existing", "simulated")
+NAMES = tuple(map(mix_name, EVERY))
 DECIMALS = 6
 """Digits after the point: far below one grey level, and the same text on every machine."""
 
@@ -97,7 +98,7 @@ class Part(_Row):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _expect("degradation", self.degradation, tuple(mix_name(mix) for mix in KNOWN))
+        _expect("degradation", self.degradation, NAMES)
         _in_unit(self, PART_NUMBERS)
 
 
@@ -149,7 +150,7 @@ class Record(_Row):
     def __post_init__(self) -> None:
         super().__post_init__()
         _expect("schema", self.schema, (SCHEMA,))
-        _expect("degradation", self.degradation, tuple(mix_name(mix) for mix in KNOWN))
+        _expect("degradation", self.degradation, NAMES)
         _expect("origin", self.origin, ORIGINS)
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.key):
             raise ValueError(f"'key' may hold letters, digits, '_' and '-', not '{self.key}'")
@@ -190,7 +191,7 @@ class Failure(_Row):
     def __post_init__(self) -> None:
         super().__post_init__()
         _expect("schema", self.schema, (FAILURE_SCHEMA,))
-        _expect("degradation", self.degradation, ("", *(mix_name(mix) for mix in KNOWN)))
+        _expect("degradation", self.degradation, ("", *NAMES))
         if not re.fullmatch(r"[a-z0-9_]+", self.failed):
             raise ValueError(f"'failed' must be a short code like 'truncated', not '{self.failed}'")
 

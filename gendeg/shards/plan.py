@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gendeg.intensity.ask import Ask
+from gendeg.intensity.ask import NOTHING, Ask, PartAsk
 from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.primitives.disk import fsync_file, fsync_folder
 from gendeg.primitives.errors import DamagedDataset, OutputNotWritable
@@ -22,6 +22,10 @@ from gendeg.shards.layout import ShardName
 GENERATED, EXISTING = "generated", "existing"
 _word = pa.dictionary(pa.int32(), pa.string())
 
+PARTS = pa.list_(
+    pa.struct([("degradation", pa.string()), *((name, pa.float64()) for name in ("intensity", "mu", "sigma"))])
+)
+"""What is asked of each pass of several; empty for what is made in one."""
 PLAN_SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -43,6 +47,7 @@ PLAN_SCHEMA = pa.schema(
         ("mu", pa.float64()),
         ("sigma", pa.float64()),
         ("direction", pa.float64()),  # degrees; NaN: as the model draws it
+        ("parts", PARTS),
         ("source", _word),
         ("seed", pa.int64()),
         ("noise", pa.string()),
@@ -75,6 +80,7 @@ class PlannedSample:
     mu: float
     sigma: float
     direction: float
+    parts: list[dict[str, Any]]
     source: str
     seed: int
     noise: str  # samples of one seed and this name differ in what is asked alone; else it is the key
@@ -91,7 +97,11 @@ class PlannedSample:
         """What is asked of a model."""
         mix, known = parse_mix(self.degradation), math.isfinite(self.direction)
         direction = Direction.of(self.direction) if known else UNKNOWN
-        return Ask(mix, self.caption, self.prompt, self.intensity, self.mu, self.sigma, self.source, direction)
+        parts = tuple(
+            PartAsk(parse_mix(one["degradation"]), one["intensity"], one["mu"], one["sigma"]) for one in self.parts
+        )
+        mu, sigma = (NOTHING, NOTHING) if parts else (self.mu, self.sigma)
+        return Ask(mix, self.caption, self.prompt, self.intensity, mu, sigma, self.source, direction, parts)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 existing    our simulators, narrow, over one half of the photos        (trained on)
 generated   gendeg build over the other half                           (trained on)
+physics     the same build with simulators in the model's place        (trained on, where the recipe says so)
 within      the same narrow simulators over test photos                (tested on)
 strangers   the second family of simulators over test photos           (tested on: out of distribution)
 real        pairs that the recipe names, none larger than it says      (trained and tested on, by their splits)
@@ -23,6 +24,7 @@ from gendeg.primitives.files import atomic_write, sha256_lines, sha256_of
 from gendeg.primitives.images import write_image
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.once import DONE, once
+from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.rng import for_sample
 from gendeg.shards.layout import Layout
 from gendeg.study.config import StudyConfig
@@ -94,7 +96,9 @@ def make_data(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> 
         prior = {"strengths": recipe.content_prior.strengths, "width": recipe.content_prior.width}
         _simulated(config, data, root / PRIOR, existing, "rain", 2, **prior)
     if not data.generated:
-        once(root / GENERATED / DONE, lambda: _generated(config, data, root / GENERATED, photos))
+        once(root / GENERATED / DONE, lambda: _generated(config, data, root / GENERATED, photos, data.model))
+    if recipe.arms.physics:
+        once(root / PHYSICS / DONE, lambda: _generated(config, data, root / PHYSICS, photos, PHYSICS))
 
 
 def _files(config: StudyConfig, photos: Sequence[Photo]) -> list[Path]:
@@ -140,14 +144,15 @@ def _simulated(
     once(out / DONE, make)
 
 
-def _generated(config: StudyConfig, data: DataRecipe, out: Path, photos: StudyPhotos) -> None:
+def _generated(config: StudyConfig, data: DataRecipe, out: Path, photos: StudyPhotos, model: str) -> None:
     """`gendeg build`, which resumes by itself, over a list of this half of the photos."""
     names = out.parent / "generated.txt"
     atomic_write(names, "".join(f"{path.absolute()}\n" for path in _files(config, photos.generated)))
     build(
         BuildConfig(
             clean=(str(names),), out=out, types=data.types, per_image=data.generated_per_photo, size=data.size,
-            square=True, seed=data.seed, model=data.model, steps=data.sample_steps or None, device=config.device,
+            square=True, seed=data.seed, model=model,
+            steps=(data.sample_steps or None) if model != PHYSICS else None, device=config.device,
             shard_size=100, estimate=False, tolerance=data.tolerance, structure=data.structure,
             progress=config.progress,
         )

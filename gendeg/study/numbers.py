@@ -5,9 +5,10 @@ from typing import Any
 
 from gendeg.metrics.uncertainty import bootstrap_blocks
 from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.rng import for_sample
 from gendeg.study.data import EXISTING, GENERATED, REAL, STRANGE, WITHIN, data_digest, generated_place, rain_name
-from gendeg.study.plan import ARMS, BOTH, SCHEMA, StudyRun, share_name
+from gendeg.study.plan import BOTH, SCHEMA, StudyRun, arms_of, compared, share_name
 from gendeg.study.scores import OOD, Blocks, Place, Scores, by_degradation, chosen, difference, mean_over, read_scores
 from gendeg.study.scores import WITHIN as WITHIN_SET
 from gendeg.study.work import Study, examples_of
@@ -47,7 +48,7 @@ def _arms(study: Study, arms: dict[str, Scores], trained: set[Any]) -> list[dict
     """One row an arm and set: measure → degradation → mean. First the images as they are."""
     rows = []
     for which in (WITHIN_SET, OOD):
-        for name, one in [(INPUT, arms[EXISTING]), *((arm, arms[arm]) for arm in ARMS)]:
+        for name, one in [(INPUT, arms[EXISTING]), *((arm, arms[arm]) for arm in arms_of(study.recipe))]:
             row: dict[str, Any] = {"arm": name, "set": which}
             for measure in MEASURES:
                 column = f"{measure}_input" if name == INPUT else measure
@@ -58,13 +59,13 @@ def _arms(study: Study, arms: dict[str, Scores], trained: set[Any]) -> list[dict
 
 
 def _differences(study: Study, arms: dict[str, Scores], trained: set[Any]) -> dict[str, Any]:
-    """existing+generated minus existing, and generated minus existing, out of distribution and within."""
+    """existing+generated minus existing, and what else is `compared`, out of distribution and within."""
     told: dict[str, Any] = {}
-    for arm in (BOTH, GENERATED):
+    for arm, other in compared(study.recipe):
         for which in (OOD, WITHIN_SET):
-            name = f"{arm} - {EXISTING}"
+            name = f"{arm} - {other}"
             for measure in MEASURES:
-                both = difference(arms[arm].blocks(measure), arms[EXISTING].blocks(measure))
+                both = difference(arms[arm].blocks(measure), arms[other].blocks(measure))
                 blocks = in_set(both, trained, which)
                 if not blocks:
                     continue
@@ -180,7 +181,7 @@ def _seen(study: Study, task: str, place: Place) -> bool:
 
 def _data(study: Study) -> list[dict[str, Any]]:
     """Every set with its counts by degradation and source, and its digest."""
-    places = {EXISTING: "train", REAL: "train", GENERATED: "train", WITHIN: "train", STRANGE: "train"}
+    places = {EXISTING: "train", REAL: "train", GENERATED: "train", PHYSICS: "train", WITHIN: "train", STRANGE: "train"}
     rows = []
     for name, split in [*places.items(), (REAL, "test")]:
         place = generated_place(study.config, study.recipe.data) if name == GENERATED else study.data / name

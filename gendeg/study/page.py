@@ -11,7 +11,7 @@ from gendeg.report.html import Cell, Facts, Figures, Page, Section, Table, plain
 from gendeg.study.data import EXISTING, GENERATED
 from gendeg.study.figures import picture_sheet, plot_curves, plot_scatter
 from gendeg.study.numbers import INPUT, MIXES
-from gendeg.study.plan import BOTH, PLACES
+from gendeg.study.plan import BESIDE, BOTH, PLACES
 from gendeg.study.scores import ALL, ALL_BUT_BLUR, OOD, WITHIN, kinds_of
 from gendeg.study.tsne import UNSEEN
 from gendeg.study.work import Study
@@ -69,6 +69,9 @@ def _claim(results: Numbers) -> Section:
         _sources(both.get(OOD, {})),
         _gains("Generated alone minus existing", alone),
     ]
+    for arm, other in ((BESIDE, EXISTING), (BOTH, BESIDE)):
+        if found := told.get(f"{arm} - {other}"):
+            tables.append(_gains(f"{arm.capitalize()} minus {other} (physics: simulators in the model's place)", found))
     met = "This is met." if claim["met"] else "This is not met."
     text = [
         (

@@ -10,6 +10,7 @@ from gendeg.model.weights import BUNDLED, bundled_folder
 from gendeg.primitives.errors import DifferentRun
 from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_lines, sha256_of, write_json
 from gendeg.primitives.once import changed
+from gendeg.primitives.options import PHYSICS
 from gendeg.study.config import StudyConfig
 from gendeg.study.data import (
     EXISTING,
@@ -30,6 +31,7 @@ SCHEMA = "gendeg-study-1"
 PLAN = "plan.json"
 BOTH = "existing+generated"
 ARMS = (EXISTING, GENERATED, BOTH)
+BESIDE = "existing+physics"
 PLACES = ("data.clean", "data.test_clean", "data.pairs", "data.generated", "data.model", "transfer.real")
 """Settings that are paths: what lies there has its own digest, so a study may be moved with its inputs."""
 CHECKPOINTS = 3  # of a training: an interrupted one loses at most a third
@@ -75,10 +77,23 @@ def _arms(recipe: StudyRecipe) -> list[StudyRun]:
     real = (Part(REAL),) if recipe.data.pairs else ()
     existing = ((Part(EXISTING),) if recipe.data.existing_per_photo else ()) + real
     generated = (Part(GENERATED),)
-    parts = {EXISTING: existing, GENERATED: generated, BOTH: existing + generated}
+    simulators = (Part(PHYSICS),)
+    parts = {EXISTING: existing, GENERATED: generated, BOTH: existing + generated, PHYSICS: simulators,
+             BESIDE: existing + simulators}  # fmt: skip
     simulated = (WITHIN,) if recipe.data.existing_per_photo else ()
     tests = (*simulated, STRANGE, *((REAL,) if recipe.data.pairs else ()))
-    return [StudyRun(arm, seed, "arms", parts[arm], tests) for seed in recipe.arms.seeds for arm in ARMS]
+    return [StudyRun(arm, seed, "arms", parts[arm], tests) for seed in recipe.arms.seeds for arm in arms_of(recipe)]
+
+
+def arms_of(recipe: StudyRecipe) -> tuple[str, ...]:
+    """The names of the arms, in the order of tables."""
+    return (*ARMS, PHYSICS, BESIDE) if recipe.arms.physics else ARMS
+
+
+def compared(recipe: StudyRecipe) -> list[tuple[str, str]]:
+    """Which arms are subtracted from which."""
+    beside = [(BESIDE, EXISTING), (BOTH, BESIDE)] if recipe.arms.physics else []
+    return [(BOTH, EXISTING), (GENERATED, EXISTING), *beside]
 
 
 def _shares(recipe: StudyRecipe) -> list[StudyRun]:

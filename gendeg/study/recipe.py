@@ -44,6 +44,7 @@ class ArmsRecipe:
 
     seeds: tuple[int, ...] = (0, 1, 2)
     shares: tuple[float, ...] = (0.02, 0.1, 0.2, 0.5)  # of the generated samples, between none and all
+    physics: bool = False  # two arms more: simulators in the model's place, on the same photos at the same mu and sigma
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ class StudyRecipe:
             f"{name}.{key}": list(value) if isinstance(value, tuple) else value
             for name, table in tables.items()
             for key, value in (table or {"": "none"}).items()
+            if (name, key, value) != ("arms", "physics", False)  # a study without is what it was before there was one
         }
 
 

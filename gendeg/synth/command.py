@@ -9,7 +9,7 @@ import typer
 
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import ERROR, SOME_FAILED
-from gendeg.primitives.kinds import Degradation, parse_mixes
+from gendeg.primitives.kinds import Degradation, mix_name, parse_types
 from gendeg.primitives.options import command
 from gendeg.synth.config import SynthConfig
 
@@ -30,7 +30,7 @@ def synth(
         raise BadOption("--estimator", "goes with --like")
     if config.sigma is not None and config.mu is None and not config.like:
         raise BadOption("--sigma", "goes with --mu")
-    parse_mixes(config.types or Degradation.HAZE)
+    parse_types(config.types or Degradation.HAZE)
     return _dry_run(config, as_json) if dry_run else _run(config, as_json)
 
 
@@ -63,12 +63,15 @@ def _dry_run(config: SynthConfig, as_json: bool) -> int:
         asked = {
             "path": str(sample.path),
             "degradation": sample.ask.name,
-            "intensity": sample.ask.intensity,
-            "mu_requested": sample.ask.mu,
-            "sigma_requested": sample.ask.sigma,
             "seed": sample.seed,
-        }
-        print(json.dumps(asked) if as_json else f"{sample.path}  mu {sample.ask.mu:.3f} sigma {sample.ask.sigma:.3f}")
+            "parts": [
+                {"degradation": mix_name(part.mix), "intensity": part.intensity, "mu_requested": part.mu,
+                 "sigma_requested": part.sigma}
+                for part in sample.ask.passes
+            ],
+        }  # fmt: skip
+        said = ", ".join(f"{mix_name(p.mix)} mu {p.mu:.3f} sigma {p.sigma:.3f}" for p in sample.ask.passes)
+        print(json.dumps(asked) if as_json else f"{sample.path}  {said}")
     print(f"{len(plan.samples)} images from {len(plan.photos)} photos; nothing was made", file=sys.stderr)
     return 0
 

@@ -25,7 +25,9 @@ class SynthConfig:
 
     paths: tuple[Path, ...] = argument((), "Photos or folders; none: two sample photos.")
     types: str = option(  # "": haze, or what `like` shows
-        "", "A degradation, a mix (rain+haze), a comma list, or all; default: haze, or as in --like.", flag="--type"
+        "",
+        "Degradations and mixes (haze+rain, haze=0.6+rain), a comma list, all, or cdd11; default: haze, or as --like.",
+        flag="--type",
     )
     intensities: tuple[float, ...] = option(
         (0.5,), "How strong, in [0, 1]; a comma list makes one image each.", flag="--intensity", min=0, max=1

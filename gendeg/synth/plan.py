@@ -8,16 +8,26 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gendeg.intensity.ask import Ask, ask_direction, ask_intensities, ask_statistics, intensity_word
+from gendeg.intensity.ask import (
+    Ask,
+    ask_direction,
+    ask_intensities,
+    ask_statistics,
+    intensity_word,
+    learnt_by,
+    refuse_parts,
+    strengths_of,
+)
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
-from gendeg.primitives.kinds import KNOWN, SINGLES, Degradation, mix_name, parse_mixes
+from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types
 from gendeg.synth.config import SynthConfig
 
 if TYPE_CHECKING:
     from gendeg.estimator.estimate import Estimate
 
-WRITTEN = re.compile(rf".+\.({'|'.join(re.escape(mix_name(mix)) for mix in KNOWN)})\.[im]\d+\.s\d+\.(png|jpg|webp)")
+_KIND = f"(?:{'|'.join(Degradation)})"
+WRITTEN = re.compile(rf".+\.{_KIND}(?:\+{_KIND})*\.[im]\d+(?:-\d+)*\.s\d+\.(png|jpg|webp)")
 """Names of the pictures that `synth` writes, which no camera gives."""
 RECORDS, SHEET = "records.jsonl", "sheet.png"
 OWN_PHOTOS = ("china.jpg", "flower.jpg")
@@ -76,11 +86,14 @@ def plan_synthesis(config: SynthConfig) -> Plan:
 
 def plan_asks(config: SynthConfig) -> list[Ask]:
     """Every degradation at every intensity, or at the statistics given instead."""
+    types = config.types or Degradation.HAZE
+    learnt, wanted = learnt_by(config.model), parse_types(types)
     if config.mu is None:
-        asks = ask_intensities(config.types or Degradation.HAZE, config.intensities, config.caption, config.priors)
+        asks = ask_intensities(types, config.intensities, config.caption, config.priors, learnt)
     else:
-        mixes = parse_mixes(config.types or Degradation.HAZE)
-        asks = [ask_statistics(mix, config.mu, config.sigma, config.caption, config.priors) for mix in mixes]
+        for one in wanted:
+            refuse_parts(one, learnt)
+        asks = [ask_statistics(one.mix, config.mu, config.sigma, config.caption, config.priors) for one in wanted]
     return ask_direction(asks, config.direction)
 
 
@@ -145,10 +158,10 @@ def _is_own(path: Path, out: Path) -> bool:
 
 
 def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) -> Sample:
-    """`<stem>.<type>.i060.s0.png`: intensity in hundredths (finer where it is), or mu in ten-thousandths."""
-    if by_mu:
-        strength = f"m{round(ask.mu * 1e4):04d}"
-    else:
-        strength = intensity_word(ask.intensity)
+    """`<stem>.<type>.i060.s0.png`: intensity in hundredths (finer where it is), or mu in ten-thousandths.
+
+    `i060-040`: of two parts, in the order they are applied.
+    """
+    strength = f"m{round(ask.mu * 1e4):04d}" if by_mu else intensity_word(*strengths_of(ask))
     key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"
     return Sample(ask, seed, key, out / f"{stem}.{ask.name}.{strength}.s{seed}.{format}")

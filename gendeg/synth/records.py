@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gendeg.primitives.files import read_jsonl
-from gendeg.primitives.records import Failure, Record, parse_row
+from gendeg.primitives.records import Failure, Part, Record, parse_row
 
 COLUMNS = (
     "degradation",
@@ -27,16 +27,21 @@ def read_records(path: Path) -> tuple[list[Record], list[Failure]]:
     return [row for row in rows if isinstance(row, Record)], [row for row in rows if isinstance(row, Failure)]
 
 
-def psnr(record: Record) -> float:
+def psnr(record: Record | Part) -> float:
     """Of the degraded image to its clean one, dB: the mean square of |clean − degraded| is mu² + sigma²."""
     return -10 * math.log10(max(record.mu**2 + record.sigma**2, 1e-10))
 
 
 def tabulate_records(records: Sequence[Record]) -> str:
-    """A Markdown table of means per degradation and intensity, then the mean error of mu per degradation."""
-    groups: dict[str, dict[float, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    """A Markdown table of means per degradation and intensity, then the mean error of mu per degradation.
+
+    A mix made in parts has a line for each part, for nothing was asked of the whole.
+    """
+    groups: dict[str, dict[float, list[Record | Part]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        groups[record.degradation][record.intensity].append(record)
+        for one in record.parts if len(record.parts) > 1 else (record,):
+            name = record.degradation if one is record else f"{record.degradation}: {one.degradation}"
+            groups[name][one.intensity].append(one)
     lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     for degradation, by_intensity in groups.items():
         for intensity, group in sorted(by_intensity.items()):

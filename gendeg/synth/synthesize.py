@@ -1,20 +1,18 @@
 """gendeg synth: degrade photos and write images, records and a sheet."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gendeg.drive.driver import Driver, Unmade, open_driver
 from gendeg.intensity.direction import measure_direction
-from gendeg.intensity.measure import measure_intensity
-from gendeg.model.generate import Generator, Settings, choose_sampler, noise_of, refuse_direction, settings_of
-from gendeg.model.text import PromptWriter
-from gendeg.model.weights import load_pipeline, model_sha256
-from gendeg.pairs.judge import NOT_FINITE
+from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.model.generate import Settings, noise_of
 from gendeg.pairs.photos import Photo
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat
@@ -43,27 +41,16 @@ Rows = dict[tuple[Photo, str], list[Tile]]
 """The sheet: a row for each photo and degradation."""
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """What makes the images of a run, ready: a generator, its model's hash, what writes its prompts."""
-
-    generator: Generator
-    sha256: str
-    write: PromptWriter
-
-
-def load(config: SynthConfig) -> Loaded:
-    """Raises `BadModel`, `HubUnreachable`, and `BadOption` for what this model cannot be asked."""
-    pipeline = load_pipeline(config.model, choose_device(config.device))
-    choose_sampler(pipeline, config.sampler)
-    if config.direction is not None:
-        refuse_direction(pipeline)
-    chosen = config.steps, config.guidance_text, config.guidance_image, config.structure_correction, config.sampler
-    generator = Generator(pipeline, settings_of(pipeline, *chosen))
-    return Loaded(generator, model_sha256(pipeline), PromptWriter(pipeline.reader))
+def load(config: SynthConfig) -> Driver:
+    """What makes the images of a run. Raises `BadModel`, `HubUnreachable`, and `BadOption` for what it cannot do."""
+    return open_driver(
+        config.model, choose_device(config.device), sampler=config.sampler, directed=config.direction is not None,
+        steps=config.steps, guidance_text=config.guidance_text, guidance_image=config.guidance_image,
+        structure_correction=config.structure_correction,
+    )  # fmt: skip
 
 
-def synthesize(config: SynthConfig, loaded: Loaded | None = None) -> Iterator[Record | Failure]:
+def synthesize(config: SynthConfig, loaded: Driver | None = None) -> Iterator[Record | Failure]:
     """Make everything that is planned, yielding each sample's record (or failure) once its image is on disk.
 
     `loaded`: of an earlier run with the same model and settings.
@@ -72,14 +59,14 @@ def synthesize(config: SynthConfig, loaded: Loaded | None = None) -> Iterator[Re
     ensure_writable(config.out)
     if plan.wish:
         say(f"gendeg: {plan.wish}")
-    ready = loaded or load(config)
-    photos = [replace(photo, samples=with_prompts(photo.samples, ready.write.rewrite)) for photo in plan.photos]
+    driver = loaded or load(config)
+    photos = [replace(photo, samples=with_prompts(photo.samples, driver.write.rewrite)) for photo in plan.photos]
     _open_records(plan, config.overwrite)
-    ready.write.say()
+    driver.write.say()
     rows: Rows = {}
     with bar("degrading", total=len(plan.samples), wanted=config.progress) as progress:
         for photo in photos:
-            for row in _degrade_photo(photo, ready.generator, ready.sha256, config, rows):
+            for row in _degrade_photo(photo, driver, config, rows):
                 append_jsonl(plan.records, [row.as_row()])
                 progress.update(len(photo.samples) if isinstance(row, Failure) and not row.key else 1)
                 yield row
@@ -87,30 +74,33 @@ def synthesize(config: SynthConfig, loaded: Loaded | None = None) -> Iterator[Re
         write_image(draw_sheet(list(rows.values()), SHEET_WIDTH), plan.sheet, "png")
 
 
-def _degrade_photo(
-    plan: PhotoPlan, generator: Generator, digest: str, config: SynthConfig, rows: Rows
-) -> Iterator[Record | Failure]:
+def _degrade_photo(plan: PhotoPlan, driver: Driver, config: SynthConfig, rows: Rows) -> Iterator[Record | Failure]:
     """The records of one photo's samples, and its rows of the sheet; a photo that cannot be used is one failure."""
     try:
         clean, clean_sha256 = read_clean(plan.photo, config.size, config.format)
     except (BadImage, TooLongForFormat) as error:
         yield Failure.of(error, plan.photo.name, seed=config.seed)
         return
-    encoded = generator.encode([clean])
     for first in range(0, len(plan.samples), config.batch_size):
         samples = plan.samples[first : first + config.batch_size]
         noise = [noise_of(sample.seed, clean_sha256, sample.ask) for sample in samples]
-        images = generator.degrade(encoded, [sample.ask for sample in samples], noise)
-        for sample, image in zip(samples, images, strict=True):
-            if image is None:
-                yield not_finite(sample, plan.photo.name)
+        for sample, made in zip(samples, driver.degrade([clean], [one.ask for one in samples], noise), strict=True):
+            if isinstance(made, Unmade):
+                yield unmade(sample, made, plan.photo.name)
                 continue
-            stored = write_image(image, sample.path, config.format)
-            image = image if config.format != "jpg" else read_rgb(stored)
-            settings = generator.used(sample.ask)
-            record = record_of(sample, clean, image, settings, config.model, digest, plan.photo.name, clean_sha256)
+            stored = write_image(made.image, sample.path, config.format)
+            image = made.image if config.format != "jpg" else read_rgb(stored)
+            known = driver.used(sample.ask), config.model, driver.sha256, plan.photo.name, clean_sha256
+            record = record_of(sample, clean, image, *known, parts=made.parts)
             _add_to_sheet(rows, record, clean, image, plan.photo)
             yield record
+
+
+def unmade(sample: Sample, made: Unmade, name: str) -> Failure:
+    return Failure(
+        key=sample.key, failed=made.reason, message=f"{name}: {made.message}", degradation=sample.ask.name,
+        seed=sample.seed, clean_path=name,
+    )  # fmt: skip
 
 
 def read_clean(photo: Photo, size: int | None, format: str = "png") -> tuple[U8Image, str]:
@@ -128,15 +118,6 @@ def read_clean(photo: Photo, size: int | None, format: str = "png") -> tuple[U8I
     return resize_short_side(clean, size) if size else clean, sha256_bytes(photo.bytes())
 
 
-def not_finite(sample: Sample, photo: str) -> Failure:
-    """A sample that the model gave no numbers for: half precision, or weights that are broken."""
-    message = f"{photo}: the model gave numbers that are not finite for {sample.path.name}"
-    return Failure(
-        key=sample.key, failed=NOT_FINITE, message=message, degradation=sample.ask.name, seed=sample.seed,
-        clean_path=photo,
-    )  # fmt: skip
-
-
 def record_of(
     sample: Sample,
     clean: np.ndarray,
@@ -146,8 +127,12 @@ def record_of(
     digest: str,
     clean_path: str,
     clean_sha256: str,
+    parts: Sequence[Intensity] = (),
 ) -> Record:
-    """The record of one sample; mu, sigma and the direction are measured on the image as stored."""
+    """The record of one sample; mu, sigma and the direction are measured on the image as stored.
+
+    `parts`: what each of several measured, as it was made.
+    """
     measured = measure_intensity(clean, image)
     direction, coherence = measure_direction(clean, image, sample.ask.mix).recorded
     return Record(
@@ -160,7 +145,7 @@ def record_of(
         attempt=0,
         model=model,
         model_sha256=digest,
-        **sample.ask.recorded,
+        **sample.ask.recorded_with(measured, parts),
         **asdict(settings),
         origin="generated",
         clean_path=clean_path,
@@ -199,8 +184,9 @@ def _add_to_sheet(rows: Rows, record: Record, clean: np.ndarray, image: np.ndarr
     if place not in rows and len(rows) < SHEET_ROWS:
         rows[place] = [Tile(_thumbnail(clean), f"{photo.title}, clean")]
     if place in rows and len(rows[place]) < SHEET_COLUMNS:
-        label = f"{record.degradation} {record.intensity:.2f}: mu asked {record.mu_requested:.3f}, made {record.mu:.3f}"
-        rows[place].append(Tile(_thumbnail(image), label))
+        asked = "+".join(f"{part.degradation} {part.intensity:.2f}" for part in record.parts)
+        whole = "" if len(record.parts) > 1 else f"asked {record.mu_requested:.3f}, made "
+        rows[place].append(Tile(_thumbnail(image), f"{asked}: mu {whole}{record.mu:.3f}"))
 
 
 def _thumbnail(image: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ import pytest
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.evaluate import evaluate
 from gendeg.evaluate.headline import headline, tabulate_headline
-from gendeg.evaluate.images import nearest_in_mu
 from gendeg.evaluate.results import SCHEMA, as_row, read_results
 from gendeg.intensity.measure import measure_intensity
 from gendeg.metrics.change import NAMES, change_statistics
@@ -226,12 +225,6 @@ def test_changes_are_compared_with_the_simulators_seed_by_seed(place, tmp_path):
 def test_photos_too_small_or_too_few_have_no_changes_to_compare(place, results):
     assert results["change"] == {}
     assert not [row for row in read_jsonl(place / "out" / "samples.jsonl") if row["purpose"] == "change"]
-
-
-def test_a_simulator_is_brought_to_a_mu():
-    clean = np.full((8, 8, 3), 50, np.uint8)
-    image = nearest_in_mu(lambda s: clean + np.uint8(round(200 * s)), clean, 0.3)
-    assert measure_intensity(clean, image).mu == pytest.approx(0.3, abs=1 / 255)
 
 
 def test_tables_of_photos(tmp_path):

@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 
-from gendeg.intensity.ask import ask_direction, ask_intensities, intensity_to_statistics, median_sigma
+from gendeg.intensity.ask import (
+    ask_direction,
+    ask_intensities,
+    ask_intensity,
+    intensity_to_statistics,
+    learnt_by,
+    median_sigma,
+    refuse_parts,
+    strengths_of,
+)
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.primitives.errors import BadOption
+from gendeg.primitives.kinds import parse_wanted
 
 
 def uniform(first: int = 0, last: int = 127, sigma: int = 40) -> np.ndarray:
@@ -76,3 +86,22 @@ def test_a_direction_goes_to_what_has_one():
     assert ask_direction([haze], None) == [haze]
     with pytest.raises(BadOption, match="haze has none; it goes with rain, snow, motion_blur"):
         ask_direction([haze], 30.0)
+
+
+def test_a_mix_is_asked_as_a_whole_or_in_parts():
+    names = [(ask.name, strengths_of(ask), len(ask.parts)) for ask in ask_intensities(
+        "rain+haze,haze=0.6+rain,low_light+snow,rain=0.3", [0.5, 0.2])]  # fmt: skip
+    assert names == [
+        ("rain+haze", (0.5,), 0), ("rain+haze", (0.2,), 0), ("rain+haze", (0.6, 0.5), 2), ("rain+haze", (0.6, 0.2), 2),
+        ("snow+low_light", (0.5, 0.5), 2), ("snow+low_light", (0.2, 0.2), 2), ("rain", (0.3,), 0),
+    ]  # fmt: skip
+    assert [len(ask.parts) for ask in ask_intensities("rain+haze", [0.5], learnt=learnt_by("physics"))] == [2]
+    parts = ask_intensities("haze=0.6+low_light", [0.5])[0].parts
+    for part in parts:
+        alone = ask_intensity(part.mix, part.intensity)
+        assert (part.mu, part.sigma) == (alone.mu, alone.sigma)
+
+
+def test_statistics_are_of_one_degradation():
+    with pytest.raises(BadOption, match="haze=0.5\\+low_light=0.5"):
+        refuse_parts(parse_wanted("low_light+haze"))

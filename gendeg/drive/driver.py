@@ -1,0 +1,174 @@
+"""What makes the images of a run: a network or the simulators, opened by the name that --model gives.
+
+Whoever degrades photos does it through a `Driver`, and sees no difference. A mix that is asked for in parts is made one
+part after the other, in the order of the light's path, each on the picture so far and measured against it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from gendeg.drive.physics import Physics, Unmade, physics_sha256
+from gendeg.intensity.ask import Ask
+from gendeg.intensity.direction import UNKNOWN
+from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.model.generate import Generator, Settings, choose_sampler, refuse_direction, settings_of
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.text import PromptWriter
+from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.primitives.errors import BadOption
+from gendeg.primitives.images import U8Image
+from gendeg.primitives.kinds import has_direction
+from gendeg.primitives.options import PHYSICS
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """An image, and what each part of its mix measured against the picture that it was laid on (one part: none)."""
+
+    image: U8Image
+    parts: tuple[Intensity, ...] = ()
+
+
+NOT_FINITE = "not_finite"
+UNFINISHED = Unmade(NOT_FINITE, "the model gave numbers that are not finite")
+Maker = Generator | Physics
+"""One pass over photos of one size: one photo for each ask, or one for all; None and `Unmade`: no image."""
+
+
+class Driver:
+    """A model that is ready to degrade. `sha256` is its hash, `write` writes prompts that it reads whole."""
+
+    def __init__(self, maker: Maker, sha256: str, write: PromptWriter):
+        self.maker, self.sha256, self.write = maker, sha256, write
+
+    @property
+    def network(self) -> Generator | None:
+        """What only a network has: latents, a calibration, compiled parts."""
+        return self.maker if isinstance(self.maker, Generator) else None
+
+    @property
+    def settings(self) -> Settings:
+        return self.maker.settings
+
+    def degrade(
+        self, photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
+    ) -> Sequence[Degraded | Unmade]:
+        """Photos of one size, one for each ask or one for all; a sample is the same in any batch, but for rounding.
+
+        What is made in one pass may still be on its way when this returns: who takes one waits for it.
+        """
+        passes = [self.passes(ask) for ask in asks]
+        if all(len(each) == 1 for each in passes):
+            return Coming(self._pass(photos, asks, noise))
+        every = list(photos) if len(photos) > 1 else list(photos) * len(asks)
+        made: list[Degraded | Unmade] = [Degraded(photo) for photo in every]
+        for turn in range(max(map(len, passes))):
+            rows = [i for i, one in enumerate(made) if turn < len(passes[i]) and isinstance(one, Degraded)]
+            if not rows:
+                break
+            before = [made[i].image for i in rows]  # type: ignore[union-attr]
+            images = self._pass(before, [passes[i][turn] for i in rows], [noise[i] for i in rows])
+            for i, photo, image in zip(rows, before, images, strict=True):
+                made[i] = _after(made[i], photo, image) if len(passes[i]) > 1 else _named(image)
+        return made
+
+    def _pass(
+        self, photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
+    ) -> Sequence[U8Image | Unmade | None]:
+        maker: Any = self.maker  # what it encodes to, only it knows
+        images: Sequence[U8Image | Unmade | None] = maker.degrade(maker.encode(photos), asks, noise)
+        return images
+
+    def used(self, ask: Ask) -> Settings:
+        """The settings that its image is made with."""
+        each = [self.maker.used(one) for one in self.passes(ask)]
+        corrected = any(one.structure_correction for one in each)
+        return replace(each[0], structure_correction=corrected, passes=sum(one.passes for one in each))
+
+    def in_steps(self, steps: int) -> "Driver":
+        """The same in so many steps, where it has any."""
+        if not isinstance(self.maker, Generator):
+            return self
+        return Driver(Generator(self.maker.pipeline, replace(self.settings, steps=steps)), self.sha256, self.write)
+
+    def passes(self, ask: Ask) -> list[Ask]:
+        """Each pass as an ask of its own, with a prompt that the model reads whole."""
+        if not ask.parts:
+            return [ask]
+        return [
+            replace(
+                ask, mix=part.mix, prompt=self.write(ask.caption, part.mix), intensity=part.intensity, mu=part.mu,
+                sigma=part.sigma, direction=ask.direction if has_direction(part.mix) else UNKNOWN, parts=(),
+            )
+            for part in ask.parts
+        ]  # fmt: skip
+
+
+class Coming(Sequence[Degraded | Unmade]):
+    """The images of one pass, looked at when they are taken."""
+
+    def __init__(self, images: Sequence[U8Image | Unmade | None]):
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, number: Any) -> Any:
+        return _named(self._images[number])
+
+
+def _named(image: U8Image | Unmade | None) -> Degraded | Unmade:
+    if image is None:
+        return UNFINISHED
+    return image if isinstance(image, Unmade) else Degraded(image)
+
+
+def _after(so_far: Degraded | Unmade, photo: U8Image, image: U8Image | Unmade | None) -> Degraded | Unmade:
+    made = _named(image)
+    if isinstance(made, Unmade) or isinstance(so_far, Unmade):
+        return made
+    return Degraded(made.image, (*so_far.parts, measure_intensity(photo, made.image)))
+
+
+def open_driver(
+    model: str,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    sampler: str = "own",
+    directed: bool = False,
+    **chosen: Any,
+) -> Driver:
+    """`bundled`, a folder, a hub id, or `physics`: no weights then, and nothing to choose.
+
+    `directed`: directions will be asked for; `chosen` as in `settings_of`. Raises `BadModel`, `HubUnreachable`,
+    `BadOption`.
+    """
+    if model == PHYSICS:
+        _refuse_choices(sampler, chosen)
+        return Driver(Physics(), physics_sha256(), PromptWriter())
+    chosen.pop("compile", None)  # that is done when photos' sizes are known
+    pipeline = load_pipeline(model, device, dtype)
+    if dtype is torch.bfloat16:  # its 8 bits would cost half a grey level
+        for part in (pipeline.vae, pipeline.structure):
+            if part is not None:
+                part.float()
+    choose_sampler(pipeline, sampler)
+    if directed:
+        refuse_direction(pipeline)
+    return drive(pipeline, settings_of(pipeline, sampler=sampler, **chosen))
+
+
+def _refuse_choices(sampler: str, chosen: dict[str, Any]) -> None:
+    """Raises `BadOption` for what only a network can be told. That nothing is corrected, goes without saying."""
+    given = chosen | {"sampler": None if sampler == "own" else sampler, "structure_correction": None}
+    for name, value in given.items():
+        if value is not None:
+            raise BadOption(f"--{name.replace('_', '-')}", "goes with a network; physics has nothing to sample")
+
+
+def drive(pipeline: GenDegPipeline, settings: Settings) -> Driver:
+    """A loaded network."""
+    return Driver(Generator(pipeline, settings), model_sha256(pipeline), PromptWriter(pipeline.reader))
