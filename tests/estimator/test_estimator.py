@@ -205,7 +205,7 @@ def test_clean_photos_are_refused(place: Path) -> None:
         estimate_file(place)
 
 
-@pytest.mark.parametrize("kind", [Degradation.HAZE, Degradation.LOW_LIGHT, Degradation.SNOW])
+@pytest.mark.parametrize("kind", [Degradation.HAZE, Degradation.LOW_LIGHT, Degradation.MOTION_BLUR])
 def test_strong_degradations_are_recognised_and_measured(kind: Degradation) -> None:
     clean = read_rgb(sample_photos()[0].read_bytes())
     degraded = unit_to_u8(SIMULATORS[kind](u8_to_unit(clean), 0.8, np.random.default_rng(0)))
