@@ -6,11 +6,11 @@ import pytest
 import torch
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-from gendeg.model.distilled import DistilledScheduler, Taught, as_student
 from gendeg.model.generate import Generator, Settings, choose_sampler, settings_of
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.samplers import DistilledScheduler, Taught
 from gendeg.model.schedulers import noise_process
-from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.model.weights import as_student, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadOption
 from tests.tiny import clean_image, generators, make_scheduler, tiny_pipeline, tiny_stable_diffusion
 
