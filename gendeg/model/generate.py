@@ -79,7 +79,7 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
 
 
 def choose_fast(pipeline: GenDegPipeline, whole: bool) -> None:
-    """As few passes as benchmarks/samplers.py found to cost next to nothing: its tables are in docs/results.md.
+    """In few passes, as docs/degrade.md says for each family of models; benchmarks/samplers.py measures what they cost.
 
     A model that needs no more, and a distilled one, is left as it is.
     """

@@ -33,7 +33,7 @@ MULTISTEP: dict[str, Any] = {
     "lower_order_final": True, "euler_at_final": False,
 }  # fmt: skip
 """DPM-Solver++ 2M (Lu et al., 2211.01095) on the noise levels of Karras et al. (2206.00364, equation 5)."""
-FEW_STEPS = {"latent": 12, "change": 8, "levels": 3}
+FEW_STEPS = {"latent": 12, "change": 8, "levels": 4}
 """Of `--sampler fast`: for models of the whole latent (as Stable Diffusion 1.5), of the normalised change, and of those
 whose schedule begins with no signal at all."""
 INTERVAL = (0.28, 5.42)
