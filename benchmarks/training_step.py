@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.convert.ldm import PUBLISHED
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import encode
-from gendeg.model.noise import noised
+from gendeg.model.schedulers import noised
 from gendeg.training.diffusion import Denoiser
 
 TFLOPS = {"A100": 312, "H100": 989}

@@ -39,7 +39,7 @@ def fitting_batch(generator: Generator, size: tuple[int, int], kinds: str) -> in
 def most_that_fit(peak: Callable[[int], int], free: int) -> int:
     """The largest power of two up to `MOST` whose peak, on the line through those of one and two, fits into `free`."""
     one, two = peak(1), peak(2)
-    each = max(two - one, one // 4, 1)
+    each = max(two - one, one // 8, 1)
     count = 1
     while 2 * count <= MOST and one + (2 * count - 1) * each <= (1 - LEFT_FREE) * free:
         count *= 2

@@ -79,7 +79,7 @@ def choose_sampler(pipeline: GenDegPipeline, name: str) -> None:
 
 
 def choose_fast(pipeline: GenDegPipeline, whole: bool) -> None:
-    """As few passes as benchmarks/samplers.py found to cost next to nothing: its tables are in docs/results.md.
+    """In few passes, as docs/degrade.md says for each family of models; benchmarks/samplers.py measures what they cost.
 
     A model that needs no more, and a distilled one, is left as it is.
     """
@@ -107,7 +107,7 @@ def unlike_built_in(
     asked = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
     for name, value in asked.items() if own.guidance_built_in else ():
         if value is not None and value != own[name]:
-            what = f"this model was distilled: its {name.replace('_', ' ')} is {own[name]:g} and cannot be {value:g}"
+            what = f"this model was distilled with {own[name]:g}, not {value:g}"
             return f"--{name.replace('_', '-')}", f"{what}; ask its teacher, or distil it again (gendeg train distill)"
     return None
 

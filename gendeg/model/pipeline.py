@@ -278,7 +278,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
                 nothing = null.expand(len(latents))
                 read[tuple(now)] = Conditioning.batch([full if branch.text else nothing for branch in now])
             model_input = process.scale_model_input(latents, timestep)
-            said = self._predict(model_input, timesteps[number], clean, read[tuple(now)], now)
+            said = self.predict(model_input, timesteps[number], clean.latent, read[tuple(now)], now)
             latents = process.step(said, timestep, latents, random)
         return latents if sizes is None else latents * sizes[:, None, None, None]
 
@@ -297,11 +297,11 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         process = self.noise_process(steps)
         return sum(len(self.branches_at(process, timestep, chosen)) for timestep in process.scheduler.timesteps)
 
-    def _predict(
+    def predict(
         self,
         latents: Float[Tensor, "b c y x"],
         timestep: Tensor,
-        clean: CleanLatent,
+        clean: Float[Tensor, "n c y x"],
         read: Conditioning,
         chosen: list[Branch],
     ) -> Float[Tensor, "b c y x"]:
@@ -310,7 +310,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         `read` are the conditionings of all branches, one behind the other, as their samples are.
         """
         count, dtype = len(latents), self.unet.dtype
-        photo = clean.latent.to(dtype).expand(count, -1, -1, -1)
+        photo = clean.to(dtype).expand(count, -1, -1, -1)
         nothing = torch.zeros_like(photo)
         image = torch.cat([photo if branch.image else nothing for branch in chosen])
         both = torch.cat([latents.to(dtype).repeat(len(chosen), 1, 1, 1), image], dim=1)

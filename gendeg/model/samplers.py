@@ -1,17 +1,22 @@
-"""Samplers that diffusers lacks: the published one, Euler ancestral over continuous timesteps (k-diffusion)."""
+"""Samplers that diffusers lacks: the published one, Euler ancestral over continuous timesteps; a distilled model's."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.schedulers.scheduling_euler_ancestral_discrete import (
     EulerAncestralDiscreteScheduler,
     EulerAncestralDiscreteSchedulerOutput,
 )
-from diffusers.schedulers.scheduling_utils import SchedulerMixin  # noqa: F401 (the loader of diffusers wants it here)
+from diffusers.schedulers.scheduling_utils import SchedulerMixin, SchedulerOutput
 from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float
 from torch import Tensor
+
+from gendeg.model.schedulers import known_levels, landed
 
 LDM_SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000,
@@ -28,7 +33,7 @@ MULTISTEP: dict[str, Any] = {
     "lower_order_final": True, "euler_at_final": False,
 }  # fmt: skip
 """DPM-Solver++ 2M (Lu et al., 2211.01095) on the noise levels of Karras et al. (2206.00364, equation 5)."""
-FEW_STEPS = {"latent": 12, "change": 8, "levels": 3}
+FEW_STEPS = {"latent": 12, "change": 8, "levels": 4}
 """Of `--sampler fast`: for models of the whole latent (as Stable Diffusion 1.5), of the normalised change, and of those
 whose schedule begins with no signal at all."""
 INTERVAL = (0.28, 5.42)
@@ -100,3 +105,67 @@ def _positions(known: Float[Tensor, " n"], asked: Float[Tensor, " steps"]) -> Fl
     below = (torch.searchsorted(known, asked, right=True) - 1).clamp(0, len(known) - 2)
     share = ((known[below] - asked) / (known[below] - known[below + 1])).clamp(0, 1)
     return (1 - share) * below + share * (below + 1)
+
+
+# --- of distilled models ---
+
+
+class DistilledScheduler(SchedulerMixin, ConfigMixin):
+    """Walks the levels that a student was taught, and no others: it knows the way from each to the next only.
+
+    Steps are deterministic (`schedulers.landed`). `levels` are (timestep, ᾱ) from the noisiest on; behind the last
+    there is no noise. The rest of the configuration tells of the levels that its teacher was trained on.
+    """
+
+    order = 1
+    init_noise_sigma = 1.0
+
+    @register_to_config
+    def __init__(
+        self,
+        levels: list[list[float]],
+        prediction_type: str = "epsilon",
+        num_train_timesteps: int = 1000,
+        beta_start: float = 0.0001,
+        beta_end: float = 0.02,
+        beta_schedule: str = "linear",
+        trained_betas: list[float] | None = None,
+        rescale_betas_zero_snr: bool = False,
+    ):
+        timesteps, signals = zip(*levels, strict=True)
+        self._timesteps, self._signals = torch.tensor(timesteps).long(), torch.tensor([*signals, 1.0])
+        self.alphas_cumprod: Float[Tensor, " t"] = torch.zeros(num_train_timesteps)  # `known_levels` wants to see some
+        self.alphas_cumprod = known_levels(self).float()
+        self.set_timesteps(len(levels))
+
+    def set_timesteps(self, num_inference_steps: int, device: str | torch.device | None = None) -> None:
+        """Raises `ValueError` for another number of steps than was taught."""
+        if num_inference_steps != len(self._timesteps):
+            raise ValueError(f"this model was distilled to {len(self._timesteps)} steps, not {num_inference_steps}")
+        self.timesteps = self._timesteps.to(device)
+        self._step = 0
+
+    def scale_model_input(self, sample: Float[Tensor, "b c y x"], timestep: Tensor) -> Float[Tensor, "b c y x"]:
+        """As it is: what is walked has unit variance."""
+        return sample
+
+    def step(
+        self, model_output: Float[Tensor, "b c y x"], timestep: Tensor, sample: Float[Tensor, "b c y x"]
+    ) -> SchedulerOutput:
+        """From this level to the next."""
+        now, following = (self._signals[i].expand(len(sample)).to(sample) for i in (self._step, self._step + 1))
+        self._step += 1
+        return SchedulerOutput(landed(self.config.prediction_type, model_output, sample, now, following))
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a student has been taught: its levels, (timestep, ᾱ) each, and the guidance in its weights."""
+
+    levels: Sequence[Sequence[float]]
+    guidance_text: float
+    guidance_image: float
+
+    def as_row(self) -> dict[str, Any]:
+        """`Taught(**row)` is the same again."""
+        return asdict(self)

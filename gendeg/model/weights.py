@@ -10,7 +10,6 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from gendeg.model.base import load_base
-from gendeg.model.distilled import Taught, as_student
 from gendeg.model.latents import Autoencoder
 from gendeg.model.loading import (
     LOAD_ERRORS,
@@ -25,6 +24,7 @@ from gendeg.model.loading import (
 from gendeg.model.lora import LORA, put_lora
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.samplers import DistilledScheduler, Taught
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.memory import own_memory
@@ -105,6 +105,29 @@ def _load_lora(folder: Path, dtype: torch.dtype) -> GenDegPipeline:
         return as_student(pipeline, Taught(**named["distilled"])) if "distilled" in named else pipeline
     except (TypeError, ValueError, AttributeError) as error:
         raise BadModel(folder, f"what its {LORA} says of distilling cannot be read: {error}") from error
+
+
+LEVELS = (
+    "prediction_type", "num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas",
+    "rescale_betas_zero_snr",
+)  # fmt: skip
+"""What a scheduler's configuration tells of the levels that its model was trained on."""
+
+
+def as_student(teacher: GenDegPipeline, taught: Taught, **parts: Any) -> GenDegPipeline:
+    """The teacher with a student's numbers, its scheduler and, in `parts`, its networks."""
+    own = teacher.scheduler.config
+    known = {name: own[name] for name in LEVELS if own.get(name) is not None}
+    levels = [[float(timestep), float(signal)] for timestep, signal in taught.levels]
+    scales = {"guidance_text": float(taught.guidance_text), "guidance_image": float(taught.guidance_image)}
+    return teacher.with_parts(
+        scheduler=DistilledScheduler(levels, **known),
+        steps=len(levels),
+        **scales,
+        guidance_built_in=True,
+        guidance_interval=[],
+        **parts,
+    )
 
 
 def check_folder(folder: Path) -> None:

@@ -127,14 +127,19 @@ def _read(name: str, hint: Any, said: Said, value: Any) -> Any:
 
 
 def _whole_or(text: str, said: Said) -> int:
-    """A whole number, or 0 for its word. Raises `ValueError`."""
-    if text in (said["word"], 0):  # 0: the default, which is read again
+    """A whole number, or 0 for its word. Raises typer's `BadParameter`."""
+    import typer
+
+    if text == said["word"]:
         return 0
     try:
         number = int(text)
     except ValueError:
-        raise ValueError(f"'{text}' is neither a whole number nor {said['word']}") from None
-    return int(_within(number, said))
+        raise typer.BadParameter(f"'{text}' is neither a whole number nor {said['word']}") from None
+    try:
+        return int(_within(number, said))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _number(text: str) -> float:

@@ -25,9 +25,9 @@ from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import check_side, factor
 from gendeg.model.loading import quiet
 from gendeg.model.lora import add_lora, fuse_lora, save_lora
-from gendeg.model.noise import noised, target_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
+from gendeg.model.schedulers import noised, target_of
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import check_folder, load_autoencoder, load_pipeline
 from gendeg.pairs.pair import Pair

@@ -21,17 +21,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.distilled import Taught, as_student
+from gendeg.model.conditioner import Conditioning
 from gendeg.model.generate import branches_of, settings_of
-from gendeg.model.guidance import Branch, combine
+from gendeg.model.guidance import Branch
 from gendeg.model.loading import quiet
 from gendeg.model.lora import fuse_lora, save_lora
-from gendeg.model.noise import landed
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
+from gendeg.model.samplers import Taught
 from gendeg.model.saving import write_folder
-from gendeg.model.schedulers import NoiseProcess, noise_process
-from gendeg.model.weights import load_pipeline
+from gendeg.model.schedulers import NoiseProcess, landed, noise_process
+from gendeg.model.weights import as_student, load_pipeline
 from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import write_image
@@ -61,7 +61,7 @@ MOST_STEPS = 32
 """Of the teacher's way, unless more are asked for: DPM-Solver++ gains little from more."""
 STEADY = ("DDIMScheduler", "DPMSolverMultistepScheduler", "DistilledScheduler")
 """Schedulers that the way is walked with as they are: no noise is added, and what they walk has unit variance."""
-FAINTEST = 0.05
+FAINTEST = 0.2
 """Errors count as shares of the root mean square of what the teacher made, and of this where that is less."""
 
 
@@ -91,39 +91,28 @@ class Teacher:
 
         `half`: its networks work in bfloat16.
         """
-        process, device = self.process, batch.noise.device
-        process.scheduler.set_timesteps(len(self.levels), device=device)
+        pipeline, process, device = self.pipeline, self.process, batch.noise.device
+        process.scheduler.set_timesteps(len(self.levels), device="cpu")
         latents, stood = batch.noise * process.scheduler.init_noise_sigma, []
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            read = self._read(batch)
+            full, null = self._read(batch)
         for timestep in process.scheduler.timesteps:
             stood.append(process.scale_model_input(latents, timestep))
+            now = pipeline.branches_at(process, timestep, self.branches)
+            read = Conditioning.batch([full if branch.text else null for branch in now])
             with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                said = self._say(stood[-1], timestep, batch.clean, read)
-            latents = process.step(combine(said, self.branches), timestep, latents, {})
+                said = pipeline.predict(stood[-1], timestep.to(device), batch.clean, read, now).float()
+            latents = process.step(said, timestep, latents, {})
         return torch.stack([*stood, latents])
 
-    def _read(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """What the UNet attends to, and its vector where it has one: those of all branches, one after the other."""
-        own, count = self.pipeline, len(batch.mu)
+    def _read(self, batch: Batch) -> tuple[Conditioning, Conditioning]:
+        """What the UNet attends to: with everything that is told, and with nothing."""
+        own = self.pipeline
         text = own.text_encoder(batch.tokens)
-        told = batch.mu, batch.sigma, batch.direction
-        full = own.conditioner(text.last_hidden_state, text.pooler_output, *told)
-        null = own.encode_prompt([""], [float("nan")], [float("nan")]).expand(count)
-        every = [full if branch.text else null for branch in self.branches]
-        vectors = [one.vector for one in every if one.vector is not None]
-        return torch.cat([one.context for one in every]), torch.cat(vectors) if vectors else None
-
-    def _say(
-        self, noisy: Float[Tensor, "b c y x"], timestep: Tensor, clean: Tensor, read: tuple[Tensor, Tensor | None]
-    ) -> list[Float[Tensor, "b c y x"]]:
-        """What each branch says, in one pass of them all."""
-        context, vector = read
-        images = torch.cat([clean if branch.image else torch.zeros_like(clean) for branch in self.branches])
-        both = torch.cat([noisy.repeat(len(self.branches), 1, 1, 1), images], dim=1)
-        labels = {} if vector is None else {"class_labels": vector}
-        said = self.pipeline.unet(both, timestep, encoder_hidden_states=context, **labels).sample
-        return list(said.float().chunk(len(self.branches)))
+        full = own.conditioner(
+            text.last_hidden_state, text.pooler_output, batch.mu, batch.sigma, batch.direction
+        )  # fmt: skip
+        return full, own.encode_prompt([""], [float("nan")], [float("nan")]).expand(len(batch.mu))
 
     @property
     def _networks(self) -> tuple[torch.nn.Module, ...]:
@@ -329,7 +318,7 @@ def _save(
     counts = Counter((placed.degradation, placed.source) for placed in pairs)
     rows = read_log(config.out / "agreement.csv")
     error = float(rows[-1]["mu_error"]) if rows else None
-    passes = len(teacher.levels) * len(teacher.branches)
+    passes = teacher.pipeline.passes(len(teacher.levels), teacher.branches)
     story = (
         f"A student: in {config.sample_steps} steps, one network pass each, it makes what its teacher"
         f" {config.model} makes in {len(teacher.levels)} steps and {passes} passes. Text guidance of"

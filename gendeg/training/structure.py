@@ -17,8 +17,8 @@ from gendeg.model.bundled import make_structure, sizes_of
 from gendeg.model.latents import Autoencoder, check_side, decode, encode, onto_photo
 from gendeg.model.loading import quiet
 from gendeg.model.nafnet import NAFNet
-from gendeg.model.noise import generated_of, noised
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.schedulers import generated_of, noised
 from gendeg.model.weights import load_autoencoder, load_pipeline, load_structure
 from gendeg.pairs.pair import Pair, held_out_pairs, open_pairs
 from gendeg.primitives.errors import BadOption

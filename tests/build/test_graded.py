@@ -15,6 +15,7 @@ from gendeg.build.repair import repair, retry
 from gendeg.build.shard import make_images
 from gendeg.build.verify import verify
 from gendeg.build.worker import load_model
+from gendeg.drive.driver import Degraded
 from gendeg.intensity.ask import ask_intensity
 from gendeg.pairs.photos import Asked, find_photos
 from gendeg.primitives.errors import BadOption, DifferentRun
@@ -72,14 +73,15 @@ def test_only_the_strength_differs(tmp_path):
     """Asked the same, samples of one series are the same image; those of a common set are not."""
     graded = small_build(tmp_path, **LEVELS, dry_run=True)
     common = small_build(tmp_path, intensity="0.5", out=tmp_path / "common", types="haze", dry_run=True)
-    generator = load_model(graded).generator()
+    driver = load_model(graded).driver
     for config, equal in ((graded, True), (common, False)):
         build(config)
         first, second = [row for row in planned(config.out) if row.degradation == "haze"][:2]
         assert first.clean_path == second.clean_path
         second = replace(second, mu=first.mu, sigma=first.sigma, intensity=first.intensity)
-        one, other = make_images(generator, [first, second], [photo(32, 36, seed=0)] * 2, 0)
-        assert one is not None and other is not None and np.array_equal(one, other) == equal
+        one, other = make_images(driver, [first, second], [photo(32, 36, seed=0)] * 2, 0)
+        assert isinstance(one, Degraded) and isinstance(other, Degraded)
+        assert np.array_equal(one.image, other.image) == equal
 
 
 def test_refused_samples_keep_their_noise_and_are_said(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
-from gendeg.model.noise import generated_of, landed, noised, target_of
+from gendeg.model.schedulers import generated_of, landed, noised, target_of
 from tests.tiny import make_scheduler
 
 

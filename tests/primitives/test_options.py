@@ -85,6 +85,20 @@ def test_a_bad_list_of_numbers_names_its_option(text: str, says: str) -> None:
         raise error
 
 
+@dataclass(frozen=True)
+class Worded:
+    count: int = option(0, "How many.", word="auto", min=1)
+
+
+def test_a_word_stands_for_a_number_that_nobody_names() -> None:
+    assert run("--count", "auto", configs=(Worded,))[0].count == 0 == run(configs=(Worded,))[0].count
+    assert run("--count", "12", configs=(Worded,))[0].count == 12
+    shown = run("--help", configs=(Worded,))[1]
+    assert "INTEGER|auto" in shown and "[default: auto]" in shown
+    for text, says in (("0", "or more"), ("some", "neither a whole number nor auto")):
+        assert says in run("--count", text, configs=(Worded,))[1]
+
+
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
 def test_a_number_is_finite(text: str) -> None:
     error = run("a", f"--more={text}", configs=(Other,))[0]

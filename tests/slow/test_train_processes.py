@@ -17,7 +17,13 @@ from tests.few_pairs import write_pairs
 from tests.tiny import clean_image, generators, tiny_pipeline
 
 pytestmark = pytest.mark.slow
-FLAGS = ["--preset", "smoke", "--cpu", "--size", "16"]
+RANK = ("--lora-rank", "1")
+DIFFUSION = ("diffusion", "--preset", "smoke", "--cpu", "--size", "16", "--init")
+DISTILL = (
+    "distill", "--cpu", "--size", "16", "--steps", "2", "--teacher-steps", "4", "--updates", "12", "--batch-size", "2",
+    "--precision", "no", "--warmup", "0", "--workers", "1", "--log-every", "1", "--checkpoint-every", "2",
+    "--sheet-photos", "1", "--tracker", "none", "--model",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +34,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def start(place: Path, out: Path, world: int, *more: str) -> subprocess.Popen:
-    """The smoke preset on `world` processes, told by torchrun as a user would."""
+def start(place: Path, out: Path, world: int, *more: str, what: tuple[str, ...] = DIFFUSION) -> subprocess.Popen:
+    """A training of the base on `world` processes, told by torchrun as a user would."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(world)] if world > 1 else []
-    command = [sys.executable, *launcher, "-m", "gendeg", "train", "diffusion", *FLAGS, "--init", str(place / "base"),
-               "--pairs", str(place / "pairs" / "manifest.jsonl"), "--out", str(out), *more]  # fmt: skip
+    command = [sys.executable, *launcher, "-m", "gendeg", "train", *what, str(place / "base"), "--pairs",
+               str(place / "pairs" / "manifest.jsonl"), "--out", str(out), *more]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -57,24 +63,28 @@ def kill_after(process: subprocess.Popen, out: Path, steps: int) -> None:
     process.communicate()
 
 
-@pytest.mark.parametrize("world", [1, 2])
-def test_killed_and_resumed_it_is_the_same_run_to_the_last_bit(place: Path, tmp_path: Path, world: int) -> None:
+@pytest.mark.parametrize(
+    ("what", "world", "more"), [(DIFFUSION, 1, ()), (DIFFUSION, 2, ()), (DISTILL, 2, ()), (DISTILL, 2, RANK)]
+)
+def test_killed_and_resumed_it_is_the_same_run_to_the_last_bit(
+    place: Path, tmp_path: Path, what: tuple[str, ...], world: int, more: tuple[str, ...]
+) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    finish(start(place, whole, world))
+    finish(start(place, whole, world, *more, what=what))
     assert json.loads((whole / "config.json").read_text())["processes"] == world
-    kill_after(process=start(place, broken, world), out=broken, steps=5)
+    kill_after(process=start(place, broken, world, *more, what=what), out=broken, steps=5)
     assert 5 <= steps_logged(broken) < 12 and not (broken / "model").exists()
-    finish(start(place, broken, world, "--resume"))
+    finish(start(place, broken, world, *more, "--resume", what=what))
     assert (broken / "log.csv").read_text() == (whole / "log.csv").read_text()
     name = "model/unet/diffusion_pytorch_model.safetensors"
     assert (broken / name).read_bytes() == (whole / name).read_bytes()
-    refused = start(place, broken, 3 - world, "--resume")
+    refused = start(place, broken, 3 - world, *more, "--resume", what=what)
     said, _ = refused.communicate(timeout=300)
     assert refused.returncode != 0 and "processes" in said
 
 
 def test_two_processes_train_all_weights_or_few_and_both_generate(place: Path, tmp_path: Path) -> None:
-    for name, more in (("full", ()), ("lora", ("--lora-rank", "1"))):
+    for name, more in (("full", ()), ("lora", RANK)):
         finish(start(place, tmp_path / name, 2, *more))
         assert json.loads((tmp_path / name / "config.json").read_text())["processes"] == 2
         pipeline = load_pipeline(str(tmp_path / name / "model"))

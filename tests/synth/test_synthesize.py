@@ -3,14 +3,18 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from gendeg.model.generate import Settings, choose_sampler, settings_of
+from gendeg.model.generate import Generator, Settings, choose_sampler, settings_of
+from gendeg.model.samplers import FEW_STEPS, INTERVAL, PAPER
 from gendeg.pairs.photos import Input, Kind, Photo
 from gendeg.primitives.errors import BadOption, OutputExists
 from gendeg.primitives.images import write_image
+from gendeg.primitives.records import Failure, Record
 from gendeg.synth.config import SynthConfig
 from gendeg.synth.plan import plan_asks, plan_synthesis
-from gendeg.synth.synthesize import SHEET_COLUMNS, SHEET_ROWS, Rows, _add_to_sheet, _open_records
+from gendeg.synth.synthesize import SHEET_COLUMNS, SHEET_ROWS, Rows, _add_to_sheet, _open_records, synthesize
+from tests.builds import model_folder
 from tests.tiny import clean_image, example_record, generators, photo, tiny_pipeline, tiny_stable_diffusion
 
 RECORD = example_record(
@@ -78,7 +82,7 @@ def test_the_model_fills_in_what_is_not_asked_for() -> None:
 def test_the_published_sampler_is_a_preset_of_any_model_with_such_noise_levels():
     with pytest.raises(BadOption, match="noise levels like Stable"):
         choose_sampler(tiny_pipeline(), "paper")
-    with pytest.raises(BadOption, match="own or paper"):
+    with pytest.raises(BadOption, match="own, paper or fast"):
         choose_sampler(tiny_pipeline(), "euler")
     pipeline = tiny_stable_diffusion()
     pipeline.scheduler = type(pipeline.scheduler).from_config(
@@ -96,3 +100,48 @@ def test_the_published_sampler_is_a_preset_of_any_model_with_such_noise_levels()
     )
     image = pipeline(clean_image(16, 16), ["a photo"], [0.1], [0.1], generators(0), steps=2)
     assert image.isfinite().all()
+
+
+def test_fast_is_few_passes_and_leaves_what_needs_no_more():
+    """Of a schedule as Stable Diffusion's: another solver, and guidance only where it tells."""
+    plain = tiny_stable_diffusion()
+    scheduler = type(plain.scheduler).from_config({**plain.scheduler.config, "rescale_betas_zero_snr": False})
+    pipeline = plain.with_parts(scheduler=scheduler)
+    pipeline.register_to_config(**PAPER)
+    choose_sampler(pipeline, "fast")
+    settings = settings_of(pipeline, sampler="fast")
+    assert type(pipeline.scheduler).__name__ == "DPMSolverMultistepScheduler"
+    assert pipeline.scheduler.config.prediction_type == "v_prediction"
+    assert settings.steps == FEW_STEPS["latent"] and settings.guidance_text == 7.5
+    process = pipeline.noise_process(settings.steps)
+    levels = [process.noise_at(timestep) for timestep in process.scheduler.timesteps]
+    guided = sum(INTERVAL[0] <= level <= INTERVAL[1] for level in levels)
+    assert settings.passes == settings.steps + 2 * guided and 4 <= guided <= 8
+    image = pipeline(clean_image(16, 16), ["a photo"], [0.1], [0.1], generators(0))
+    assert image.isfinite().all()
+    for steps, built_in in ((2, False), (9, True)):
+        few = tiny_pipeline()
+        few.register_to_config(steps=steps, guidance_built_in=built_in, guidance_text=7.5)
+        before = type(few.scheduler)
+        choose_sampler(few, "fast")
+        assert few.config.steps == steps and type(few.scheduler) is before and few.config.guidance_interval == []
+
+
+def test_a_model_without_numbers_is_one_failure_a_sample(tmp_path, monkeypatch):
+    """The others are made: here the second of each photo's two."""
+    write_image(photo(16, 24), tmp_path / "photo.png", "png")
+    plain = Generator.bring
+
+    def broken(self: Generator, clean: object, settled: list, images: torch.Tensor) -> torch.Tensor:
+        brought = plain(self, clean, settled, images)
+        brought[0, 0, 0, 0] = float("nan")
+        return brought
+
+    monkeypatch.setattr(Generator, "bring", broken)
+    config = SynthConfig(
+        paths=(tmp_path / "photo.png",), types="rain", intensities=(0.3, 0.6), out=tmp_path / "out", device="cpu",
+        model=str(model_folder()), progress=False,
+    )  # fmt: skip
+    lost, made = synthesize(config)
+    assert isinstance(lost, Failure) and lost.failed == "not_finite" and "finite" in lost.message and lost.key
+    assert isinstance(made, Record) and len(list((tmp_path / "out").glob("photo.*.png"))) == 1

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gendeg.model.noise import noised, target_of
+from gendeg.model.schedulers import noised, target_of
 from gendeg.training.losses import gradient_l1, psnr, reconstruction_loss, snr_plus_one_weight
 from tests.model.test_noise import pair
 

@@ -13,7 +13,7 @@ from PIL import Image
 from gendeg.convert.config import ConvertConfig
 from gendeg.convert.convert import convert
 from gendeg.model.latents import sample_posterior
-from gendeg.model.noise import noised
+from gendeg.model.schedulers import noised
 from gendeg.model.weights import load_pipeline
 from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.errors import BadOption

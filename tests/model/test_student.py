@@ -6,11 +6,11 @@ import pytest
 import torch
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-from gendeg.model.distilled import DistilledScheduler, Taught, as_student
 from gendeg.model.generate import Generator, Settings, choose_sampler, settings_of
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.samplers import DistilledScheduler, Taught
 from gendeg.model.schedulers import noise_process
-from gendeg.model.weights import load_pipeline, model_sha256
+from gendeg.model.weights import as_student, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadOption
 from tests.tiny import clean_image, generators, make_scheduler, tiny_pipeline, tiny_stable_diffusion
 
@@ -65,8 +65,8 @@ def test_its_folder_is_the_model(model: GenDegPipeline, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"steps": 3}, "--steps: this model was distilled: its steps is 2 and cannot be 3"),
-        ({"guidance_text": 5.0}, "--guidance-text: this model was distilled: its guidance text is 7.5 and cannot be 5"),
+        ({"steps": 3}, "--steps: this model was distilled with 2, not 3"),
+        ({"guidance_text": 5.0}, "--guidance-text: this model was distilled with 7.5, not 5"),
         ({"guidance_image": 1.0}, "--guidance-image"),
         ({"guidance_text": float("nan")}, "--guidance-text"),
     ],
