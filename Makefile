@@ -15,7 +15,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(sorted({*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]} - {"spandrel"})))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo picture gallery known test test-portable test-slow test-extras check format bench bench-gpu bundled study clean
+.PHONY: help setup extras demo picture gallery known test test-portable test-slow test-extras check format bench bench-gpu bundled estimator study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,11 @@ bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }
 	$(BIN)/python -m gendeg bundle "$(CLEAN)" --recipe manifests/recipes/bundled.toml --out runs/bundled --install \
 		$(if $(PAIRS),--pairs "$(PAIRS)") $(if $(MINUTES),--minutes $(MINUTES))
+
+estimator: setup ## train what synth --like estimates with: make estimator CLEAN=/a/folder/of/photos [PAIRS=real.jsonl]
+	@test -n "$(CLEAN)" || { echo "say where clean photos are: make estimator CLEAN=/a/folder" >&2; exit 2; }
+	$(BIN)/python -m gendeg estimator "$(CLEAN)" $(if $(PAIRS),--pairs "$(PAIRS)") --overwrite \
+		--out gendeg/estimator/estimator.safetensors
 
 # The table of photos and pairs beside a checkout, where there is one; CLEAN, PAIRS and REAL name others.
 SHARED := $(wildcard ../shared/data/index.csv)

@@ -16,6 +16,7 @@ from gendeg.cli.hush import hush_libraries
 from gendeg.convert import command as convert
 from gendeg.curate import command as curate
 from gendeg.doctor import command as doctor
+from gendeg.estimator import command as estimator
 from gendeg.evaluate import command as evaluate
 from gendeg.export import command as export
 from gendeg.pairs import command as pairs
@@ -85,6 +86,7 @@ app.command("export", epilog=export.EXAMPLE, rich_help_panel=BUILD)(export.expor
 app.add_typer(pairs.app, name="pairs", rich_help_panel=TRAIN)
 app.command("train", epilog=train.EXAMPLE, rich_help_panel=TRAIN)(train.train)
 app.command("train distill", epilog=train.DISTILL_EXAMPLE, rich_help_panel=TRAIN)(train.distill)
+app.command("estimator", epilog=estimator.EXAMPLE, rich_help_panel=TRAIN)(estimator.estimator)
 app.command("bundle", epilog=bundle.EXAMPLE, rich_help_panel=TRAIN)(bundle.bundle)
 app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE, rich_help_panel=TRAIN)(evaluate.calibrate)
 app.add_typer(priors.app, name="priors", rich_help_panel=TRAIN)
