@@ -15,7 +15,7 @@ EXTRAS = $(shell $(BIN)/python -c \
 	'import tomllib; print(",".join(sorted({*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]} - {"spandrel"})))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo picture known test test-portable test-slow test-extras check format bench bench-gpu bundled study clean
+.PHONY: help setup extras demo picture gallery known test test-portable test-slow test-extras check format bench bench-gpu bundled estimator study clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ demo: setup ## degrade the sample photos: haze, then a sheet of all six at three
 
 picture: setup ## draw the README's picture again: six degradations, and one at five strengths
 	$(BIN)/python docs/picture.py
+
+gallery: setup ## draw docs/gallery.md again: everything at five strengths, by the bundled model and by physics
+	rm -rf out/gallery
+	$(BIN)/python docs/gallery.py
 
 known: setup ## make the bundled model's known image again (gendeg doctor), after other weights
 	$(BIN)/python -c 'from gendeg.doctor.known import keep_known; keep_known()'
@@ -82,6 +86,11 @@ bundled: setup ## train the bundled model again: make bundled CLEAN=/a/folder/of
 	@test -n "$(CLEAN)" || { echo "say where clean photos are: make bundled CLEAN=/a/folder" >&2; exit 2; }
 	$(BIN)/python -m gendeg bundle "$(CLEAN)" --recipe manifests/recipes/bundled.toml --out runs/bundled --install \
 		$(if $(PAIRS),--pairs "$(PAIRS)") $(if $(MINUTES),--minutes $(MINUTES))
+
+estimator: setup ## train what synth --like estimates with: make estimator CLEAN=/a/folder/of/photos [PAIRS=real.jsonl]
+	@test -n "$(CLEAN)" || { echo "say where clean photos are: make estimator CLEAN=/a/folder" >&2; exit 2; }
+	$(BIN)/python -m gendeg estimator "$(CLEAN)" $(if $(PAIRS),--pairs "$(PAIRS)") --overwrite \
+		--out gendeg/estimator/estimator.safetensors
 
 # The table of photos and pairs beside a checkout, where there is one; CLEAN, PAIRS and REAL name others.
 SHARED := $(wildcard ../shared/data/index.csv)

@@ -16,6 +16,7 @@ PACKAGE = HERE.parent / "gendeg"
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["GENDEG_QUIET"] = "1"  # commands are held to one line, however slow the machine is
 
 UNCHECKED = ("gendeg.primitives.records",)  # takes anything, normalises it and says itself what is wrong
 

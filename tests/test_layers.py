@@ -13,8 +13,8 @@ TOP = "__init__"
 
 ROOMS = (
     "primitives", "prompts", "physics", "metrics", "intensity", "shards", "report", "model", "doctor", "drive", "pairs",
-    "synth", "play", "build", "curate", "priors", "export", "evaluate", "training", "bundle", "convert", "restore",
-    "study", "cli", "__main__",
+    "estimator", "synth", "play", "build", "curate", "priors", "export", "evaluate", "training", "bundle", "convert",
+    "restore", "study", "cli", "__main__",
 )  # fmt: skip
 """From the ground up: a room imports only rooms that stand before it. The package's own lazy names see all of them."""
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from gendeg.convert.ldm import convert_checkpoint, convert_structure, read_sizes
+from gendeg.estimator.network import load_estimator
 from gendeg.metrics import features, lpips
 from gendeg.model.base import load_base
 from gendeg.model.conditioner import Conditioner
@@ -52,6 +53,10 @@ def tensors(*modules: object) -> list[Tensor]:
 
 def _bundled(folder: Path) -> Iterable[Tensor]:
     return tensors(load_pipeline(), load_autoencoder(Path("bundled")), load_structure(Path("bundled")))
+
+
+def _estimator(folder: Path) -> Iterable[Tensor]:
+    return tensors(load_estimator()[0])
 
 
 def _pipelines(folder: Path) -> Iterable[Tensor]:
@@ -149,7 +154,7 @@ def _resumed(folder: Path) -> Iterable[Tensor]:
 
 
 LOADERS = (_bundled, _pipelines, _parts, _base, _lora, _restorers, _classifier, _converted, _captioner, _features,
-           _lpips, _latents, _resumed)  # fmt: skip
+           _lpips, _latents, _resumed, _estimator)  # fmt: skip
 
 
 @pytest.mark.parametrize("load", LOADERS)
@@ -164,7 +169,7 @@ READS_WEIGHTS = {
     "training/latent_cache.py", "restore/transfer/teachers.py",
     "metrics/features.py", "metrics/lpips.py", "model/base.py",
     "pairs/captioner.py", "convert/ldm.py", "model/loading.py", "model/lora.py", "model/weights.py",
-    "restore/loading.py", "primitives/memory.py",
+    "restore/loading.py", "primitives/memory.py", "estimator/network.py",
     "convert/convert.py",  # a tokenizer
 }  # fmt: skip
 

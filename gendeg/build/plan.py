@@ -198,7 +198,7 @@ def _statistics(
 
 def _names(
     config: PlanConfig, mix: Mix, stems: pa.ChunkedArray, samples: np.ndarray, asked: Mapping[str, Any]
-) -> tuple[pa.Array, pa.Array]:
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Keys, and the names that noise is drawn by: the key, or what the levels of a photo and degradation share."""
     series = pc.binary_join_element_wise(stems, pa.scalar(mix_name(mix).replace("+", "_")), "-")
     if levels_of(config.intensity):

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -16,6 +16,7 @@ from gendeg.cli.hush import hush_libraries
 from gendeg.convert import command as convert
 from gendeg.curate import command as curate
 from gendeg.doctor import command as doctor
+from gendeg.estimator import command as estimator
 from gendeg.evaluate import command as evaluate
 from gendeg.export import command as export
 from gendeg.pairs import command as pairs
@@ -85,6 +86,7 @@ app.command("export", epilog=export.EXAMPLE, rich_help_panel=BUILD)(export.expor
 app.add_typer(pairs.app, name="pairs", rich_help_panel=TRAIN)
 app.command("train", epilog=train.EXAMPLE, rich_help_panel=TRAIN)(train.train)
 app.command("train distill", epilog=train.DISTILL_EXAMPLE, rich_help_panel=TRAIN)(train.distill)
+app.command("estimator", epilog=estimator.EXAMPLE, rich_help_panel=TRAIN)(estimator.estimator)
 app.command("bundle", epilog=bundle.EXAMPLE, rich_help_panel=TRAIN)(bundle.bundle)
 app.command("calibrate", epilog=evaluate.CALIBRATE_EXAMPLE, rich_help_panel=TRAIN)(evaluate.calibrate)
 app.add_typer(priors.app, name="priors", rich_help_panel=TRAIN)
@@ -122,12 +124,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     hush_libraries()
-    first = world().rank == 0
-    with mended_streams(), watched("starting") if first else nullcontext():
+    with mended_streams(), _watching():
         code = _run(arguments)
         if arguments is None and code in (INTERRUPTED, TERMINATED):
             _leave(code)
     sys.exit(code or 0)
+
+
+def _watching() -> AbstractContextManager[None]:
+    """Silence is broken by the first process, unless nobody wants it."""
+    with suppress(ValueError):  # a rank that is no number: the command says so
+        if world().rank:
+            return nullcontext()
+    return nullcontext() if os.environ.get("GENDEG_QUIET") else watched("starting")
 
 
 def _run(arguments: list[str] | None) -> int | None:

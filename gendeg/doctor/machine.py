@@ -21,7 +21,8 @@ OLDEST, LIKED_MEMORY, LIKED_DISK = (3, 11), 2e9, 2e9
 SHOWN = 6
 HUB_SWITCHES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 OTHER_SWITCHES = (
-    "GENDEG_DEBUG", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTORCH_ENABLE_MPS_FALLBACK", "PYTHONPATH",
+    "GENDEG_DEBUG", "GENDEG_QUIET", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "PYTHONPATH",
+    "PYTORCH_ENABLE_MPS_FALLBACK",
 )  # fmt: skip
 TRUE = ("1", "true", "yes", "on")
 NUMBERS = re.compile(r"\d+")
@@ -96,7 +97,9 @@ def _packages() -> Finding:
     }
     facts = {"installed": have, "tested": {name: tested[name] for name in have if name in tested}}
     if missing or old:
-        wrong = [f"{name} is missing" for name in missing] + [f"{name} {have[name]} is too old" for name in old]
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+        wrong = [f"missing: {', '.join(missing[:SHOWN])}{more}"] if missing else []
+        wrong += [f"{name} {have[name]} is too old" for name in old]
         return Finding("packages", "off", "; ".join(wrong), f"{_pip(tested)} {' '.join(missing + old)}", facts)
     if not tested:
         return Finding("packages", "note", f"{len(have)}, tested versions unknown", "install gendeg again", facts)

@@ -107,7 +107,7 @@ def unlike_built_in(
     asked = {"steps": steps, "guidance_text": guidance_text, "guidance_image": guidance_image}
     for name, value in asked.items() if own.guidance_built_in else ():
         if value is not None and value != own[name]:
-            what = f"this model was distilled: its {name.replace('_', ' ')} is {own[name]:g} and cannot be {value:g}"
+            what = f"this model was distilled with {own[name]:g}, not {value:g}"
             return f"--{name.replace('_', '-')}", f"{what}; ask its teacher, or distil it again (gendeg train distill)"
     return None
 

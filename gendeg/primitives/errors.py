@@ -267,6 +267,19 @@ class BadOption(GendegError):
         super().__init__(f"{option}: {reason}")
 
 
+class NotRecognised(GendegError):
+    """A photo in which no degradation is seen, or none clearly. `likely` are the nearest ones with probabilities."""
+
+    def __init__(self, photo: str, clean: float, likely: dict[str, float]):
+        self.photo, self.clean, self.likely = photo, clean, likely
+        nearest = ", ".join(f"{name} {probability:.2f}" for name, probability in likely.items())
+        seen = "no degradation recognised" if clean >= max(likely.values()) else "not sure what degraded it"
+        super().__init__(
+            f"{photo}: {seen} (probabilities: none {clean:.2f}, {nearest}); name it with --type, or take a photo that "
+            "shows it more clearly"
+        )
+
+
 class FolderInUse(GendegError):
     """Another build holds the dataset's folder."""
 

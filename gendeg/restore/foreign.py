@@ -1,5 +1,6 @@
 """Anybody's restorer: a file of weights whose network spandrel knows by its keys, with the face of ours."""
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -26,9 +27,9 @@ ENDING = ".safetensors"
 WINDOW, LARGE_WINDOW = 512, 1024
 """Sides of windows, pixels: for networks that may be tiled, and for those that had better see the whole photo."""
 CONVERT = (
-    "import torch, safetensors.torch as s; d = torch.load({old!r}, map_location='cpu', weights_only=True); "
-    "d = next((d[k] for k in ('params_ema', 'params', 'state_dict', 'model') if k in d), d); "
-    "s.save_file({{k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}}, {new!r})"
+    'import torch, safetensors.torch as s; d = torch.load({old}, map_location="cpu", weights_only=True); '
+    'd = next((d[k] for k in ("params_ema", "params", "state_dict", "model") if k in d), d); '
+    "s.save_file({{k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}}, {new})"
 )
 
 
@@ -114,7 +115,8 @@ def _refusal(spandrel: ModuleType, model: Any) -> str:
 
 
 def _convert(path: Path) -> str:
-    return f"python -c {shlex.quote(CONVERT.format(old=str(path), new=str(path.with_suffix(ENDING))))}"
+    old, new = (json.dumps(str(one), ensure_ascii=False) for one in (path, path.with_suffix(ENDING)))
+    return f"python -c {shlex.quote(CONVERT.format(old=old, new=new))}"
 
 
 # --- spandrel without torchvision ---

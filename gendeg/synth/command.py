@@ -3,13 +3,13 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import ERROR, SOME_FAILED
-from gendeg.primitives.kinds import mix_name, parse_types
+from gendeg.primitives.kinds import Degradation, mix_name, parse_types
 from gendeg.primitives.options import command
 from gendeg.synth.config import SynthConfig
 
@@ -18,14 +18,19 @@ EXAMPLE = "Example: gendeg synth photos/ --type rain,snow --intensity 0.3,0.6 --
 
 @command(SynthConfig)
 def synth(
-    config: SynthConfig,
+    given: dict[str, Any],
     as_json: Annotated[bool, typer.Option("--json", help="One record a line on stdout, nothing else.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be made, and stop.")] = False,
 ) -> int:
     """Degrade photos: each photo, at each type and intensity. Writes images, their records and a contact sheet."""
-    if config.sigma is not None and config.mu is None:
+    config = SynthConfig(**given)
+    if config.like and "intensities" in given:
+        raise BadOption("--intensity", "does not go with --like, which tells the strength")
+    if config.estimator and not config.like:
+        raise BadOption("--estimator", "goes with --like")
+    if config.sigma is not None and config.mu is None and not config.like:
         raise BadOption("--sigma", "goes with --mu")
-    parse_types(config.types)
+    parse_types(config.types or Degradation.HAZE)
     return _dry_run(config, as_json) if dry_run else _run(config, as_json)
 
 
@@ -52,6 +57,8 @@ def _dry_run(config: SynthConfig, as_json: bool) -> int:
     from gendeg.synth.plan import plan_synthesis
 
     plan = plan_synthesis(config)
+    if plan.wish:
+        print(json.dumps(plan.wish.as_row()) if as_json else plan.wish)
     for sample in plan.samples:
         asked = {
             "path": str(sample.path),

@@ -1,4 +1,4 @@
-"""What `gendeg synth` will write, decided before any model is loaded (and without torch)."""
+"""What `gendeg synth` will write, decided before any model is loaded (and, but for --like, without torch)."""
 
 import os
 import re
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gendeg.intensity.ask import (
     Ask,
@@ -18,9 +19,12 @@ from gendeg.intensity.ask import (
     strengths_of,
 )
 from gendeg.pairs.photos import Photo, open_photos
-from gendeg.primitives.errors import IncompleteInstall, OutputExists
-from gendeg.primitives.kinds import Degradation, parse_types
+from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
+from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types
 from gendeg.synth.config import SynthConfig
+
+if TYPE_CHECKING:
+    from gendeg.estimator.estimate import Estimate
 
 _KIND = f"(?:{'|'.join(Degradation)})"
 WRITTEN = re.compile(rf".+\.{_KIND}(?:\+{_KIND})*\.[im]\d+(?:-\d+)*\.s\d+\.(png|jpg|webp)")
@@ -54,6 +58,7 @@ class Plan:
     photos: tuple[PhotoPlan, ...]
     records: Path
     sheet: Path
+    wish: "Estimate | None" = None  # what was found in the photo of --like
 
     @property
     def samples(self) -> list[Sample]:
@@ -63,14 +68,15 @@ class Plan:
 def plan_synthesis(config: SynthConfig) -> Plan:
     """Decide every sample.
 
-    Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, and `OutputExists` when a file that would be
-    written is there already.
+    Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, `OutputExists` when a file that would be
+    written is there already, and of the photo of --like what `estimate_file` raises.
     """
-    asks = plan_asks(config)
+    wish = _wish(config) if config.like else None
+    asks = plan_asks(config) if wish is None else ask_direction([_ask_like(config, wish)], config.direction)
     found = open_photos(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))
     seeds = range(config.seed, config.seed + config.variants)
-    photos = plan_photos(found, asks, seeds, config.out, config.format, by_mu=config.mu is not None)
-    plan = Plan(photos, config.out / RECORDS, config.out / SHEET)
+    photos = plan_photos(found, asks, seeds, config.out, config.format, by_mu=not (config.mu is wish is None))
+    plan = Plan(photos, config.out / RECORDS, config.out / SHEET, wish)
     if not config.overwrite:
         existing = [path for path in (plan.records, plan.sheet, *(s.path for s in plan.samples)) if path.exists()]
         if existing:
@@ -80,14 +86,35 @@ def plan_synthesis(config: SynthConfig) -> Plan:
 
 def plan_asks(config: SynthConfig) -> list[Ask]:
     """Every degradation at every intensity, or at the statistics given instead."""
-    learnt, wanted = learnt_by(config.model), parse_types(config.types)
+    types = config.types or Degradation.HAZE
+    learnt, wanted = learnt_by(config.model), parse_types(types)
     if config.mu is None:
-        asks = ask_intensities(config.types, config.intensities, config.caption, config.priors, learnt)
+        asks = ask_intensities(types, config.intensities, config.caption, config.priors, learnt)
     else:
         for one in wanted:
             refuse_parts(one, learnt)
         asks = [ask_statistics(one.mix, config.mu, config.sigma, config.caption, config.priors) for one in wanted]
     return ask_direction(asks, config.direction)
+
+
+def _wish(config: SynthConfig) -> "Estimate":
+    """What the photo of --like shows; --type goes over what it is taken for."""
+    from gendeg.estimator.estimate import estimate_file
+
+    assert config.like is not None
+    if config.mu is not None or config.sigma is not None:
+        raise BadOption("--like", "tells the strength: it does not go with --mu or --sigma")
+    mixes = parse_mixes(config.types) if config.types else []
+    if len(mixes) > 1 or not set(mixes) <= set(SINGLES):
+        raise BadOption(
+            "--type", f"with --like: one of {', '.join(Degradation)}, for of mixes no strength is estimated"
+        )
+    return estimate_file(config.like, mixes[0][0] if mixes else None, config.estimator)
+
+
+def _ask_like(config: SynthConfig, wish: "Estimate") -> Ask:
+    ask = ask_statistics((wish.degradation,), wish.mu.value, wish.sigma.value, config.caption, config.priors)
+    return replace(ask, source=f"like:{wish.photo}")
 
 
 def plan_photos(

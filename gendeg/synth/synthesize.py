@@ -29,6 +29,7 @@ from gendeg.primitives.images import (
 )
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
+from gendeg.primitives.streams import say
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.synth.config import SynthConfig
 from gendeg.synth.plan import PhotoPlan, Plan, Sample, plan_synthesis, with_prompts
@@ -56,6 +57,8 @@ def synthesize(config: SynthConfig, loaded: Driver | None = None) -> Iterator[Re
     """
     plan = plan_synthesis(config)
     ensure_writable(config.out)
+    if plan.wish:
+        say(f"gendeg: {plan.wish}")
     driver = loaded or load(config)
     photos = [replace(photo, samples=with_prompts(photo.samples, driver.write.rewrite)) for photo in plan.photos]
     _open_records(plan, config.overwrite)

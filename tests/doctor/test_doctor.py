@@ -92,7 +92,7 @@ def test_packages_are_held_against_the_tested_ones(monkeypatch: pytest.MonkeyPat
     assert f"-c {packed_constraints()} torch" in machine._packages().advice.replace("~", str(Path.home()))
     monkeypatch.setattr(machine, "version_of", lambda name: {"torch": "2.5", "numpy": None}.get(name, have(name)))
     assert machine._packages().state == "off"
-    assert machine._packages().found == "numpy is missing; torch 2.5 is too old"
+    assert machine._packages().found == "missing: numpy; torch 2.5 is too old"
 
 
 def test_a_look_that_fails_is_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

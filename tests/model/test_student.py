@@ -65,8 +65,8 @@ def test_its_folder_is_the_model(model: GenDegPipeline, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"steps": 3}, "--steps: this model was distilled: its steps is 2 and cannot be 3"),
-        ({"guidance_text": 5.0}, "--guidance-text: this model was distilled: its guidance text is 7.5 and cannot be 5"),
+        ({"steps": 3}, "--steps: this model was distilled with 2, not 3"),
+        ({"guidance_text": 5.0}, "--guidance-text: this model was distilled with 7.5, not 5"),
         ({"guidance_image": 1.0}, "--guidance-image"),
         ({"guidance_text": float("nan")}, "--guidance-text"),
     ],
