@@ -144,7 +144,9 @@ def _read(one: Placed) -> Both | Failure:
 
 def _half(photo: Photo, data: bytes, plain: bool, checked: bool) -> Half:
     """`plain`: as it is, once it is known to decode; a dataset's samples (`checked`) were made by us."""
-    image = None if plain and checked else _decoded(read_rgb, photo, data)
+    if plain and checked:
+        return Half(data, photo.file if photo.is_file else None)
+    image = _decoded(read_rgb, photo, data)
     return Half(data, photo.file if photo.is_file else None) if plain else Half(encode_image(image, "png"), None)
 
 

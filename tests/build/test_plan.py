@@ -24,7 +24,13 @@ from tests.builds import priors_folder, write_photos
 
 
 def settings(root: Path, **changes: object) -> PlanConfig:
-    given = {"clean": (str(root / "photos"),), "out": root, "priors": str(priors_folder()), "progress": False}
+    given = {
+        "clean": (str(root / "photos"),),
+        "out": root,
+        "priors": str(priors_folder()),
+        "batch_size": 8,
+        "progress": False,
+    }
     return PlanConfig(**(given | changes))  # type: ignore[arg-type]
 
 
