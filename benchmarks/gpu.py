@@ -186,7 +186,7 @@ def sampled(pipeline: GenDegPipeline, spec: Spec) -> Iterator[Generator]:
             scales = (PAPER["guidance_text"], PAPER["guidance_image"]) if spec.guided else (1.0, 1.0)
             settings = settings_of(pipeline, spec.steps, *scales)
         if not spec.one_call:
-            pipeline._predict = _one_by_one(pipeline)  # type: ignore[method-assign]
+            pipeline._predict = _one_by_one(pipeline)
         if not spec.built:
             pipeline.in_calls = lambda count: [range(row, row + 1) for row in range(count)]  # type: ignore[method-assign]
         yield Generator(pipeline, settings)
