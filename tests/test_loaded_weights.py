@@ -169,6 +169,7 @@ READS_WEIGHTS = {
     "training/latent_cache.py", "restore/transfer/teachers.py",
     "metrics/features.py", "metrics/lpips.py", "model/base.py",
     "pairs/captioner.py", "convert/ldm.py", "model/loading.py", "model/lora.py", "model/weights.py",
+    "restore/foreign.py",  # by spandrel, into networks that it makes
     "restore/loading.py", "primitives/memory.py", "estimator/network.py",
     "convert/convert.py",  # a tokenizer
 }  # fmt: skip
