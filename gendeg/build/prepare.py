@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -254,7 +254,8 @@ def stored_config(layout: Layout, description: Description, **changes: object) -
         row = read_json_object(layout.inputs)
     except MissingPath as error:
         raise NeedsInputs(layout.root) from error
-    settings = {name: value for name, value in description.settings.items() if name != "priors"}
+    found = {"priors"} | ({one.name for one in fields(Settings)} if row["model"] == PHYSICS else set())
+    settings = {name: value for name, value in description.settings.items() if name not in found}
     places = {
         "clean": tuple(row["clean"]),
         "column": row.get("column", ""),

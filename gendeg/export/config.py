@@ -18,7 +18,7 @@ class ExportConfig:
     )
     split: Literal["all", "train", "validation", "test"] = option("all", "Which pairs.")
     types: str = option("", "Degradations and mixes only (rain,rain+haze); default: all that there are.")
-    lmdb: bool = option(False, "BasicSR: two LMDB databases of each split instead of files (needs gendeg[lmdb]).")
+    lmdb: bool = option(False, "BasicSR: two LMDB databases of each split instead of files (needs the extra lmdb).")
     link: bool = option(False, "Hard links to photos that are files already, where no byte has to change.")
     workers: int = option(4, "Threads that read, encode and write.", min=1)
     progress: bool | None = None

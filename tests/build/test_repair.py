@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gendeg.build.build import build
 from gendeg.build.finish import finish
 from gendeg.build.repair import repair, retry
 from gendeg.build.status import status
@@ -14,7 +15,7 @@ from gendeg.primitives.errors import IncompleteDataset, NotADataset
 from gendeg.shards.description import read_description
 from gendeg.shards.layout import Layout
 from gendeg.shards.verify import Depth
-from tests.builds import copy_build, tree
+from tests.builds import copy_build, small_build, tree
 
 
 @pytest.fixture
@@ -89,3 +90,16 @@ def test_folders_that_are_no_dataset(tmp_path):
     for look in (lambda: list(verify(tmp_path, Depth())), lambda: status(tmp_path), lambda: retry(tmp_path)):
         with pytest.raises(NotADataset):
             look()
+
+
+def test_what_simulators_made_is_repaired_and_retried(tmp_path):
+    changes = {"model": "physics", "steps": None, "types": "rain", "per_image": 1, "attempts": 1, "tolerance": 0.0}
+    config = small_build(tmp_path, **changes)
+    build(config)
+    assert status(config.out).totals.failed
+    before = tree(config.out)
+    os.truncate(config.out / "rain/train-00000.tar", 512)
+    assert repair(config.out, Depth(), workers=1, progress=False).changed == []
+    assert tree(config.out) == before
+    retry(config.out, workers=1, progress=False)
+    assert list(verify(config.out, Depth())) == []
