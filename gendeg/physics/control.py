@@ -9,10 +9,10 @@ STRONGEST = 1.3
 """Data are drawn with strengths up to 1; who looks for a mu on a photo that loses little may go so far."""
 
 
-def check_strength(strength: float) -> float:
-    """Return `strength` when it lies in [0, STRONGEST]; `ValueError` otherwise (NaN included)."""
-    if not 0.0 <= strength <= STRONGEST:
-        raise ValueError(f"strength must lie in [0, {STRONGEST}], got {strength!r}")
+def check_strength(strength: float, most: float = STRONGEST) -> float:
+    """Return `strength` when it lies in [0, most]; `ValueError` otherwise (NaN included)."""
+    if not 0.0 <= strength <= most:
+        raise ValueError(f"strength must lie in [0, {most:g}], got {strength!r}")
     return float(strength)
 
 

@@ -25,7 +25,7 @@ def fog(clean: UnitImage, strength: float, generator: np.random.Generator) -> Un
 
     c is 3 strength², because half of all that fog can do is done at c = 0.7.
     """
-    amount = 3.0 * check_strength(strength) ** 2
+    amount = 3.0 * check_strength(strength, 1.0) ** 2
     height, width = clean.shape[:2]
     field = plasma(height, width, generator.uniform(1.4, 2.4), generator)[..., None]
     most = max(float(clean.max()), 1e-3)
@@ -57,7 +57,7 @@ def plasma(height: int, width: int, decay: float, generator: np.random.Generator
 
 def streaks(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """1 − (1 − x)(1 − s), the screen blend: s is thresholded noise, blurred along one direction."""
-    check_strength(strength)
+    check_strength(strength, 1.0)
     height, width = clean.shape[:2]
     scale = max(min(height, width) / 256, 0.5)
     angle = np.radians(generator.uniform(-60, 60)) + np.pi / 2
@@ -71,7 +71,7 @@ def streaks(clean: UnitImage, strength: float, generator: np.random.Generator) -
 
 def flakes(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """w x + (1 − w) max(x, 1.5 grey + 0.5) + s + s turned by 180°: whitened, then two layers of blurred noise."""
-    check_strength(strength)
+    check_strength(strength, 1.0)
     height, width = clean.shape[:2]
     zoom = generator.uniform(1.5, 4.5) * max(min(height, width) / 256, 0.5)
     noise = generator.standard_normal((int(height / zoom) + 2, int(width / zoom) + 2, 1)).astype(np.float32)
@@ -90,7 +90,7 @@ def shaken(clean: UnitImage, strength: float, generator: np.random.Generator) ->
 
     In the photo's own encoding, as sets made from frames do; up to 9 % of the short side, and 3 degrees.
     """
-    reach = 0.09 * check_strength(strength) * min(clean.shape[:2]) * generator.uniform(0.7, 1.3)
+    reach = 0.09 * check_strength(strength, 1.0) * min(clean.shape[:2]) * generator.uniform(0.7, 1.3)
     angle, turn = generator.uniform(0, np.pi), np.radians(generator.uniform(-3, 3)) * strength
     if generator.random() < 0.5:
         return _unit(convolve(clean, line_psf(reach, angle)))
@@ -123,7 +123,7 @@ def line_psf(length: float, angle: float) -> Float[np.ndarray, "k k"]:
 
 def dusk(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """(x L)^γ: reflectance times an uneven light L in (0, 1], then a tone curve γ from 1 to 2.5; no noise of ours."""
-    check_strength(strength)
+    check_strength(strength, 1.0)
     height, width = clean.shape[:2]
     light = smooth_field(height, width, generator.uniform(2.0, 3.0), generator)
     depth, bend = generator.uniform(0.4, 1.5) * strength, 1 + generator.uniform(0.3, 1.5) * strength
@@ -133,7 +133,7 @@ def dusk(clean: UnitImage, strength: float, generator: np.random.Generator) -> U
 
 def spatter(clean: UnitImage, strength: float, generator: np.random.Generator) -> UnitImage:
     """x + m C: blobs of a thresholded smooth noise, embossed by their slope, in a pale water colour C."""
-    check_strength(strength)
+    check_strength(strength, 1.0)
     height, width = clean.shape[:2]
     scale = max(min(height, width) / 256, 0.5)
     size = scale * generator.uniform(2.0, 5.0)

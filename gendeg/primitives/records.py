@@ -51,7 +51,8 @@ class _Row:
 
     def as_row(self) -> dict[str, Any]:
         """Field name → value, in the schema's order."""
-        return asdict(self)  # type: ignore[call-overload]
+        row = asdict(self)  # type: ignore[call-overload]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in row.items()}
 
     def to_json(self) -> str:
         """One line, without its newline."""

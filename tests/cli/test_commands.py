@@ -74,7 +74,11 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     ("arguments", "code", "says"),
     [
         (["synth", "--type", "fog"], 2, "haze, rain, snow, motion_blur, low_light, raindrop"),
-        (["synth", "--type", "haze+low-light"], 2, "rain+haze"),
+        (["synth", "--type", "fog+haze"], 2, "rain+haze"),
+        (["synth", "--type", "haze+haze"], 2, "haze twice"),
+        (["synth", "--type", "haze+rain+snow+low-light"], 2, "two or three"),
+        (["synth", "--type", "haze=1.4+rain"], 2, "[0, 1]"),
+        (["synth", "--type", "haze=x"], 2, "not a number"),
         (["synth", "--intensity", "1.2"], 2, "[0, 1]"),
         (["synth", "--intensity", "nan"], 2, "finite"),
         (["synth", "--intensity", "strong"], 2, "not a number"),
