@@ -82,13 +82,14 @@ def beyond_white(clean: Float[np.ndarray, "h w 3"], excess: float, lamps: float)
     """How many times brighter than recorded a clipped pixel really was, less one: what makes lamps stay in the dark.
 
     `excess` for all that is nearly white, `lamps` more for what also stands out from its surroundings: a lamp or a
-    window does, a pale wall does not. 0 below .9 of white.
+    window does, a pale wall does not. 0 below .9 of white. A bright sky's own grain would come out many times larger,
+    so that what is large is taken as the mean of its neighbourhood.
     """
     value = clean.max(axis=2)
-    blown = np.clip((value - 0.9) / 0.1, 0.0, 1.0) ** 2
-    around = box_mean(value, max(2, min(value.shape) // 8))
+    near, around = (box_mean(value, max(2, min(value.shape) // part)) for part in (32, 8))
+    blown, pale = (np.clip((one - 0.9) / 0.1, 0.0, 1.0) ** 2 for one in (value, near))
     alone = np.clip((value - around) / 0.4, 0.0, 1.0)
-    return (blown * (excess + lamps * alone)).astype(np.float32)
+    return (pale * excess + blown * lamps * alone).astype(np.float32)
 
 
 def encoding_slope(light: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:

@@ -81,8 +81,14 @@ def test_a_lamp_is_far_brighter_than_white_a_pale_wall_a_little_and_grey_not_at_
     wall, lamp = np.full((64, 64, 3), 1.0, np.float32), np.full((64, 64, 3), 0.2, np.float32)
     lamp[30:34, 30:34] = 1.0
     np.testing.assert_allclose(beyond_white(wall, 2.0, 30.0), 2.0, atol=1e-5)
-    assert beyond_white(lamp, 2.0, 30.0)[32, 32] == pytest.approx(32.0)
+    assert beyond_white(lamp, 2.0, 30.0)[32, 32] == pytest.approx(30.0)
     assert (beyond_white(np.full((9, 9, 3), 0.89, np.float32), 2.0, 30.0) == 0).all()
+
+
+def test_the_grain_of_a_bright_sky_does_not_glow():
+    sky = np.clip(0.95 + 0.02 * rng(1).standard_normal((128, 128, 1)), 0, 1).astype(np.float32).repeat(3, axis=2)
+    glow = beyond_white(sky, 4.0, 0.0)
+    assert glow.mean() == pytest.approx(4 * 0.25, rel=0.1) and glow.std() < 0.1 * glow.mean()
 
 
 def test_lamps_stay_bright_in_the_dark_and_the_room_does_not():
