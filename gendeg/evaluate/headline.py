@@ -117,9 +117,12 @@ def _row(kind: Kind, degradation: str, estimate: Estimate, wanted: float | None 
 
 def tabulate_headline(rows: list[Headline]) -> str:
     """A line for each number: its value and 95 % interval, how many images, and whether it is as wanted."""
-    lines = [f"{'measure':<19}{'degradation':<13}{'value [95 % interval]':<28}{'n':>6}  wanted"]
+    wide = max(13, *(len(row.degradation) + 1 for row in rows)) if rows else 13
+    lines = [f"{'measure':<19}{'degradation':<{wide}}{'value [95 % interval]':<28}{'n':>6}  wanted"]
     for row in rows:
         sign = "≤" if row.better == LOWER else "≥"
         wanted = "" if row.wanted is None else f"{sign} {row.wanted:g} {'met' if row.met else 'NOT MET'}"
-        lines.append(f"{row.id:<19}{row.degradation:<13}{interval(row.estimate, 4):<28}{row.n:>6}  {wanted}".rstrip())
+        lines.append(
+            f"{row.id:<19}{row.degradation:<{wide}}{interval(row.estimate, 4):<28}{row.n:>6}  {wanted}".rstrip()
+        )
     return "\n".join(lines)

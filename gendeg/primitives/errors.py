@@ -323,6 +323,17 @@ class DamagedDataset(GendegError):
         super().__init__(f"{path}: {self.reason}; {advice_on(reason, READING) or 'run gendeg repair on the dataset'}")
 
 
+class OtherVersion(GendegError):
+    """A dataset whose plan and records have other fields than this gendeg's."""
+
+    def __init__(self, folder: str | Path, found: str, read: str):
+        self.folder, self.found = Path(folder), found
+        super().__init__(
+            f"{folder}: a dataset of version {found!r}, and this gendeg reads {read}; build it again into another "
+            "--out, or take the gendeg that made it (load_dataset reads its tars as they are)"
+        )
+
+
 class IncompleteDataset(GendegError):
     def __init__(self, folder: str | Path, missing: int):
         self.folder, self.missing = Path(folder), missing

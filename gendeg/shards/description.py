@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from gendeg.primitives.errors import BadManifest, DamagedDataset, MissingPath, NotADataset
+from gendeg.primitives.errors import BadManifest, DamagedDataset, MissingPath, NotADataset, OtherVersion
 from gendeg.primitives.files import read_json_object, sha256_bytes, write_json
 from gendeg.primitives.once import changed
 from gendeg.shards.index import Mark, is_done, read_mark
 from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.plan import PlannedShard
 
-BUILD_SCHEMA = "gendeg-build-1"
+BUILD_SCHEMA = "gendeg-build-2"
+"""Raise the number when plan, index or records get other fields."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,15 @@ def write_description(layout: Layout, description: Description) -> None:
 
 
 def read_description(layout: Layout) -> Description:
-    """Raises `NotADataset` when there is none, `DamagedDataset` when it was changed or is of another version."""
+    """Raises `NotADataset` when there is none, `OtherVersion`, and `DamagedDataset` when it was changed."""
     try:
         row = read_json_object(layout.config)
     except MissingPath as error:
         raise NotADataset(layout.root) from error
     except BadManifest as error:
         raise DamagedDataset(layout.config, str(error)) from error
+    if row.get("schema", BUILD_SCHEMA) != BUILD_SCHEMA:
+        raise OtherVersion(layout.root, str(row["schema"]), BUILD_SCHEMA)
     fingerprint = row.pop("fingerprint", None)
     try:
         description = Description(**row)

@@ -11,8 +11,8 @@ from gendeg.build.finish import finish
 from gendeg.build.repair import repair, retry
 from gendeg.build.status import status
 from gendeg.build.verify import verify
-from gendeg.primitives.errors import IncompleteDataset, NotADataset
-from gendeg.shards.description import read_description
+from gendeg.primitives.errors import IncompleteDataset, NotADataset, OtherVersion
+from gendeg.shards.description import BUILD_SCHEMA, read_description
 from gendeg.shards.layout import Layout
 from gendeg.shards.verify import Depth
 from tests.builds import copy_build, small_build, tree
@@ -84,6 +84,17 @@ def test_an_unfinished_dataset_is_not_finished(copy):
     layout = Layout(copy / "out")
     with pytest.raises(IncompleteDataset):
         finish(layout, read_description(layout))
+
+
+def test_a_dataset_of_another_version_is_neither_damaged_nor_touched(copy):
+    path = copy / "out/.gendeg/config.json"
+    path.write_text(path.read_text().replace(BUILD_SCHEMA, "gendeg-build-1"))
+    before = tree(copy / "out")
+    ways = (status, lambda out: list(verify(out, Depth())), lambda out: repair(out, Depth()), retry)
+    for way in (*ways, lambda out: build(small_build(copy))):
+        with pytest.raises(OtherVersion, match="'gendeg-build-1', and this gendeg reads gendeg-build-2"):
+            way(copy / "out")
+    assert tree(copy / "out") == before
 
 
 def test_folders_that_are_no_dataset(tmp_path):
