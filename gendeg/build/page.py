@@ -11,6 +11,7 @@ from gendeg.build.page_strength import distribution_section, strength_section
 from gendeg.pairs.sources import licence_of
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import ORIGINS
+from gendeg.report.cells import strength_notes
 from gendeg.report.config import ReportConfig
 from gendeg.report.html import Card, Cell, Facts, Page, Section, Sheet, Table, percent, plain
 
@@ -50,7 +51,6 @@ def _summary(data: Dataset) -> str:
 def _tiles(data: Dataset) -> list[tuple[str, str]]:
     rows, failed = data.rows, sum(data.reasons.values())
     made = rows.where(origin="generated")
-    error = np.abs(rows.those(made, "mu") - rows.those(made, "mu_requested"))
     size = sum(mark.bytes for _, mark in data.done)
     tiles = [
         (f"{len(rows):,}", "pairs"),
@@ -59,7 +59,7 @@ def _tiles(data: Dataset) -> list[tuple[str, str]]:
         (f"{failed:,} ({percent(failed, len(rows) + failed)})", "planned but failed"),
     ]
     if len(made):
-        tiles.append((f"{error.mean():.4f}", "mean |mu measured − asked|"))
+        tiles.append((f"{np.abs(rows.passes.off('mu')).mean():.4f}", "mean |mu measured − asked|"))
         first = int(np.count_nonzero(rows.those(made, "attempt") == 0))
         tiles.append((percent(first, len(made) + failed), "of those planned, made at the first attempt"))
     return [*tiles, (f"{size / 1e9:.2f} GB" if size > 1e9 else f"{size / 1e6:.1f} MB", "in tars")]
@@ -101,12 +101,7 @@ def _pairs(config: ReportConfig, data: Dataset) -> Section:
 def _card(one: Shown) -> Card:
     record = one.entry.record
     generated = record.origin == "generated"
-    notes = [
-        f"{name}\u00a0{measured:.3f}" + (f" (asked\u00a0{asked:.3f})" if generated else "")
-        for name, measured, asked in (
-            ("mu", record.mu, record.mu_requested), ("sigma", record.sigma, record.sigma_requested),
-        )
-    ]  # fmt: skip
+    notes = strength_notes(record, generated)
     if one.clean is None or one.degraded is None:
         notes.append("an image of it cannot be read: run gendeg verify")
     facts = [(name, plain(value)) for name, value in record.as_row().items() if name not in ("schema", "prompt")]

@@ -27,27 +27,30 @@ GRADED = (
 
 
 def strength_section(data: Dataset) -> Section:
-    rows = data.rows
+    rows, passes = data.rows, data.rows.passes
     generated = [kind for kind in rows.kinds if len(rows.where(degradation=kind, origin="generated"))]
     blocks: list[Table | Figures] = []
     for name in ("mu", "sigma"):
         figures = []
-        for kind in generated:
-            here = rows.where(degradation=kind, origin="generated")
-            plot = plot_agreement(kind, name, rows.those(here, f"{name}_requested"), rows.those(here, name))
-            figures.append(Figure(plot, f"{kind}, {len(here):,} samples"))
+        for each in passes.names:
+            here = passes.name == each
+            asked, measured = (passes.numbers[one][here] for one in (f"{name}_requested", name))
+            figures.append(Figure(plot_agreement(each, name, asked, measured), f"{each}, {len(asked):,} samples"))
         blocks.append(Figures(figures, heading=f"{name}, asked and measured"))
     graded = levels_of(str(data.description.settings["intensity"]))
     if graded:
         blocks.append(Figures([_by_level(rows, kind) for kind in generated], heading="mu at each level of intensity"))
     columns = ["degradation", "samples", "mean error of mu", "bias of mu", "95 % within", "mean error of sigma",
                "bias of sigma", "of these at the first attempt"]  # fmt: skip
-    table = Table("Measured minus asked, over the generated samples", columns, [_errors(rows, k) for k in generated])
+    table = Table(
+        "Measured minus asked, over the generated samples", columns, [_errors(rows, name) for name in passes.names]
+    )
     tolerance = data.description.settings.get("tolerance", 1.0)
     text = (
         "The build measures every sample as it is stored. What is further from the asked mu than its tolerance "
         f"({tolerance:g}) is tried again and, in the end, counted as failed: so errors of mu beyond it cannot be seen "
-        "here. sigma is not filtered. The dashed line is asked = measured."
+        "here. sigma is not filtered. A mix that is made in parts stands here part by part, each measured against the "
+        "picture that it was laid on. The dashed line is asked = measured."
     )
     texts = [text, GRADED.format(len(graded))] if graded else [text]
     return Section("strength", "Asked and measured", texts, [table, *blocks] if generated else [])
@@ -66,12 +69,12 @@ def _by_level(rows: Rows, kind: str) -> Figure:
     return Figure(plot_by_intensity(kind, "mu", {"generated": points}), f"{kind}, {each} photos at each level")
 
 
-def _errors(rows: Rows, kind: str) -> list[str]:
-    here = rows.where(degradation=kind, origin="generated")
-    mu, sigma = (rows.those(here, name) - rows.those(here, f"{name}_requested") for name in ("mu", "sigma"))
-    first = percent(int(np.count_nonzero(rows.those(here, "attempt") == 0)), len(here))
+def _errors(rows: Rows, name: str) -> list[str]:
+    here = rows.passes.name == name
+    mu, sigma = (rows.passes.off(statistic)[here] for statistic in ("mu", "sigma"))
+    first = percent(int(np.count_nonzero(rows.those(rows.passes.sample[here], "attempt") == 0)), len(mu))
     return [
-        kind, f"{len(here):,}", f"{np.abs(mu).mean():.4f}", number(mu.mean(), 4, signed=True),
+        name, f"{len(mu):,}", f"{np.abs(mu).mean():.4f}", number(mu.mean(), 4, signed=True),
         f"{np.quantile(np.abs(mu), 0.95):.4f}", f"{np.abs(sigma).mean():.4f}", number(sigma.mean(), 4, signed=True),
         first,
     ]  # fmt: skip

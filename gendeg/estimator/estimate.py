@@ -81,7 +81,7 @@ def estimate(photo: U8Image, network: Estimator, notes: Notes, name: str, kind: 
     if (kind is None and probabilities[best] < SURE) or roots[best, 0] ** 2 < LEAST or roots[best, 0] < 0:
         nearest = np.argsort(-probabilities[:CLEAN])[:2]
         likely = {str(KINDS[number]): float(probabilities[number]) for number in nearest}
-        raise NotRecognised(name, float(probabilities[CLEAN]), likely)
+        raise NotRecognised(name, float(probabilities[CLEAN]), likely, kind or "")
     told = [
         _guess(float(root), reach, high)
         for root, reach, high in zip(

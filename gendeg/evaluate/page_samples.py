@@ -10,6 +10,7 @@ from jaxtyping import Float
 from gendeg.evaluate.results import Scored
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import read_rgb
+from gendeg.report.cells import strength_notes
 from gendeg.report.html import Card, Picture, make_picture
 
 VISIBLE = 0.3  # intensity from which there is something to see, and so a best and a worst
@@ -83,10 +84,7 @@ def _varied(samples: Sequence[Scored], count: int) -> list[Scored]:
 def sample_card(folder: Path, one: Scored, longest: int) -> Card:
     """Its pictures, at most `longest` pixels, and everything that was measured."""
     record, metrics = one.record, one.metrics
-    notes = [
-        f"mu\u00a0{record.mu:.3f} (asked\u00a0{record.mu_requested:.3f})",
-        f"sigma\u00a0{record.sigma:.3f} (asked\u00a0{record.sigma_requested:.3f})",
-    ]
+    notes = strength_notes(record)
     there = [(*both, getattr(metrics, name)) for name, both in LABELS.items() if getattr(metrics, name) is not None]
     measured = [f"{label}\u00a0{form.format(value)}" for label, form, value in there]
     if metrics.named is not None:

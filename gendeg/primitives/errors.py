@@ -268,15 +268,18 @@ class BadOption(GendegError):
 
 
 class NotRecognised(GendegError):
-    """A photo in which no degradation is seen, or none clearly. `likely` are the nearest ones with probabilities."""
+    """A photo in which no degradation is seen, or none clearly; or not the one that is `told` to be there.
 
-    def __init__(self, photo: str, clean: float, likely: dict[str, float]):
+    `likely` are the nearest ones with probabilities.
+    """
+
+    def __init__(self, photo: str, clean: float, likely: dict[str, float], told: str = ""):
         self.photo, self.clean, self.likely = photo, clean, likely
         nearest = ", ".join(f"{name} {probability:.2f}" for name, probability in likely.items())
         seen = "no degradation recognised" if clean >= max(likely.values()) else "not sure what degraded it"
         super().__init__(
-            f"{photo}: {seen} (probabilities: none {clean:.2f}, {nearest}); name it with --type, or take a photo that "
-            "shows it more clearly"
+            f"{photo}: {f'no {told} that could be measured' if told else seen} (probabilities: none {clean:.2f}, "
+            f"{nearest}); {'' if told else 'name it with --type, or '}take a photo that shows it more clearly"
         )
 
 

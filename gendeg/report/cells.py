@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gendeg.metrics.uncertainty import Estimate
+from gendeg.primitives.records import Part, Record
 from gendeg.report.html import Cell
 
 Some = Estimate | Mapping[str, Any] | None
@@ -46,6 +47,18 @@ def column(estimates: Sequence[Some], digits: int = 3, scale: float = 1.0) -> li
         return (low - bottom) / span, (value - bottom) / span, (high - bottom) / span
 
     return [Cell(interval(one, digits, scale), interval=drawn(one)) for one in estimates]
+
+
+def strength_notes(record: Record, generated: bool = True) -> list[str]:
+    """mu and sigma of a picture and what was asked: of a mix in parts nothing as a whole, but of each part."""
+
+    def said(one: Record | Part, name: str, asked: bool) -> str:
+        told = f" (asked\u00a0{getattr(one, f'{name}_requested'):.3f})" if asked else ""
+        return f"{name}\u00a0{getattr(one, name):.3f}{told}"
+
+    several = record.parts if len(record.parts) > 1 else ()
+    whole = [said(record, name, generated and not several) for name in ("mu", "sigma")]
+    return whole + [f"{part.degradation}: {said(part, 'mu', True)} · {said(part, 'sigma', True)}" for part in several]
 
 
 def ends(one: Estimate | Mapping[str, Any]) -> tuple[float, float, float]:

@@ -60,6 +60,20 @@ def test_a_dataset_as_a_page(tmp_path):
     assert page == page_of(finished_build() / "out", tmp_path, overwrite=True), "the same page again"
 
 
+def test_of_a_mix_in_parts_each_part_is_compared_with_what_was_asked_of_it(tmp_path):
+    config = small_build(tmp_path, types="rain,rain+low_light", per_image=2, model="physics", steps=None)
+    build(config)
+    text = words(page_of(config.out, tmp_path))
+    parts = [part for pair in load_gends(config.out) for part in pair.record["parts"]]
+    assert len(parts) > 10
+    error = np.mean([abs(part["mu"] - part["mu_requested"]) for part in parts])
+    assert error > 0 and f"mean |mu measured − asked|{error:.4f}" in text
+    mixed = [part for pair in load_gends(config.out) for part in pair.record["parts"] if len(pair.record["parts"]) > 1]
+    for kind in ("rain", "low_light"):
+        off = np.mean([abs(part["mu"] - part["mu_requested"]) for part in mixed if part["degradation"] == kind])
+        assert f"rain+low_light: {kind} {len(mixed) // 2} {off:.4f}" in text
+
+
 def test_pictures_are_those_of_the_samples(tmp_path):
     pairs = load_gends(finished_build() / "out", types="haze")
     strongest = max(pairs, key=lambda pair: pair.record["mu"])

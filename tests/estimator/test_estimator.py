@@ -115,8 +115,9 @@ def test_what_is_not_clear_is_refused(logits: dict[int, float], said: str) -> No
 
 def test_nothing_to_degrade_with_is_refused_though_its_type_is_named() -> None:
     network, notes = network_that_says({1: 9.0}, -0.2)
-    with pytest.raises(NotRecognised):
+    with pytest.raises(NotRecognised, match="a.png: no rain that could be measured") as refused:
         estimate(photo(40, 60), network, notes, "a.png", Degradation.RAIN)
+    assert "--type" not in str(refused.value)
 
 
 # --- the file ---
