@@ -186,19 +186,19 @@ def sampled(pipeline: GenDegPipeline, spec: Spec) -> Iterator[Generator]:
             scales = (PAPER["guidance_text"], PAPER["guidance_image"]) if spec.guided else (1.0, 1.0)
             settings = settings_of(pipeline, spec.steps, *scales)
         if not spec.one_call:
-            pipeline._predict = _one_by_one(pipeline)
+            pipeline.predict = _one_by_one(pipeline)  # type: ignore[method-assign]
         if not spec.built:
             pipeline.in_calls = lambda count: [range(row, row + 1) for row in range(count)]  # type: ignore[method-assign]
         yield Generator(pipeline, settings)
     finally:
-        for name in ("_predict", "in_calls"):
+        for name in ("predict", "in_calls"):
             pipeline.__dict__.pop(name, None)
         pipeline.scheduler = scheduler
         pipeline.register_to_config(**before)
 
 
 def _one_by_one(pipeline: GenDegPipeline) -> Callable[..., Tensor]:
-    plain = pipeline._predict
+    plain = pipeline.predict
 
     def predict(latents: Tensor, timestep: Tensor, clean: Any, read: Conditioning, chosen: list[Branch]) -> Tensor:
         contexts = read.context.chunk(len(chosen))

@@ -12,6 +12,9 @@ FULL_DARKNESS = 0.94  # part of the mean brightness that is gone at strength 1, 
 DARKEST = 0.985  # at any strength
 TOE_SLOPE = 12.92  # of the sRGB curve in the deepest shadows (IEC 61966-2-1): noise there grows no further
 
+LAMPS_ON = 0.4
+"""Part of the photos whose small white things are lamps; of the others they are white things."""
+
 CASTS: tuple[tuple[float, tuple[float, float, float]], ...] = (
     (0.40, (1.0, 1.0, 1.0)),
     (0.30, (1.35, 0.97, 0.60)),  # lamps
@@ -36,8 +39,9 @@ def low_light(
     strength = check_strength(strength)
     white_balance = draw_cast(strength, generator)
     lighting = draw_lighting(clean.shape[0], clean.shape[1], strength, generator)
-    excess, lamps = 4.0 * generator.random() ** 2, np.exp(generator.uniform(np.log(0.5), np.log(60.0)))
-    lighting = lighting * (1 + beyond_white(clean, excess, float(lamps))) ** np.float32(strength)
+    excess, lamps = 4.0 * generator.random() ** 2, float(np.exp(generator.uniform(np.log(0.5), np.log(30.0))))
+    lamps *= generator.random() < LAMPS_ON
+    lighting = lighting * (1 + beyond_white(clean, excess, lamps)) ** np.float32(strength)
     dull = desaturate(clean, generator.uniform(0.0, 0.35) * strength)
     stops, bend = 1.0 - 0.5 * shifted(evenness, generator), 0.45 * shifted(evenness, generator)
     skip = max(1, int(np.sqrt(clean[..., 0].size / 1024)))
@@ -82,10 +86,11 @@ def beyond_white(clean: Float[np.ndarray, "h w 3"], excess: float, lamps: float)
     """How many times brighter than recorded a clipped pixel really was, less one: what makes lamps stay in the dark.
 
     `excess` for all that is nearly white, `lamps` more for what also stands out from its surroundings: a lamp or a
-    window does, a pale wall does not. 0 below .9 of white. A bright sky's own grain would come out many times larger,
-    so that what is large is taken as the mean of its neighbourhood.
+    window does, a pale wall does not. 0 below .9 of white: by luminance, for skin and petals in the sun clip in one
+    channel only. A bright sky's own grain would come out many times larger, so that what is large is taken as the mean
+    of its neighbourhood.
     """
-    value = clean.max(axis=2)
+    value = clean @ LUMINANCE
     near, around = (box_mean(value, max(2, min(value.shape) // part)) for part in (32, 8))
     blown, pale = (np.clip((one - 0.9) / 0.1, 0.0, 1.0) ** 2 for one in (value, near))
     alone = np.clip((value - around) / 0.4, 0.0, 1.0)

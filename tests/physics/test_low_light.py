@@ -91,13 +91,19 @@ def test_the_grain_of_a_bright_sky_does_not_glow():
     assert glow.mean() == pytest.approx(4 * 0.25, rel=0.1) and glow.std() < 0.1 * glow.mean()
 
 
+def test_skin_in_the_sun_is_no_lamp():
+    skin = np.full((64, 64, 3), 0.2, np.float32)
+    skin[30:34, 30:34] = (1.0, 0.85, 0.74)
+    assert (beyond_white(skin, 2.0, 30.0) == 0).all()
+
+
 def test_lamps_stay_bright_in_the_dark_and_the_room_does_not():
     room = np.full((64, 64, 3), 0.4, np.float32)
     room[28:36, 28:36] = 1.0
-    dark = [low_light(room, 1.0, rng(seed)) for seed in range(12)]
+    dark = [low_light(room, 1.0, rng(seed)) for seed in range(24)]
     lamp, wall = (np.array([one[part].mean() for one in dark]) for part in (np.s_[30:34, 30:34], np.s_[:16]))
-    assert wall.max() < 0.12 and np.median(lamp) > 0.3
-    assert (lamp > 5 * wall).all()
+    assert wall.max() < 0.12 and (lamp > 2 * wall).all()
+    assert 0.2 < (lamp > 0.25).mean() < 0.6, "in some photos it is a lamp, in others a white thing"
 
 
 def test_the_encoding_stretches_shadows_as_its_derivative_does_and_no_more_than_srgb():
