@@ -134,7 +134,10 @@ def check_folder(folder: Path) -> None:
     """Raises `BadModel` unless every component is there and its weights are safetensors."""
     index = folder / "model_index.json"
     if not index.is_file():
-        raise BadModel(folder, "no model_index.json in it; a model is a folder that `gendeg train` or `convert` wrote")
+        inside = folder / "model"  # of what `gendeg train` was given as --out
+        meant = f"did you mean {inside}?" if (inside / "model_index.json").is_file() else ""
+        said = meant or "a model is a folder that `gendeg train` or `convert` wrote"
+        raise BadModel(folder, f"no model_index.json in it; {said}")
     listed = read_json_object(index)
     for name in REQUIRED:
         if not isinstance(listed.get(name), list) or not listed[name] or listed[name][0] is None:

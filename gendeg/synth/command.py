@@ -2,6 +2,8 @@
 
 import json
 import sys
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +13,12 @@ from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import ERROR, SOME_FAILED
 from gendeg.primitives.kinds import Degradation, mix_name, parse_types
 from gendeg.primitives.options import command
-from gendeg.synth.config import SynthConfig
+from gendeg.synth.config import RECORDS, SynthConfig
 
 EXAMPLE = "Example: gendeg synth photos/ --type rain,snow --intensity 0.3,0.6 --out degraded/"
+
+OFF = 0.1
+"""Share of the asked mu beyond which an image is spoken of."""
 
 
 @command(SynthConfig)
@@ -24,6 +29,8 @@ def synth(
 ) -> int:
     """Degrade photos: each photo, at each type and intensity. Writes images, their records and a contact sheet."""
     config = SynthConfig(**given)
+    if "out" not in given and not config.overwrite:
+        config = replace(config, out=_free(config.out))
     if config.like and "intensities" in given:
         raise BadOption("--intensity", "does not go with --like, which tells the strength")
     if config.estimator and not config.like:
@@ -34,20 +41,30 @@ def synth(
     return _dry_run(config, as_json) if dry_run else _run(config, as_json)
 
 
+def _free(folder: Path) -> Path:
+    """The folder, or with -2, -3 … behind its name where an earlier run wrote."""
+    places = (folder.with_name(f"{folder.name}-{number}") if number > 1 else folder for number in count(1))
+    return next(place for place in places if not (place / RECORDS).exists())
+
+
 def _run(config: SynthConfig, as_json: bool) -> int:
     from gendeg.primitives.records import Failure
     from gendeg.synth.synthesize import synthesize
 
-    made, failed = 0, 0
+    made, failed, off = 0, 0, 0
     for row in synthesize(config):
         if isinstance(row, Failure):
             failed += 1
             print(f"gendeg: {row.message}", file=sys.stderr)
         else:
             made += 1
+            off += any(abs(part.mu - part.mu_requested) > OFF * part.mu_requested for part in row.parts)
         if as_json:
             print(row.to_json(), flush=True)
     print(f"{made} images in {config.out}" + (f"; {failed} failed" if failed else ""), file=sys.stderr)
+    if off:
+        table = f"gendeg records {config.out / RECORDS}"
+        print(f"{off} of them are more than {OFF:.0%} off the mu that was asked for: {table}", file=sys.stderr)
     if made:
         print(f"look at {config.out / 'sheet.png'}", file=sys.stderr)
     return (SOME_FAILED if made else ERROR) if failed else 0

@@ -18,6 +18,9 @@ from gendeg.primitives.options import (
     option,
 )
 
+RECORDS = "records.jsonl"
+"""Of a run, beside its images."""
+
 
 @dataclass(frozen=True)
 class SynthConfig:
@@ -50,7 +53,9 @@ class SynthConfig:
     guidance_image: float | None = GUIDANCE_IMAGE()
     structure_correction: bool = STRUCTURE_CORRECTION()
     size: int | None = option(None, "Scale the short side to this many pixels first.", min=1)
-    out: Path = option(Path("out/synth"), "Folder for images, records.jsonl and sheet.png.")
+    out: Path = option(
+        Path("out/synth"), "Folder for images, records.jsonl and sheet.png; not given: the next that is free."
+    )
     device: str = DEVICE()
     format: Literal["png", "jpg", "webp"] = option("png", "Of the degraded images.")
     batch_size: int = IMAGE_BATCH()

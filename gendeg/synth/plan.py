@@ -21,7 +21,7 @@ from gendeg.intensity.ask import (
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
 from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types
-from gendeg.synth.config import SynthConfig
+from gendeg.synth.config import RECORDS, SynthConfig
 
 if TYPE_CHECKING:
     from gendeg.estimator.estimate import Estimate
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _KIND = f"(?:{'|'.join(Degradation)})"
 WRITTEN = re.compile(rf".+\.{_KIND}(?:\+{_KIND})*\.[im]\d+(?:-\d+)*\.s\d+\.(png|jpg|webp)")
 """Names of the pictures that `synth` writes, which no camera gives."""
-RECORDS, SHEET = "records.jsonl", "sheet.png"
+SHEET = "sheet.png"
 OWN_PHOTOS = ("china.jpg", "flower.jpg")
 
 

@@ -1,12 +1,15 @@
 """gendeg train, train distill"""
 
+import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.options import command
+from gendeg.primitives.parallel import world
 from gendeg.training.config import AutoencoderConfig, DiffusionConfig, DistillConfig, StructureConfig
 
 EXAMPLE = "Example: gendeg train diffusion --init bundled --pairs pairs/mine/manifest.jsonl --out runs/mine"
@@ -47,6 +50,7 @@ def train(network: Network, *, preset: Preset = None, given: dict[str, Any]) -> 
         if config.published:
             refuse_other_numbers(options)
         train_diffusion(config)
+        _say_model(config.out)
     else:
         from gendeg.training.structure import train_structure
 
@@ -64,7 +68,15 @@ def distill(*, preset: Preset = None, given: dict[str, Any]) -> None:
     _check("distill", given, options)
     from gendeg.training.distill import train_distill
 
-    train_distill(DistillConfig(**options))
+    config = DistillConfig(**options)
+    train_distill(config)
+    _say_model(config.out)
+
+
+def _say_model(out: Path) -> None:
+    """The last line, of the first process."""
+    if world().rank == 0:
+        print(f"model in {out / 'model'}; try: gendeg synth photo.jpg --model {out / 'model'}", file=sys.stderr)
 
 
 def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[str, Any]:
