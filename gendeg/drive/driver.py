@@ -18,10 +18,9 @@ from gendeg.model.generate import Generator, Settings, choose_sampler, refuse_di
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
-from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import has_direction
-from gendeg.primitives.options import PHYSICS
+from gendeg.primitives.options import PHYSICS, refuse_choices
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ def open_driver(
     `BadOption`.
     """
     if model == PHYSICS:
-        _refuse_choices(sampler, chosen)
+        refuse_choices(sampler, **chosen)
         return Driver(Physics(), physics_sha256(), PromptWriter())
     chosen.pop("compile", None)  # that is done when photos' sizes are known
     pipeline = load_pipeline(model, device, dtype)
@@ -159,14 +158,6 @@ def open_driver(
     if directed:
         refuse_direction(pipeline)
     return drive(pipeline, settings_of(pipeline, sampler=sampler, **chosen))
-
-
-def _refuse_choices(sampler: str, chosen: dict[str, Any]) -> None:
-    """Raises `BadOption` for what only a network can be told. That nothing is corrected, goes without saying."""
-    given = chosen | {"sampler": None if sampler == "own" else sampler, "structure_correction": None}
-    for name, value in given.items():
-        if value is not None:
-            raise BadOption(f"--{name.replace('_', '-')}", "goes with a network; physics has nothing to sample")
 
 
 def drive(pipeline: GenDegPipeline, settings: Settings) -> Driver:

@@ -198,3 +198,11 @@ STRUCTURE_CORRECTION = partial(option, True, "Put the photo's detail back after 
 IMAGE_SEED = partial(option, 0, "Same seed, same images.", min=0)
 IMAGE_BATCH = partial(option, 4, "Images of one photo made at a time.", min=1)
 DEVICE = partial(option, "auto", "auto, cpu, cuda or mps.")
+
+
+def refuse_choices(sampler: str, **chosen: Any) -> None:
+    """With simulators: raises `BadOption` for what only a network can be told. That nothing is corrected is none."""
+    given = chosen | {"sampler": None if sampler == "own" else sampler, "structure_correction": None}
+    for name, value in given.items():
+        if value is not None:
+            raise BadOption(f"--{name.replace('_', '-')}", "goes with a network; physics has nothing to sample")

@@ -14,6 +14,8 @@ from gendeg.model.generate import noise_of
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import MIXES, Degradation, parse_mix, parse_wanted
+from gendeg.synth.config import SynthConfig
+from gendeg.synth.plan import plan_synthesis
 from tests.tiny import photo
 
 SCENE = photo(72, 96)
@@ -116,6 +118,8 @@ def test_nothing_can_be_chosen_of_it_and_its_hash_is_its_code(driver):
         open_driver("physics", steps=3)
     with pytest.raises(BadOption, match="--sampler"):
         open_driver("physics", sampler="paper")
+    with pytest.raises(BadOption, match="--guidance-text"):  # in a dry run, too
+        plan_synthesis(SynthConfig(model="physics", guidance_text=2.0))
     assert driver.sha256 == physics_sha256() and len(driver.sha256) == 64
     assert (driver.settings.sampler, driver.settings.passes) == ("physics", 0)
 
