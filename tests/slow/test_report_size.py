@@ -45,7 +45,7 @@ def write_dataset(root: Path) -> None:
     kinds = [mix_name(mix) for mix in KNOWN]
     names = [ShardName(kind, "train", number) for number in range(SHARDS // len(kinds)) for kind in kinds]
     rows = [[name.degradation, name.split, name.number, EACH] for name in names]
-    settings = {"types": "all", "seed": 0, "tolerance": 0.05, "priors": "", "license": "other"}
+    settings = {"types": "all", "intensity": "prior", "seed": 0, "tolerance": 0.05, "priors": "", "license": "other"}
     description = Description("bundled", "ab" * 32, settings, "", "", rows, EACH, {})
     write_description(layout, description)
     tar, entries = write_tar(root)
