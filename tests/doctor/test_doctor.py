@@ -24,7 +24,7 @@ def ask_doctor(broken: Path, *arguments: str, **environment: str) -> tuple[int, 
     path = os.pathsep.join([str(broken), str(ROOT)])
     done = subprocess.run(
         [sys.executable, "-m", "gendeg", "doctor", "--json", *arguments],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True, text=True, cwd=broken, env={**os.environ, "PYTHONPATH": path, **environment},
     )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     said = json.loads(done.stdout)
