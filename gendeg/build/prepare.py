@@ -14,7 +14,7 @@ from gendeg.build.inputs import included, look_at_pairs, look_at_photos
 from gendeg.build.plan import write_plan
 from gendeg.build.splits import keep_apart
 from gendeg.intensity.ask import drawn_mixes, refuse_undirected
-from gendeg.intensity.draw import as_learnt, directions_of, levels_of, statistics_of
+from gendeg.intensity.draw import asks_direction, levels_of, statistics_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.model.fitting import PLAIN_BATCH
 from gendeg.model.generate import Settings
@@ -74,7 +74,7 @@ def check_config(config: BuildConfig) -> None:
     if config.engine == "ray" and find_spec("ray") is None:
         raise MissingExtra("ray", "ray")
     mixes = [wanted.mix for wanted in parse_types(config.types)]
-    if directions_of(config.direction) is not as_learnt:
+    if asks_direction(config.direction):
         refuse_undirected(mixes)
     parse_split(config.split)
     statistics_of(config.intensity, config.priors)

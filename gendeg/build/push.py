@@ -37,12 +37,18 @@ def plan_upload(folder: Path) -> Upload:
     from huggingface_hub.utils import filter_repo_objects
 
     layout = Layout(folder)
-    description = read_description(layout)
-    if missing := missing_shards(layout, description):
-        raise IncompleteDataset(layout.root, len(missing))
+    description = _whole(layout)
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     files = list(filter_repo_objects(sorted(there.union(unfinished(layout, description))), ignore_patterns=[*PRIVATE]))
     return Upload(files, sum((folder / name).stat().st_size for name in there.intersection(files)))
+
+
+def _whole(layout: Layout) -> Description:
+    """What the dataset is. Raises `NotADataset`, `IncompleteDataset`."""
+    description = read_description(layout)
+    if missing := missing_shards(layout, description):
+        raise IncompleteDataset(layout.root, len(missing))
+    return description
 
 
 def push(folder: Path, name: str, private: bool = False, api: Any = None) -> str:
@@ -80,9 +86,7 @@ def twin(name: str) -> str:
 def plan_parquet(folder: Path, name: str) -> Upload:
     """What `push_parquet` would upload, where nothing has arrived yet; writes nothing. As `plan_upload`."""
     layout = Layout(folder)
-    description = read_description(layout)
-    if missing := missing_shards(layout, description):
-        raise IncompleteDataset(layout.root, len(missing))
+    description = _whole(layout)
     planned = plan_files(layout, description)
     names = [*(file.name for file in planned), NOTES, "README.md", *(["preview.png"] if planned else [])]
     return Upload([f"{twin(name)}/{one}" for one in names], sum(file.bytes for file in planned))

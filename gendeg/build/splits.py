@@ -1,6 +1,5 @@
 """One photo, one split: over everything that a dataset holds, generated and existing, in whatever bytes it comes."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from gendeg.pairs.photos import Input, Photo, public_name
 from gendeg.pairs.split import HELD_OUT, LEAK
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
-from gendeg.primitives.parallel import in_order
+from gendeg.primitives.parallel import in_order, per_core
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 
@@ -84,7 +83,7 @@ def _by_pixels(config: PlanConfig, inputs: Sequence[Input], rows: Sequence[Row])
         sizes[row.width, row.height].setdefault(row.sha256, row)
         splits[row.width, row.height].add(row.split)
     alike = [row for size, found in sizes.items() if len(splits[size]) > 1 and len(found) > 1 for row in found.values()]
-    digests = in_order(lambda row: _pixels(inputs, row), alike, os.cpu_count() or 1)
+    digests = in_order(lambda row: _pixels(inputs, row), alike, per_core())
     known = {row.sha256: digest for row, digest in
              zip(alike, track(digests, "comparing photos", len(alike), config.progress), strict=True)}  # fmt: skip
     return {row.sha256: known.get(row.sha256, row.sha256) for row in rows}

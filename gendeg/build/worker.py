@@ -15,7 +15,7 @@ from gendeg.build.sample import rules_of
 from gendeg.build.shard import ShardMaker, Work
 from gendeg.build.stopping import Stopper
 from gendeg.drive.driver import Driver, open_driver
-from gendeg.intensity.draw import as_learnt, directions_of
+from gendeg.intensity.draw import asks_direction
 from gendeg.model.compiled import Size, check_compiler, compile_networks, warm
 from gendeg.model.fitting import PLAIN_BATCH, fitting_batch
 from gendeg.primitives.device import choose_device, local_device
@@ -45,7 +45,7 @@ def load_model(config: BuildConfig) -> Model:
     if config.compile:
         check_compiler(device.partition(":")[0])
     driver = open_driver(
-        config.model, device, PRECISIONS[precision], config.sampler, directions_of(config.direction) is not as_learnt,
+        config.model, device, PRECISIONS[precision], config.sampler, asks_direction(config.direction),
         steps=config.steps, guidance_text=config.guidance_text, guidance_image=config.guidance_image,
         structure_correction=config.structure_correction, compile=config.compile or None,
     )  # fmt: skip

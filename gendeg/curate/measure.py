@@ -1,7 +1,6 @@
 """Measures every pair once: by several processes, with what is measured kept in a file so that a run goes on."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from gendeg.primitives.errors import BadImage, BadOption, CannotRead
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
 from gendeg.primitives.images import U8Image
-from gendeg.primitives.parallel import in_processes
+from gendeg.primitives.parallel import in_processes, per_core
 from gendeg.primitives.progress import track
 
 SCHEMA = "gendeg-complexity-1"
@@ -153,7 +152,7 @@ def measure_all(
 ) -> list[Measured | str]:
     """In the places' order: the numbers, or the reason why there are none."""
     waiting = [pair for pair in places if cache.get(pair) is None]
-    workers = min(workers or os.cpu_count() or 1, len(waiting) // AT_ONCE)
+    workers = min(per_core(workers), len(waiting) // AT_ONCE)
     bar = track(in_processes(measure_pair, waiting, workers), "measuring", len(waiting), progress)
     batch: list[tuple[Pair, tuple[Measured, Windows] | str]] = []
     for one in zip(waiting, bar, strict=True):

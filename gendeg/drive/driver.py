@@ -89,9 +89,9 @@ class Driver:
 
     def in_steps(self, steps: int) -> "Driver":
         """The same in so many steps, where it has any."""
-        if not isinstance(self.maker, Generator):
+        if self.network is None:
             return self
-        return Driver(Generator(self.maker.pipeline, replace(self.settings, steps=steps)), self.sha256, self.write)
+        return Driver(Generator(self.network.pipeline, replace(self.settings, steps=steps)), self.sha256, self.write)
 
     def passes(self, ask: Ask) -> list[Ask]:
         """Each pass as an ask of its own, with a prompt that the model reads whole."""

@@ -19,7 +19,7 @@ from gendeg.physics import SIMULATORS
 from gendeg.primitives.errors import BadImage, SizesDiffer
 from gendeg.primitives.images import U8Image, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Degradation
-from gendeg.primitives.parallel import in_processes
+from gendeg.primitives.parallel import in_processes, per_core
 from gendeg.primitives.progress import track
 from gendeg.primitives.rng import for_sample
 
@@ -64,7 +64,7 @@ def make_examples(config: EstimatorConfig) -> list[Example]:
         if pair.degradation in KINDS:
             name = os.path.basename(pair.photo)
             tasks.append(Task(pair, _split(pair.split, name, config.seed), (), config.seed))
-    made = in_processes(_examples, tasks, config.workers or os.cpu_count() or 1)
+    made = in_processes(_examples, tasks, per_core(config.workers))
     return [one for some in track(made, "measuring", total=len(tasks), wanted=config.progress) for one in some]
 
 
@@ -72,7 +72,7 @@ def real_examples(config: EstimatorConfig) -> list[Example]:
     """Real degraded photos, as they are; none that belong to a split that is learnt from. Raises as `open_real`."""
     assert config.real is not None
     photos = [(kind, one) for kind, some in open_real(config.real, TEST).items() for one in some if kind in KINDS]
-    made = in_processes(_real_example, photos, config.workers or os.cpu_count() or 1)
+    made = in_processes(_real_example, photos, per_core(config.workers))
     return [one for some in track(made, "measuring", total=len(photos), wanted=config.progress) for one in some]
 
 

@@ -8,13 +8,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.ndimage import gaussian_filter, minimum_filter, uniform_filter
 
-from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit
+from gendeg.primitives.images import GREY, U8Image, resize_short_side, u8_to_unit
 
 SIDE = 256
 """Pixels of the short side that every photo is brought to: what is measured depends on the scale."""
 LONGEST = 2
 """Of a panorama the middle counts, this many times as long as the short side."""
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 SMALL = 1e-4
 TONES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 STANDS_OUT = 0.04  # of the range, above or below the median of its surroundings
@@ -26,7 +25,7 @@ Plane = Float[np.ndarray, "y x"]
 def features(photo: U8Image) -> Float[np.ndarray, " features"]:
     """Of a photo of any size, in the order and number that `SIDE` and the constants here give."""
     image = u8_to_unit(standard(photo))
-    grey = image @ LUMA
+    grey = image @ GREY.astype(np.float32)
     darkest, brightest = _extremes(image)
     blurred = [grey, *(gaussian_filter(grey, sigma, truncate=2.5) for sigma in (0.8, 1.6, 3.2, 6.4))]
     bands = [fine - coarse for fine, coarse in zip(blurred, blurred[1:], strict=False)]

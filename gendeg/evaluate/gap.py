@@ -1,6 +1,5 @@
 """gendeg evaluate gap: how far synthetic degradations are from real ones → gap.json and gap.html."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from gendeg.pairs.photos import Photo
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, write_json
 from gendeg.primitives.images import resize_short_side
-from gendeg.primitives.parallel import in_order
+from gendeg.primitives.parallel import in_order, per_core
 from gendeg.primitives.progress import track
 from gendeg.primitives.rng import for_sample
 from gendeg.report.cells import interval
@@ -102,7 +101,7 @@ def _measure(
 
 
 def _describe_all(config: GapConfig, halves: Sequence[Photo]) -> Any:
-    return in_order(lambda half: _describe(half, config.size), halves, config.workers or os.cpu_count() or 1)
+    return in_order(lambda half: _describe(half, config.size), halves, per_core(config.workers))
 
 
 def _describe(half: Photo, size: int) -> tuple[Statistics, bool] | str:

@@ -84,7 +84,7 @@ class Studio:
 
     def __init__(self, config: EvaluateConfig, driver: Driver):
         self.config, self.driver, self.digest = config, driver, driver.sha256
-        self.network = driver.maker if isinstance(driver.maker, Generator) else None
+        self.network = driver.network
         self.calibrated = self.network is not None and bool(self.network.pipeline.config.calibration)
         self.failures: list[Failure] = []
         if self.network is not None:
@@ -245,10 +245,10 @@ class _Sitting:
         return finite(Stored(decoded))[0]
 
     def _simulated_record(self, sample: Sample, image: U8Image) -> Record:
-        whole = replace(sample, ask=replace(sample.ask, parts=())) if sample.ask.parts else sample
+        whole = sample
         if sample.ask.parts:  # nothing was asked of it
             mu, sigma = measure_intensity(self.clean, image)
-            whole = replace(whole, ask=replace(whole.ask, mu=mu, sigma=sigma))
+            whole = replace(sample, ask=replace(sample.ask, mu=mu, sigma=sigma, parts=()))
         told = Physics.settings, "", "", self.photo.photo.name, self.sha256
         record = record_of(whole, self.clean, image, *told)
         return replace(record, origin="simulated", prompt="")

@@ -194,7 +194,7 @@ Directions = Callable[[Mix, Float[np.ndarray, " n"]], Float[np.ndarray, " n"]]
 
 def directions_of(direction: str) -> Directions:
     """`--direction` of a plan: `prior`, degrees, or a range of them. Raises `BadOption`."""
-    mode, number = direction.strip(), r"([+-]?\d*\.?\d+)"
+    mode, number = direction.strip(), rf"([+-]?{NUMBER})"
     if mode == "prior":
         return as_learnt
     match = re.fullmatch(rf"{number}(?:\.\.{number})?", mode)
@@ -208,6 +208,11 @@ def directions_of(direction: str) -> Directions:
         return np.round(_evenly(low, high, uniform), DECIMALS) if has_direction(mix) else as_learnt(mix, uniform)
 
     return directions
+
+
+def asks_direction(direction: str) -> bool:
+    """Whether a plan's `--direction` leaves it to no model. Raises `BadOption`."""
+    return directions_of(direction) is not as_learnt
 
 
 def as_learnt(mix: Mix, uniform: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -4,13 +4,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
-from gendeg.intensity.ask import ask_intensity
+from gendeg.model.fitting import try_out
 from gendeg.model.generate import Generator
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import parse_types
 
 MOST_SIZES = 12
 """Each size takes up to minutes: with more of them nothing is won."""
@@ -55,11 +53,10 @@ def warm(generator: Generator, sizes: Sequence[Size], kinds: str) -> None:
         )
     named = ", ".join(f"{width} x {height}" for height, width in sizes)
     print(f"gendeg: compiling for {named}: the first time it takes minutes", file=sys.stderr, flush=True)
-    began, ask = time.monotonic(), ask_intensity(parse_types(kinds)[0].kinds[:1], 0.5)
-    for height, width in sizes:
-        photo = np.full((height, width, 3), 127, np.uint8)
+    began = time.monotonic()
+    for size in sizes:
         try:
-            list(generator.degrade(generator.encode([photo]), [ask], [torch.Generator().manual_seed(0)]))
+            try_out(generator, size, kinds)
         except torch._dynamo.exc.TorchDynamoException as error:
             reason = f"this model cannot be compiled ({first_line(error)}); leave it out"
             raise BadOption("--compile", reason) from error

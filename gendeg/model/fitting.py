@@ -26,14 +26,19 @@ def fitting_batch(generator: Generator, size: tuple[int, int], kinds: str) -> in
         torch.cuda.synchronize(device)
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
-        ask, photo = ask_intensity(parse_types(kinds)[0].kinds[:1], 0.5), np.full((*size, 3), 127, np.uint8)
-        photos = [photo + np.uint8(number) for number in range(count)]
-        noise = [torch.Generator().manual_seed(number) for number in range(count)]
-        list(generator.degrade(generator.encode(photos), [ask] * count, noise))
+        try_out(generator, size, kinds, count)
         return torch.cuda.max_memory_allocated(device) - before
 
     peak(1)  # the first call allocates workspaces
     return most_that_fit(peak, torch.cuda.mem_get_info(device)[0] + _reserved(device))
+
+
+def try_out(generator: Generator, size: tuple[int, int], kinds: str, count: int = 1) -> None:
+    """So many images of this height and width, made for nothing but what making them does."""
+    ask, photo = ask_intensity(parse_types(kinds)[0].kinds[:1], 0.5), np.full((*size, 3), 127, np.uint8)
+    photos = [photo + np.uint8(number) for number in range(count)]
+    noise = [torch.Generator().manual_seed(number) for number in range(count)]
+    list(generator.degrade(generator.encode(photos), [ask] * count, noise))
 
 
 def most_that_fit(peak: Callable[[int], int], free: int) -> int:

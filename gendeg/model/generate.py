@@ -34,6 +34,7 @@ from gendeg.primitives.rng import torch_generator
 STRONGEST = 100.0
 """Beyond this a guidance scale is a slip of the keyboard: the published ones are 7.5 and 1.5."""
 STRONG = 0.9
+"""Quantile of the coherences of a mix that an asked direction gets."""
 KEPT = 256 << 20
 """Bytes of latents, decoded photos and encoded prompts that are remembered: at 512 pixels 64 KB to 3.5 MB a photo."""
 

@@ -17,7 +17,7 @@ from gendeg.primitives.errors import BadImage, NoPairs, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
 from gendeg.primitives.folders import claim
 from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb
-from gendeg.primitives.parallel import in_order
+from gendeg.primitives.parallel import in_order, per_core
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.prompts import words
@@ -63,7 +63,7 @@ def ingest(config: IngestConfig) -> Ingested:
     _claim_copies(config, candidates)
     failures = [_failure(path, NO_CLEAN, f"{path}: its clean half is missing") for path in lonely]
     good: list[Checked] = []
-    threads = config.workers or os.cpu_count() or 1
+    threads = per_core(config.workers)
     results = in_order(partial(check, config, shares), candidates, threads)
     for result in track(results, "checking pairs", total=len(candidates), wanted=config.progress):
         good.append(result) if isinstance(result, Checked) else failures.append(result)

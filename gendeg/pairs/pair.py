@@ -29,7 +29,7 @@ from gendeg.primitives.files import read_numbered_jsonl, write_jsonl
 from gendeg.primitives.folders import SIDE
 from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.kinds import mix_name, parse_mix
-from gendeg.primitives.parallel import in_order
+from gendeg.primitives.parallel import in_order, per_core
 from gendeg.primitives.rng import for_sample
 
 MANIFEST = "manifest.jsonl"
@@ -121,7 +121,7 @@ def measured(pairs: Sequence[Pair]) -> list[Pair]:
     """The same; those that a table names without mu, sigma and size are read for them, as far as they can be."""
     if all(pair.width for pair in pairs):
         return list(pairs)
-    return list(in_order(lambda pair: pair if pair.width else _measured(pair), pairs, os.cpu_count() or 1))
+    return list(in_order(lambda pair: pair if pair.width else _measured(pair), pairs, per_core()))
 
 
 def by_degradation_and_source(pairs: Iterable[Pair]) -> dict[tuple[str, str], list[Pair]]:

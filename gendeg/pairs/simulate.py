@@ -22,7 +22,7 @@ from gendeg.primitives.files import write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import U8Image, UnitImage, encode_image, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, has_direction, mix_name, parse_mixes
-from gendeg.primitives.parallel import in_processes
+from gendeg.primitives.parallel import in_processes, per_core
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.primitives.rng import for_sample
@@ -72,7 +72,7 @@ def simulate(config: SimulateConfig) -> Simulated:
         claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
     failures: list[Failure] = []
-    results = in_processes(simulate_photo, tasks, min(config.workers or os.cpu_count() or 1, len(tasks)))
+    results = in_processes(simulate_photo, tasks, min(per_core(config.workers), len(tasks)))
     for made in track(results, "simulating", total=len(tasks), wanted=config.progress):
         failures += [made] if isinstance(made, Failure) else []
         pairs += [] if isinstance(made, Failure) else made

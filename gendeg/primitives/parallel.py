@@ -36,6 +36,11 @@ def in_order(
                 future.cancel()
 
 
+def per_core(asked: int = 0) -> int:
+    """So many threads or processes as asked; 0: one for each core."""
+    return asked or os.cpu_count() or 1
+
+
 def in_processes(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     """`function` of every item, in the items' order, in so many processes; in this one where one is enough.
 

@@ -8,15 +8,13 @@ from typing import Any, ClassVar, TypeVar
 
 from tqdm import tqdm
 
-from gendeg.primitives.silence import begin, end
+from gendeg.primitives.silence import LINE_EVERY, begin, end
 from gendeg.primitives.streams import say
 
 Item = TypeVar("Item")
 
 DELAY = 1.5
 """Seconds without a bar. Work that is over by then needs none."""
-LINE_EVERY = 30.0
-"""Seconds between two lines where there is no terminal."""
 
 
 class _Bar(tqdm):

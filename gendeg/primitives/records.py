@@ -183,9 +183,7 @@ class Failure(_Row):
     clean_path: str
 
     @classmethod
-    def of(
-        cls, error: BadImage | TooLongForFormat | SizesDiffer | CannotRestore, path: str | Path, **known: Any
-    ) -> "Failure":
+    def of(cls, error: PhotoError, path: str | Path, **known: Any) -> "Failure":
         """A photo that cannot be used, for the error's reason."""
         return cls(failed=error.reason, message=str(error), clean_path=str(path), **known)
 
