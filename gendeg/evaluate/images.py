@@ -168,7 +168,7 @@ class _Sitting:
             self._drive(batch, noise)
             return
         clean = generator.encode([self.clean])
-        settled = generator.settle(clean, [sample.ask for sample in batch])
+        settled = generator.settle([sample.ask for sample in batch])
         latents = generator.latents(clean, settled, noise)
         for arm in arms:
             chosen = self._of(arm, batch)

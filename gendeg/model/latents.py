@@ -21,8 +21,7 @@ Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 class CleanLatent:
     """Encoded photos of one size: one for each sample of a batch, or one that all of its samples share (n = 1).
 
-    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it. `host` are the photos
-    without padding in main memory, for what is decided there: no device is waited for.
+    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it.
     """
 
     image: Float[Tensor, "n 3 h w"]
@@ -30,16 +29,13 @@ class CleanLatent:
     height: int
     width: int
     decoded: Float[Tensor, "n 3 h w"] | None = None
-    host: Float[Tensor, "n 3 _ _"] | None = None
 
     @classmethod
     def batch(cls, each: Sequence["CleanLatent"]) -> "CleanLatent":
         """Several as one; all of one size."""
-        decoded, host = ([value for one in each if (value := getattr(one, name)) is not None]
-                         for name in ("decoded", "host"))  # fmt: skip
+        decoded = [one.decoded for one in each if one.decoded is not None]
         image, latent = (torch.cat(parts) for parts in zip(*((one.image, one.latent) for one in each), strict=True))
-        more = (torch.cat(values) if values else None for values in (decoded, host))
-        return cls(image, latent, each[0].height, each[0].width, *more)
+        return cls(image, latent, each[0].height, each[0].width, torch.cat(decoded) if decoded else None)
 
     def of(self, *samples: int) -> "CleanLatent":
         """The photos of these samples; all of them where they share one."""
@@ -48,8 +44,8 @@ class CleanLatent:
         # A run of rows is a view, not a copy.
         run = samples == tuple(range(samples[0], samples[0] + len(samples)))
         rows = slice(samples[0], samples[-1] + 1) if run else list(samples)
-        decoded, host = (None if value is None else value[rows] for value in (self.decoded, self.host))
-        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded, host)
+        decoded = None if self.decoded is None else self.decoded[rows]
+        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded)
 
     @property
     def several(self) -> bool:

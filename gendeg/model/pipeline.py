@@ -38,16 +38,11 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     With a `change_scale` (mix name → r), what is generated is the change from the clean latent to the degraded one,
     divided by r · hypot(mu, sigma): unit variance at every intensity (see `model.change`). Published: none.
-    With a `residual_gain` instead, it is that change times the gain. Published: 0.
     `directions` (mix name → measured ones) is what a sample's direction is drawn from where it is not asked for.
     With `residual_decoding` what the autoencoder loses of the photo is put back as far as the degraded image keeps the
     photo's detail (`latents.keep_detail`), or structure correction starts from the photo plus the decoded change.
     Published: not so.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
-    Where all of a mix is among `spread_degradations`, it is then spread to the asked sigma. Published: nowhere.
-    With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
-    With a `darkening` low light asks for no more than that share of a photo's brightness, and what the `strength_gain`
-    leaves too bright is exposed shorter. Published: 0.
     With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
@@ -72,14 +67,10 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         guidance_image: float = 1.5,
         structure_degradations: list[str] | None = None,
         tile: int = 512,
-        residual_gain: float = 0.0,
         change_scale: dict[str, float] | None = None,
         directions: dict[str, list[list[float]]] | None = None,
         strength_gain: float = 1.0,
-        blur_extent: float = 0.0,
-        darkening: float = 0.0,
         residual_decoding: bool = False,
-        spread_degradations: list[str] | None = None,
         calibration: dict[str, Any] | None = None,
         guidance_interval: list[float] | None = None,
         guidance_built_in: bool = False,
@@ -97,14 +88,10 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             guidance_image=guidance_image,
             structure_degradations=list(CORRECTED if structure_degradations is None else structure_degradations),
             tile=tile,
-            residual_gain=residual_gain,
             change_scale=dict(change_scale or {}),
             directions=dict(directions or {}),
             strength_gain=strength_gain,
-            blur_extent=blur_extent,
-            darkening=darkening,
             residual_decoding=residual_decoding,
-            spread_degradations=list(spread_degradations or []),
             calibration=checked_response(calibration or {}),
             guidance_interval=list(guidance_interval or []),
             guidance_built_in=guidance_built_in,
@@ -227,8 +214,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
         `structure_correction` says for each sample whether the correction network runs (where there is one).
-        `degradations` names each sample's (`rain+haze`) for calibration, limits and spread, which rest without it, and
-        for a model with a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
+        `degradations` names each sample's (`rain+haze`) for a calibration, which rests without it, and for a model with
+        a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
         Raises `ValueError` for lists that do not fit each other, `UnknownDegradation`.
         """
         from gendeg.model.generate import Generator, Settings  # which drives any pipeline, this one too
@@ -246,7 +233,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         )
         generator = Generator(self, Settings(steps or self.config.steps, *scales, structure_correction=True))
         shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
-        settled = generator.settle(shared, asks)
+        settled = generator.settle(asks)
         latents = generator.latents(shared, settled, generators)
         return generator.bring(shared, settled, self.decode_latents(latents, shared, structure_correction))
 
@@ -330,19 +317,14 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*b c y x"]
     ) -> Float[Tensor, "*b c y x"]:
         """What the UNet is to generate for a pair of unscaled latents, before it is divided by its `sizes`."""
-        scale, gain = self.vae.config.scaling_factor, self._gain
-        return (degraded - clean) * scale * gain if gain else degraded * scale
+        return (degraded - clean if self.config.change_scale else degraded) * self.vae.config.scaling_factor
 
     def from_generated(
         self, generated: Float[Tensor, "b c y x"], clean: Float[Tensor, "n c y x"]
     ) -> Float[Tensor, "b c y x"]:
         """The inverse: generated → the unscaled latent of the degraded image; n is b, or 1 for a shared photo."""
-        scale, gain = self.vae.config.scaling_factor, self._gain
-        return generated / (scale * gain) + clean.to(generated) if gain else generated / scale
-
-    @property
-    def _gain(self) -> float:
-        return 1.0 if self.config.change_scale else self.config.residual_gain
+        latent = generated / self.vae.config.scaling_factor
+        return latent + clean.to(generated) if self.config.change_scale else latent
 
     @torch.no_grad()
     def decode_latents(

@@ -178,8 +178,7 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return own_memory(module).eval()
 
 
-LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening", "guidance_interval",
-         "guidance_built_in")  # fmt: skip
+LATER = ("calibration", "residual_decoding", "guidance_interval", "guidance_built_in")
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:

@@ -1,6 +1,5 @@
 """Knobs of gendeg train, and of the model that it makes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -147,6 +146,3 @@ class ExportConfig:
     guidance_image: float = 1.0
     tile: int = 512
     strength_gain: float = 1.0
-    blur_extent: float = 0.0
-    darkening: float = 0.0
-    spread_degradations: Sequence[str] = ()

@@ -59,7 +59,7 @@ def test_a_number_of_a_later_version_leaves_the_hash_of_models_without_it():
         pipeline._internal_dict = FrozenDict({k: v for k, v in pipeline.config.items() if k not in numbers})
         return model_sha256(pipeline)
 
-    assert named() == named("calibration", "residual_decoding", "spread_degradations", "darkening")
+    assert named() == named("calibration", "residual_decoding")
     changed = tiny_pipeline()
     changed.register_to_config(residual_decoding=True)
     assert model_sha256(changed) != named()
