@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from gendeg.pairs.packed import samples_in
-from gendeg.pairs.photos import HUB
 from gendeg.pairs.rows import open_dataset
 from gendeg.pairs.sources import Source, find_couples, find_source, parallel_layout
 from gendeg.pairs.split import SPLIT_WORDS, SPLITS
@@ -18,6 +17,7 @@ from gendeg.primitives.errors import BadImage, BadManifest, BadOption, MissingPa
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import find_images, output_stems
 from gendeg.primitives.folders import is_ours
+from gendeg.primitives.hub import HUB
 from gendeg.primitives.images import encode_image, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mix
 

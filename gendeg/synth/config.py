@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gendeg.primitives.kinds import parse_types
 from gendeg.primitives.options import (
     DEVICE,
     GUIDANCE_IMAGE,
@@ -15,6 +16,7 @@ from gendeg.primitives.options import (
     STEPS,
     STRUCTURE_CORRECTION,
     argument,
+    checked,
     option,
 )
 
@@ -26,19 +28,22 @@ RECORDS = "records.jsonl"
 class SynthConfig:
     """gendeg synth"""
 
-    paths: tuple[Path, ...] = argument((), "Photos or folders; none: two sample photos.")
+    paths: tuple[Path, ...] = argument((), "Photos or folders; none: two sample photos.", there=True)
     types: str = option(  # "": haze, or what `like` shows
         "",
         "Degradations and mixes (haze+rain, haze=0.6+rain), a comma list, all, or cdd11; default: haze, or as --like.",
         flag="--type",
+        parse=checked(parse_types),
     )
     intensities: tuple[float, ...] = option(
         (0.5,), "How strong, in [0, 1]; a comma list makes one image each.", flag="--intensity", min=0, max=1
     )
     mu: float | None = option(None, "Instead of intensity: mean |clean - degraded|, [0, 0.7].")
     sigma: float | None = option(None, "With mu: its standard deviation, [0, 0.4].")  # None: the median given mu
-    like: Path | None = option(None, "A degraded photo: make such ones. Its type and strength are estimated.")
-    estimator: Path | None = option(None, "With --like: a file that gendeg estimator made.")
+    like: Path | None = option(
+        None, "A degraded photo: make such ones. Its type and strength are estimated.", there=True
+    )
+    estimator: Path | None = option(None, "With --like: a file that gendeg estimator made.", there=True)
     direction: float | None = option(  # None: as the model draws it
         None, "Where rain, snow or camera go: degrees from the vertical, to the right.", min=-180, max=180
     )

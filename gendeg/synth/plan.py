@@ -18,6 +18,7 @@ from gendeg.intensity.ask import (
     refuse_parts,
     strengths_of,
 )
+from gendeg.model.loading import check_model
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
 from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types
@@ -69,12 +70,13 @@ class Plan:
 def plan_synthesis(config: SynthConfig) -> Plan:
     """Decide every sample.
 
-    Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, `OutputExists` when a file that would be
-    written is there already, and of the photo of --like what `estimate_file` raises.
+    Raises `BadOption`, `UnknownDegradation`, `BadModel`, `MissingPath`, `NoImages`, `OutputExists` when a file that
+    would be written is there already, and of the photo of --like what `estimate_file` raises.
     """
     if config.model == PHYSICS:
         guidance = {"guidance_text": config.guidance_text, "guidance_image": config.guidance_image}
         refuse_choices(config.sampler, steps=config.steps, **guidance)
+    check_model(config.model)
     wish = _wish(config) if config.like else None
     asks = plan_asks(config) if wish is None else ask_direction([_ask_like(config, wish)], config.direction)
     found = open_photos(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))

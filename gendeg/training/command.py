@@ -93,7 +93,8 @@ def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[
 
 
 def _check(network: str, given: dict[str, Any], options: dict[str, Any]) -> None:
-    """Raises `BadOption` for what another network is told, a start that is missing, or simulated pairs of no photos."""
+    """Raises `BadOption` for what another network is told, a start that is missing, or simulated pairs of no photos;
+    `BadModel` for one that is none."""
     for name in given if network in CONFIGS else ():
         takers = [taker for taker, config in CONFIGS.items() if name in {one.name for one in fields(config)}]
         if network not in takers:
@@ -103,6 +104,10 @@ def _check(network: str, given: dict[str, Any], options: dict[str, Any]) -> None
         raise BadOption("--vae", "or --model is needed: a trained autoencoder, or the model whose images to correct")
     if network == "diffusion" and len(starts) != 1:
         raise BadOption("--vae", "is needed to start anew, --base to fine-tune, --init to go on; give one of the three")
+    if started := options.get("init" if network == "diffusion" else "model"):
+        from gendeg.model.loading import check_model
+
+        check_model(started)
     needless = {"simulated", "types"} | ({"weights"} if network == "autoencoder" else set())
     for name in sorted(needless & set(given)):
         if "clean" not in given:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from gendeg.primitives.options import option
+from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.options import checked, model_name, option
 
 VAE = "Folder of a trained autoencoder, or of a model with one."
 
@@ -15,7 +16,7 @@ class TrainConfig:
     """What all trainings share. The effective batch is batch_size × accumulate × processes."""
 
     steps_flag: ClassVar[str] = "--steps"  # what sets their number on the command line
-    pairs: tuple[Path, ...] = option(help="Pair manifest; may be given several times.")
+    pairs: tuple[Path, ...] = option(help="Pair manifest; may be given several times.", there=True)
     out: Path = option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")
     init: str = option("", "Go on from: bundled, or a folder of the same kind.")
     sizes: Literal["bundled", "smoke"] = option("bundled", "Of networks that start fresh.")
@@ -50,9 +51,13 @@ class TrainConfig:
 class FreshConfig(TrainConfig):
     """What those trainings share whose pairs can be simulated on the way."""
 
-    clean: tuple[Path, ...] = option((), "Photos to simulate pairs from while it trains; may be given several times.")
+    clean: tuple[Path, ...] = option(
+        (), "Photos to simulate pairs from while it trains; may be given several times.", there=True
+    )
     simulated: float = option(0.8, "Share of examples that are simulated.", min=0, max=1)
-    types: str = option("all,rain+haze,snow+haze", "What is simulated: all,rain+haze,snow+haze.")  # in equal shares
+    types: str = option(  # in equal shares
+        "all,rain+haze,snow+haze", "What is simulated: all,rain+haze,snow+haze.", parse=checked(parse_mixes)
+    )
     weights: str = option("", "Draw kinds or sources more often: rain=2,haze=0.5.")  # others 1
     # no options:
     view: int = 256  # pixels of a simulated picture's side; crops are cut from it
@@ -105,7 +110,7 @@ class DistillConfig(DiffusionConfig):
     """gendeg train distill: `sample_steps` is what its --steps asks for, and `steps` its --updates"""
 
     steps_flag: ClassVar[str] = "--updates"
-    model: str = option("bundled", "The teacher: bundled, a model folder, or a hub id.")
+    model: str = option("bundled", "The teacher: bundled, a model folder, or a hub id.", parse=model_name)
     sample_steps: int = option(4, "Steps that the student samples in, one network pass each.", min=1, flag="--steps")
     teacher_steps: int = option(0, "Of the teacher's way, a multiple of --steps; 0: its own, 32 at most.", min=0)
     text: float | None = option(None, "Text guidance to build in; default: its own.", flag="--guidance-text")
@@ -128,7 +133,7 @@ class StructureConfig(TrainConfig):
 
     learning_rate: float = 1e-3
     vae: str = option("", VAE)
-    model: str = option("", "Structure: learn to correct this model's images.")
+    model: str = option("", "Structure: learn to correct this model's images.", parse=model_name)
     residual: bool = option(False, "Structure: start from the photo + the decoded change.")  # or where the model does
     # no options:
     noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to

@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 
 from gendeg.cli.app import app
 from gendeg.intensity.measure import measure_intensity
-from gendeg.play import studio as studio_module
-from gendeg.play.config import PlayConfig
+from gendeg.play.config import PlayConfig, Wish
 from gendeg.play.server import HEADER, open_server
 from gendeg.play.studio import Refused, Studio, file_name
 from gendeg.primitives.errors import BadOption
@@ -147,7 +146,7 @@ def test_one_at_a_time_and_a_short_line(studio, monkeypatch) -> None:
     monkeypatch.setattr(studio, "_waiting", threading.Semaphore(1))
     with studio._my_turn():
         with pytest.raises(Refused, match="others are waiting"):
-            studio.make(b"", "a.jpg", studio_module.Wish("haze", 0.5, 0, 0, studio.config.model))
+            studio.make(b"", "a.jpg", Wish("haze", 0.5, 0, 0, studio.config.model))
 
 
 def test_a_port_that_is_taken_is_said(port, studio) -> None:
