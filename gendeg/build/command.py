@@ -138,7 +138,7 @@ def push(
     from gendeg.build import push as hub
 
     if dry_run:
-        planned = [hub.plan_upload(folder), *([hub.plan_parquet(folder, name)] if parquet else [])]
+        planned = [hub.plan_upload(folder, name), *([hub.plan_parquet(folder, name)] if parquet else [])]
         files, size = [file for one in planned for file in one.files], sum(one.bytes for one in planned)
         print("\n".join(files))
         _say(f"{len(files)} files, {'at most ' if parquet else ''}{say_bytes(size)}; nothing was uploaded")

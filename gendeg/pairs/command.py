@@ -42,6 +42,8 @@ def ingest(config: IngestConfig) -> int:
     print(f"{len(made.pairs)} pairs in {made.manifest}", file=sys.stderr)
     for reason, count in made.reasons.items():
         print(f"gendeg: {count} kept out: {reason}", file=sys.stderr)
+    if made.failures:
+        print(f"gendeg: each is named in {config.out / 'failures.jsonl'}", file=sys.stderr)
     return SOME_FAILED if made.failures else 0
 
 

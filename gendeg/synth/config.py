@@ -59,7 +59,9 @@ class SynthConfig:
     structure_correction: bool = STRUCTURE_CORRECTION()
     size: int | None = option(None, "Scale the short side to this many pixels first.", min=1)
     out: Path = option(
-        Path("out/synth"), "Folder for images, records.jsonl and sheet.png; not given: the next that is free."
+        Path("out/synth"),
+        "Folder for images (photo.rain+haze.i040-060.s0.png: strengths as in the name), records.jsonl and sheet.png; "
+        "not given: the next that is free.",
     )
     device: str = DEVICE()
     format: Literal["png", "jpg", "webp"] = option("png", "Of the degraded images.")

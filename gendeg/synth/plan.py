@@ -166,7 +166,7 @@ def _is_own(path: Path, out: Path) -> bool:
 def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) -> Sample:
     """`<stem>.<type>.i060.s0.png`: intensity in hundredths (finer where it is), or mu in ten-thousandths.
 
-    `i060-040`: of two parts, in the order they are applied.
+    `i060-040`: of two parts, in the order of the mix's name.
     """
     strength = f"m{round(ask.mu * 1e4):04d}" if by_mu else intensity_word(*strengths_of(ask))
     key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"

@@ -103,7 +103,7 @@ def test_a_sample_photo_is_named_where_it_lies(port, model, studio) -> None:
         (b"", {}, "my photo.jpg: has 0 bytes"),
         (jpeg()[:200], {}, "my photo.jpg: "),
         (jpeg(1001, 1000), {}, "limit 1 megapixels"),
-        (jpeg(), {"type": "fog"}, "unknown degradation 'fog'; choose from"),
+        (jpeg(), {"type": "fog"}, "unknown degradation 'fog'; did you mean haze?"),
         (jpeg(), {"type": "haze,rain"}, "one image at a time"),
         (jpeg(), {"intensity": "nan"}, "must lie in [0, 1]"),
         (jpeg(), {"intensity": 2}, "must lie in [0, 1]"),
