@@ -89,6 +89,8 @@ def command(*configs: type, only: Collection[str] = (), without: Collection[str]
         def run(context: Any, **values: Any) -> Any:
             told = [name for name in found if context.get_parameter_source(name).name == "COMMANDLINE"]
             given = {name: _read(name, *found[name][:2], values[name]) for name in told}
+            for name, value in given.items():  # after all that is wrong usage
+                _refuse_places(name, found[name][1], value)
             rest = {name: value for name, value in values.items() if name not in found}
             return function(**rest, **({"given": given} if "given" in own else {"config": configs[0](**given)}))
 
@@ -145,16 +147,18 @@ def _read(name: str, hint: Any, said: Said, value: Any) -> Any:
             return tuple(_within(_number(part), said) for part in value.split(","))
         if isinstance(value, float):
             return _within(value, said)
-        several = get_origin(hint) is tuple
-        if "parse" in said:
-            value = tuple(map(said["parse"], value)) if several else said["parse"](value)
+        parse = said.get("parse", lambda text: text)
+        return tuple(map(parse, value)) if get_origin(hint) is tuple else parse(value)
     except ValueError as error:
         raise BadOption(_flag(name, said), str(error)) from None
-    for place in (value if several else [value]) if said.get("there") else ():
+
+
+def _refuse_places(name: str, said: Said, value: Any) -> None:
+    """Raises `MissingPath` and `OutputNotWritable`."""
+    for place in (value if isinstance(value, tuple) else (value,)) if said.get("there") else ():
         refuse_missing(place)
     if name == OUT:
         refuse_unwritable(value)
-    return tuple(value) if several else value
 
 
 def _whole_or(text: str, said: Said) -> int:

@@ -72,6 +72,8 @@ def drawable(letter: str) -> str:
     """A letter, or where the font has none (Chinese, emoji) its number, `\\u6c34`: names differ then as they do."""
     if letter.isascii():
         return letter
+    if unicodedata.category(letter).startswith("C"):  # bytes of a name that is no UTF-8 among them
+        return letter.encode("unicode_escape").decode()
     drawn, nothing = (bytes(_font().getmask(one)) for one in (letter, UNASSIGNED))
     return letter if drawn != nothing else letter.encode("unicode_escape").decode()
 

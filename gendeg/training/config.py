@@ -54,9 +54,9 @@ class FreshConfig(TrainConfig):
     clean: tuple[Path, ...] = option(
         (), "Photos to simulate pairs from while it trains; may be given several times.", there=True
     )
-    simulated: float = option(0.8, "Share of examples that are simulated.", min=0, max=1)
-    types: str = option(  # in equal shares
-        "all,rain+haze,snow+haze", "What is simulated: all,rain+haze,snow+haze.", parse=checked(parse_mixes)
+    simulated: float = option(0.8, "With --clean: share of examples that are simulated.", min=0, max=1)
+    types: str = option(
+        "all,rain+haze,snow+haze", "With --clean: what is simulated, in equal shares.", parse=checked(parse_mixes)
     )
     weights: str = option("", "Draw kinds or sources more often: rain=2,haze=0.5.")  # others 1
     # no options:
@@ -112,12 +112,22 @@ class DistillConfig(DiffusionConfig):
     steps_flag: ClassVar[str] = "--updates"
     model: str = option("bundled", "The teacher: bundled, a model folder, or a hub id.", parse=model_name)
     sample_steps: int = option(4, "Steps that the student samples in, one network pass each.", min=1, flag="--steps")
-    teacher_steps: int = option(0, "Of the teacher's way, a multiple of --steps; 0: its own, 32 at most.", min=0)
-    text: float | None = option(None, "Text guidance to build in; default: its own.", flag="--guidance-text")
-    image: float | None = option(None, "Image guidance to build in; default: its own.", flag="--guidance-image")
-    steps: int = option(2000, "Optimiser steps.", min=1, flag="--updates")
+    teacher_steps: int = option(
+        0, "Steps that the teacher samples in, a multiple of --steps; 0: its own, 32 at most.", min=0
+    )
+    text: float | None = option(None, "Text guidance to build in; default: the teacher's.", flag="--guidance-text")
+    image: float | None = option(None, "Image guidance to build in; default: the teacher's.", flag="--guidance-image")
+    pairs: tuple[Path, ...] = option(
+        help="Pair manifest: what the teacher is asked to make, of which photos; several times.", there=True
+    )
+    steps: int = option(2000, "Steps of the training.", min=1, flag="--updates")
+    accumulate: int = option(1, "Micro steps per update.", min=1)
+    warmup: int = option(100, "Updates of warm-up.", min=0)
+    log_every: int = option(10, "Updates between rows of log.csv.", min=1)
+    checkpoint_every: int = option(250, "Updates between checkpoints.", min=1)
+    compile: bool = option(False, "torch.compile, on a GPU; needs a C++ compiler.")
     batch_size: int = option(8, "Crops per process and micro step; each gives --steps examples.", min=1)
-    sheet_every: int = option(500, "Steps between sheets.", min=1)
+    sheet_every: int = option(500, "Updates between sheets.", min=1)
     extend: bool = option(False, "With --resume: to more --updates than it was begun with.", flag="--extend")
     learning_rate: float = 2e-4
     # no options:
