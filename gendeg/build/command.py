@@ -85,7 +85,7 @@ def repair(
 
 @command(BuildConfig, only=("device", "workers"))
 def retry(folder: Folder, given: dict[str, Any]) -> int:
-    """Run failed samples again: refused ones with more attempts, unreadable photos if they can be read by now."""
+    """Run failed samples again: refused ones with more attempts (but of graded sets), photos that can be read now."""
     from gendeg.build.repair import retry as run_again
 
     return _again(folder, run_again(folder, **given))

@@ -40,10 +40,8 @@ class SynthConfig:
     )
     mu: float | None = option(None, "Instead of intensity: mean |clean - degraded|, [0, 0.7].")
     sigma: float | None = option(None, "With mu: its standard deviation, [0, 0.4].")  # None: the median given mu
-    like: Path | None = option(
-        None, "A degraded photo: make such ones. Its type and strength are estimated.", there=True
-    )
-    estimator: Path | None = option(None, "With --like: a file that gendeg estimator made.", there=True)
+    like: Path | None = option(None, "A degraded photo: make such ones. Its type and strength are estimated.")
+    estimator: Path | None = option(None, "With --like: a file that gendeg estimator made.")
     direction: float | None = option(  # None: as the model draws it
         None, "Where rain, snow or camera go: degrees from the vertical, to the right.", min=-180, max=180
     )

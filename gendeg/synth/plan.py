@@ -21,6 +21,7 @@ from gendeg.intensity.ask import (
 from gendeg.model.loading import check_model
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
+from gendeg.primitives.files import refuse_missing
 from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types
 from gendeg.primitives.options import PHYSICS, refuse_choices
 from gendeg.synth.config import RECORDS, SynthConfig
@@ -105,8 +106,6 @@ def plan_asks(config: SynthConfig) -> list[Ask]:
 
 def _wish(config: SynthConfig) -> "Estimate":
     """What the photo of --like shows; --type goes over what it is taken for."""
-    from gendeg.estimator.estimate import estimate_file
-
     assert config.like is not None
     if config.mu is not None or config.sigma is not None:
         raise BadOption("--like", "tells the strength: it does not go with --mu or --sigma")
@@ -115,6 +114,10 @@ def _wish(config: SynthConfig) -> "Estimate":
         raise BadOption(
             "--type", f"with --like: one of {', '.join(Degradation)}, for of mixes no strength is estimated"
         )
+    for place in filter(None, (config.like, config.estimator)):
+        refuse_missing(place)
+    from gendeg.estimator.estimate import estimate_file  # brings torch
+
     return estimate_file(config.like, mixes[0][0] if mixes else None, config.estimator)
 
 

@@ -112,14 +112,14 @@ def _check(network: str, given: dict[str, Any], options: dict[str, Any]) -> None
         raise BadOption("--vae", "or --model is needed: a trained autoencoder, or the model whose images to correct")
     if network == "diffusion" and len(starts) != 1:
         raise BadOption("--vae", "is needed to start anew, --base to fine-tune, --init to go on; give one of the three")
-    if started := options.get("init" if network == "diffusion" else "model"):
-        from gendeg.model.loading import check_model
-
-        check_model(started)
     needless = {"simulated", "types"} | ({"weights"} if network == "autoencoder" else set())
     for name in sorted(needless & set(given)):
         if "clean" not in given:
             raise BadOption(_flag(name), "is of pairs that are simulated on the way: give their photos with --clean")
+    if started := options.get("init" if network == "diffusion" else "model"):
+        from gendeg.model.loading import check_model
+
+        check_model(started)
 
 
 def _flag(name: str) -> str:

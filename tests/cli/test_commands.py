@@ -166,6 +166,7 @@ REFUSED = [
     (["synth", "--out", "file"], "cannot be written"), (["synth", "run", "--dry-run"], "no photo in it"),
     (["synth", "--model", "run"], "did you mean run/model?"), (["synth", "--model", "none"], "no such model folder"),
     (["synth", "--model", "physics", "--steps", "3"], "goes with a network"),
+    (["synth", "--like", "none.jpg"], "no such file"), (["synth", "--like", "file", "--estimator", "none"], "no such"),
     (["play", "--model", "run"], "did you mean run/model?"), (["play", "--port", "{port}"], "choose another --port"),
     (["build", "none", "--out", "x"], "no such file"), (["build", ".", "--out", "x", "--split", "x"], "--split"),
     (["build", ".", "--out", "x", "--model", "run"], "did you mean run/model?"),
