@@ -36,11 +36,12 @@ from gendeg.metrics.recognition import Recogniser, name_image, train_recogniser
 from gendeg.model.generate import Generator, choose_sampler, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import MULTISTEP
-from gendeg.model.weights import BUNDLED, load_pipeline
+from gendeg.model.weights import load_pipeline
 from gendeg.physics import degrade
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.images import U8Image, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import SINGLES, Degradation, Mix
+from gendeg.primitives.options import BUNDLED
 from gendeg.primitives.rng import for_sample
 
 INTENSITIES = (0.3, 0.6, 0.9)

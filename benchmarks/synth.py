@@ -17,10 +17,11 @@ from gendeg.intensity.ask import Ask
 from gendeg.model.generate import Generator, finite, settings_of, to_signed_tensor
 from gendeg.model.guidance import branches
 from gendeg.model.moves import Stored
-from gendeg.model.weights import BUNDLED, load_pipeline
+from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.options import BUNDLED
 from gendeg.primitives.rng import torch_generator
 from gendeg.prompts import make_prompt
 from gendeg.synth.plan import sample_photos

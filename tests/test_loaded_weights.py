@@ -16,10 +16,11 @@ from gendeg.estimator.network import load_estimator
 from gendeg.metrics import features, lpips
 from gendeg.model.base import load_base
 from gendeg.model.conditioner import Conditioner
+from gendeg.model.loading import bundled_folder
 from gendeg.model.lora import add_lora, save_lora
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.weights import bundled_folder, load_autoencoder, load_pipeline, load_structure
+from gendeg.model.weights import load_autoencoder, load_pipeline, load_structure
 from gendeg.pairs.captioner import Captioner, Wording, locate_captioner
 from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.memory import own_memory

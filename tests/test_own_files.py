@@ -106,7 +106,7 @@ def test_a_dry_run_of_push_writes_nothing(root):
     (root / "out/README.md").write_text("my own card")
     (root / "out/preview.png").unlink()
     before = contents(root / "out")
-    assert {"README.md", "preview.png"} <= set(plan_upload(root / "out").files)
+    assert {"user/name/README.md", "user/name/preview.png"} <= set(plan_upload(root / "out", "user/name").files)
     assert contents(root / "out") == before
 
 

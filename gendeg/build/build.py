@@ -4,11 +4,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gendeg.build.config import BuildConfig
+from gendeg.build.config import BuildConfig, check_config
 from gendeg.build.estimate import Forecast, estimate
 from gendeg.build.finish import finish
-from gendeg.build.prepare import check_config, prepare, versions
+from gendeg.build.prepare import prepare, versions
 from gendeg.build.processes import Team, assemble
+from gendeg.build.shard import to_retry
 from gendeg.build.stopping import Stopper
 from gendeg.build.worker import Model, Workshop, load_model
 from gendeg.primitives.disk import free_bytes
@@ -27,11 +28,15 @@ from gendeg.shards.plan import PlannedShard
 
 @dataclass(frozen=True)
 class Built:
-    """What stands on the disk after a run, counted there; photos without samples by reason. `made`: by this run."""
+    """What stands on the disk after a run, counted there; photos without samples by reason. `made`: by this run.
+
+    `kept`: failures that no further try can mend, of graded samples.
+    """
 
     totals: Totals
     left_out: dict[str, int]
     made: int
+    kept: int
 
 
 def plan(config: BuildConfig) -> tuple[Description, Forecast]:
@@ -84,7 +89,7 @@ def _lead(config: BuildConfig, team: Team, model: Model) -> Built | None:
     made = sum(team.collect(_work(config, team, model, description, missing)))
     sweep(layout, description)  # a worker of Ray may have died over a shard that another one made
     finish(layout, description)
-    return Built(totals(layout, description), description.left_out, made)
+    return Built(totals(layout, description), description.left_out, made, to_retry(layout, description)[1])
 
 
 def _follow(config: BuildConfig, team: Team, model: Model) -> None:

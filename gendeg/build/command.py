@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gendeg.build.config import BuildConfig
+from gendeg.build.config import BuildConfig, check_config
 from gendeg.primitives.exits import ERROR, SOME_FAILED
 from gendeg.primitives.options import command
 from gendeg.primitives.pictures import HARMLESS, NO_PHOTO, say_reasons
@@ -29,6 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on 
 @command(BuildConfig, without=("workers", "engine", "grace", "check_disk", "dry_run"))
 def plan(config: BuildConfig) -> int:
     """Decide every sample of a dataset and write the plan; makes none. The same options to build carry it out."""
+    check_config(config)  # before what loads torch, which takes seconds
     from gendeg.build.build import plan as make_plan
 
     description, expected = make_plan(config)
@@ -41,6 +42,7 @@ def plan(config: BuildConfig) -> int:
 @command(BuildConfig)
 def build(config: BuildConfig) -> int:
     """Make a dataset of clean and degraded pairs: sharded, the same bytes every time. The same command resumes."""
+    check_config(config)  # before what loads torch, which takes seconds
     from gendeg.build.build import build as make_dataset
 
     built = make_dataset(config)
@@ -83,7 +85,7 @@ def repair(
 
 @command(BuildConfig, only=("device", "workers"))
 def retry(folder: Folder, given: dict[str, Any]) -> int:
-    """Run failed samples again: refused ones with more attempts, unreadable photos if they can be read by now."""
+    """Run failed samples again: refused ones with more attempts (but of graded sets), photos that can be read now."""
     from gendeg.build.repair import retry as run_again
 
     return _again(folder, run_again(folder, **given))
@@ -136,7 +138,7 @@ def push(
     from gendeg.build import push as hub
 
     if dry_run:
-        planned = [hub.plan_upload(folder), *([hub.plan_parquet(folder, name)] if parquet else [])]
+        planned = [hub.plan_upload(folder, name), *([hub.plan_parquet(folder, name)] if parquet else [])]
         files, size = [file for one in planned for file in one.files], sum(one.bytes for one in planned)
         print("\n".join(files))
         _say(f"{len(files)} files, {'at most ' if parquet else ''}{say_bytes(size)}; nothing was uploaded")
@@ -155,7 +157,7 @@ def push(
 def _report(out: Path, built: Any) -> int:
     """`built` is a `gendeg.build.build.Built`."""
     _say_left_out(out, built.left_out)
-    _say_totals(out, built.totals)
+    _say_totals(out, built.totals, built.kept)
     unreadable = not set(built.left_out) <= HARMLESS
     return SOME_FAILED if built.totals.failed or unreadable else 0
 
@@ -163,16 +165,21 @@ def _report(out: Path, built: Any) -> int:
 def _again(folder: Path, done: Any) -> int:
     """`done` is a `gendeg.build.repair.Repaired`."""
     _say(f"shards made again: {len(done.shards)}")
-    if done.kept:
-        _say(f"{done.kept} refused samples are not tried again: the levels of a photo share their noise")
-    _say_totals(folder, done.totals)
+    _say_totals(folder, done.totals, done.kept)
     return ERROR if done.changed else SOME_FAILED if done.totals.failed else 0
 
 
-def _say_totals(out: Path, stands: Any) -> None:
+def _say_totals(out: Path, stands: Any, kept: int) -> None:
+    """`kept`: of the failed samples those that no retry mends."""
     _say(f"{stands.written} of {stands.planned} samples written, {stands.failed} failed{_reasons(stands.reasons)}")
     if stands.failed:
-        _say(f"gendeg status {out} --failed lists them; gendeg retry {out} tries again what another try may mend")
+        mend = f"; gendeg retry {out} tries again what another try may mend" if stands.failed > kept else ""
+        _say(f"gendeg status {out} --failed lists them{mend}")
+    if kept:
+        why = (
+            "the levels of a photo share their noise; --tolerance and --structure decide, in a build with another --out"
+        )
+        _say(f"{kept} refused samples stay so: {why}")
 
 
 def _say_left_out(out: Path, reasons: Mapping[str, int]) -> None:

@@ -1,7 +1,7 @@
 """gendeg plan: clean photos → every sample of a dataset, decided before any model runs."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,15 @@ from gendeg.build.config import PER_IMAGE, PlanConfig
 from gendeg.intensity.ask import in_one_pass, intensity_word, learnt_by
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.draw import Drawn, Statistics, directions_of, levels_of, statistics_of
-from gendeg.primitives.kinds import Mix, Wanted, mix_name, parse_mix, parse_types
+from gendeg.primitives.kinds import KNOWN, Mix, Wanted, in_light, mix_name, parse_mix, parse_types
 from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import make_prompt
 from gendeg.shards.layout import ShardName
 from gendeg.shards.plan import EXISTING, GENERATED, PARTS, PLAN_SCHEMA, PlannedShard, PlanWriter
 
-WritePrompt = Callable[[str, Mix], str]
+WritePrompt = Callable[[str, Mix, Sequence[Mix]], str]
+"""As `PromptWriter`."""
 CHUNK = 4096  # photos whose samples are dealt out at a time
 
 
@@ -41,7 +42,7 @@ def write_plan(
     photos: pa.Table,
     path: Path,
     pairs: pa.Table | None = None,
-    write_prompt: WritePrompt = make_prompt,
+    write_prompt: WritePrompt = lambda caption, mix, passes: make_prompt(caption, mix),
 ) -> Planned:
     """Deals the samples out to shards and writes them. Memory holds the photos, and one shard of each kind and split.
 
@@ -140,7 +141,8 @@ def _sample_rows(
     turned = _turns(config, mix, name, samples)
     asked = _statistics(config, wanted, name, len(samples), statistics)
     caption = rows.column("caption").combine_chunks().dictionary_encode()
-    prompts = pa.array([write_prompt(text, mix) for text in caption.dictionary.to_pylist()], pa.string())
+    passes = [] if in_one_pass(wanted, learnt_by(config.model)) else _singles(mix)
+    prompts = pa.array([write_prompt(text, mix, passes) for text in caption.dictionary.to_pylist()], pa.string())
     key, noise = _names(config, mix, rows.column("stem"), samples, asked)
     columns = {
         "key": key,
@@ -155,10 +157,15 @@ def _sample_rows(
     return _finished(config, rows, columns)
 
 
-def _levels(asked: Mapping[str, Any]) -> list[str]:
-    """The intensity of each row as keys have it; of parts, of each of them."""
+def _singles(mix: Mix) -> list[Mix]:
+    return [(kind,) for kind in in_light(mix)]
+
+
+def _levels(mix: Mix, asked: Mapping[str, Any]) -> list[str]:
+    """The intensity of each row as keys have it; of parts, of each of them, in the order of the mix's name."""
     rows = zip(asked["parts"].to_pylist(), asked["intensity"].tolist(), strict=True)
-    return [intensity_word(*([part["intensity"] for part in parts] or [whole])) for parts, whole in rows]
+    each = [({part["degradation"]: part["intensity"] for part in parts}, whole) for parts, whole in rows]
+    return [intensity_word(*([own[kind] for kind in mix] if own else [whole])) for own, whole in each]
 
 
 def _statistics(
@@ -202,7 +209,7 @@ def _names(
     """Keys, and the names that noise is drawn by: the key, or what the levels of a photo and degradation share."""
     series = pc.binary_join_element_wise(stems, pa.scalar(mix_name(mix).replace("+", "_")), "-")
     if levels_of(config.intensity):
-        return pc.binary_join_element_wise(series, pa.array(_levels(asked), pa.string()), "-"), series
+        return pc.binary_join_element_wise(series, pa.array(_levels(mix, asked), pa.string()), "-"), series
     variants = pc.utf8_lpad(pa.array(samples[:, 1]).cast(pa.string()), 2, "0")
     key = pc.binary_join_element_wise(series, variants, "-")
     return key, key
@@ -266,6 +273,7 @@ def _existing_shards(
         for start in range(0, len(indices), config.shard_size):
             rows = pairs.take(pa.array(indices[start : start + config.shard_size]))
             mix, count = parse_mix(degradation), len(rows)
+            passes = [] if mix in KNOWN else _singles(mix)
             kind = pa.scalar(degradation.replace("+", "_"))
             captions = rows.column("caption").to_pylist()
             key = pc.binary_join_element_wise(rows.column("stem"), kind, "-")
@@ -273,7 +281,7 @@ def _existing_shards(
                 "key": key,
                 "noise": key,
                 "origin": _constant(EXISTING, count),
-                "prompt": pa.array([write_prompt(caption, mix) for caption in captions]),
+                "prompt": pa.array([write_prompt(caption, mix, passes) for caption in captions]),
                 **{name: np.zeros(count) for name in ("intensity", "mu", "sigma")},
                 "direction": np.full(count, np.nan),
                 "parts": pa.array([[]] * count, PARTS),

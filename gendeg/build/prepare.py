@@ -4,7 +4,6 @@ import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,29 +12,20 @@ from gendeg.build.config import ATTEMPTS, PER_IMAGE, BuildConfig
 from gendeg.build.inputs import included, look_at_pairs, look_at_photos
 from gendeg.build.plan import write_plan
 from gendeg.build.splits import keep_apart
-from gendeg.intensity.ask import drawn_mixes, refuse_undirected
-from gendeg.intensity.draw import asks_direction, levels_of, statistics_of
+from gendeg.intensity.ask import drawn_mixes
+from gendeg.intensity.draw import levels_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.model.fitting import PLAIN_BATCH
 from gendeg.model.generate import Settings
 from gendeg.model.text import PromptWriter
-from gendeg.model.weights import BUNDLED
-from gendeg.pairs.photos import HUB, Asked, Input, Kind, Opened, find_photos, listing_digest
+from gendeg.pairs.photos import Asked, Input, Kind, Opened, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
-from gendeg.pairs.split import made_splits, parse_split
-from gendeg.primitives.errors import (
-    BadOption,
-    DamagedDataset,
-    DifferentRun,
-    MissingExtra,
-    MissingPath,
-    NeedsInputs,
-    NotADataset,
-    OtherPhotos,
-)
+from gendeg.pairs.split import made_splits
+from gendeg.primitives.errors import DamagedDataset, DifferentRun, MissingPath, NeedsInputs, NotADataset, OtherPhotos
 from gendeg.primitives.files import ensure_writable, read_json_object, sha256_bytes, sha256_of, write_json, write_jsonl
+from gendeg.primitives.hub import HUB
 from gendeg.primitives.kinds import parse_types
-from gendeg.primitives.options import PHYSICS
+from gendeg.primitives.options import BUNDLED, PHYSICS
 from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
@@ -55,46 +45,6 @@ class ModelFacts:
     write_prompt: PromptWriter = field(default_factory=PromptWriter)
     fitting: Callable[[int, int], int] = lambda height, width: PLAIN_BATCH
     """Images of that size that are made at a time, where nobody says how many."""
-
-
-def check_config(config: BuildConfig) -> None:
-    """Raises `BadOption` and `MissingExtra` before anything is read or written."""
-    least = {"--per-image": config.per_image, "--shard-size": config.shard_size,
-             "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
-    for option, value in least.items():
-        if value is not None and value < 1:
-            raise BadOption(option, f"must be at least 1, got {value}")
-    for option, value in {
-        "--samples": config.samples,
-        "--size": config.size,
-        "--batch-size": config.batch_size,
-    }.items():
-        if value < 0:
-            raise BadOption(option, f"must not be negative, got {value}")
-    if config.engine == "ray" and find_spec("ray") is None:
-        raise MissingExtra("ray", "ray")
-    mixes = [wanted.mix for wanted in parse_types(config.types)]
-    if asks_direction(config.direction):
-        refuse_undirected(mixes)
-    parse_split(config.split)
-    statistics_of(config.intensity, config.priors)
-    if levels_of(config.intensity):
-        _check_graded(config)
-
-
-def _check_graded(config: BuildConfig) -> None:
-    """Levels of intensity say how many samples there are, and that those of a photo share their noise."""
-    for option, value in {"--per-image": config.per_image, "--samples": config.samples}.items():
-        if value:
-            raise BadOption(option, "has no say beside levels of --intensity: every photo gets each, of every type")
-    every = parse_types(config.types)
-    if len({wanted.mix for wanted in every}) < len(every):
-        raise BadOption("--types", "has a mix twice; of levels, each mix once")
-    for wanted in every:
-        if None not in wanted.own:
-            raise BadOption("--types", f"{wanted.name} has its own intensities; levels would say nothing to it")
-    if config.attempts not in (None, 1):
-        raise BadOption("--attempts", "must be 1 with levels of --intensity: another try has other noise")
 
 
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:

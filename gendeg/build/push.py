@@ -26,21 +26,23 @@ PRIVATE = (".gendeg/lock.json", ".gendeg/inputs.json", ".gendeg/logs/**", ".gend
 
 @dataclass(frozen=True)
 class Upload:
-    """Files as the hub gets them, and their bytes (of Parquet files: at most)."""
+    """Files as the hub gets them, with the repository in front, and their bytes (of Parquet files: at most)."""
 
     files: list[str]
     bytes: int
 
 
-def plan_upload(folder: Path) -> Upload:
-    """What would be uploaded; writes nothing. Raises `NotADataset`, `IncompleteDataset`."""
+def plan_upload(folder: Path, name: str) -> Upload:
+    """What `push` would upload; writes nothing. Raises `NotADataset`, `IncompleteDataset`, `BadOption`."""
     from huggingface_hub.utils import filter_repo_objects
 
+    check_name(name)
     layout = Layout(folder)
     description = _whole(layout)
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     files = list(filter_repo_objects(sorted(there.union(unfinished(layout, description))), ignore_patterns=[*PRIVATE]))
-    return Upload(files, sum((folder / name).stat().st_size for name in there.intersection(files)))
+    size = sum((folder / one).stat().st_size for one in there.intersection(files))
+    return Upload([f"{name}/{one}" for one in files], size)
 
 
 def _whole(layout: Layout) -> Description:

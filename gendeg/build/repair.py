@@ -11,7 +11,7 @@ from gendeg.build.build import sweep
 from gendeg.build.config import BuildConfig
 from gendeg.build.finish import finish
 from gendeg.build.prepare import prepare, stored_config
-from gendeg.build.shard import Stored, can_retry
+from gendeg.build.shard import Stored, to_retry
 from gendeg.build.stopping import Stopper
 from gendeg.build.verify import examine
 from gendeg.build.worker import Workshop, load_model
@@ -19,10 +19,10 @@ from gendeg.primitives.errors import DamagedDataset, DifferentRun
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.lock import FolderLock
 from gendeg.primitives.progress import track
-from gendeg.shards.description import Description, Totals, done_marks, read_description, totals
+from gendeg.shards.description import Description, Totals, read_description, totals
 from gendeg.shards.index import Entry, Mark, read_index, read_mark, read_member
 from gendeg.shards.layout import Layout
-from gendeg.shards.plan import PlannedShard, PlanReader
+from gendeg.shards.plan import PlannedShard
 from gendeg.shards.verify import Depth, Problem, check_plan
 from gendeg.shards.writer import StoredSample
 
@@ -37,7 +37,7 @@ class Repaired:
     shards: list[str]
     changed: list[str]
     totals: Totals
-    kept: int = 0
+    kept: int
 
 
 @contextmanager
@@ -70,7 +70,8 @@ def repair(folder: Path, depth: Depth, **changes: Any) -> Repaired:
             _same_model(layout, description, model.facts.sha256)
             changed = _make_again(config, description, model, [(shard, _work(layout, shard)) for shard, _ in bad])
         finish(layout, description)
-        return Repaired([str(shard.name) for shard, _ in bad], changed if model else [], totals(layout, description))
+        names, stands = [str(shard.name) for shard, _ in bad], totals(layout, description)
+        return Repaired(names, changed if model else [], stands, to_retry(layout, description)[1])
 
 
 def retry(folder: Path, **changes: Any) -> Repaired:
@@ -79,25 +80,13 @@ def retry(folder: Path, **changes: Any) -> Repaired:
     Refused samples of a graded set stay refused: with other noise they would differ by more than their strength.
     """
     with _held(folder, changes) as (layout, description, config):
-        failed, kept = _to_retry(layout, description)
+        failed, kept = to_retry(layout, description)
         if failed:
             model = load_model(config)
             _same_model(layout, description, model.facts.sha256)
             _make_again(config, description, model, [(shard, _retry_work(layout, shard)) for shard in failed])
         finish(layout, description)
         return Repaired([str(shard.name) for shard in failed], [], totals(layout, description), kept)
-
-
-def _to_retry(layout: Layout, description: Description) -> tuple[list[PlannedShard], int]:
-    """Shards with a failure that another try may mend, and how many failures there are that none can."""
-    plan, shards, kept = PlanReader(layout.plan), [], 0
-    for shard, mark in done_marks(layout, description):
-        if mark.failures:
-            rows = {row.key: row for row in plan.rows(shard.index)}
-            hopeful = [can_retry(rows[failure.key], failure) for failure in mark.failed]
-            kept += hopeful.count(False)
-            shards += [shard] if any(hopeful) else []
-    return shards, kept
 
 
 def _same_model(layout: Layout, description: Description, sha256: str) -> None:

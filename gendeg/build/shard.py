@@ -18,9 +18,10 @@ from gendeg.primitives.images import U8Image
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.records import Failure, Record
 from gendeg.primitives.rng import torch_generator
+from gendeg.shards.description import Description, done_marks
 from gendeg.shards.index import Entry, Mark, write_index, write_mark
 from gendeg.shards.layout import Layout
-from gendeg.shards.plan import EXISTING, PlannedSample, PlannedShard
+from gendeg.shards.plan import EXISTING, PlannedSample, PlannedShard, PlanReader
 from gendeg.shards.writer import ShardWriter, StoredSample
 
 REFUSED = (INTENSITY_OFF, FLAT, STRUCTURE_LOST, NOT_FINITE, UNREACHED)
@@ -221,6 +222,18 @@ class ShardMaker:
 def can_retry(row: PlannedSample, known: Failure) -> bool:
     """Whether another try may pass. Not of a graded sample that was refused: its noise is that of its series."""
     return known.failed not in REFUSED or not row.graded
+
+
+def to_retry(layout: Layout, description: Description) -> tuple[list[PlannedShard], int]:
+    """Shards with a failure that another try may mend, and how many failures there are that none can."""
+    plan, shards, kept = PlanReader(layout.plan), [], 0
+    for shard, mark in done_marks(layout, description):
+        if mark.failures:
+            rows = {row.key: row for row in plan.rows(shard.index)}
+            hopeful = [can_retry(rows[failure.key], failure) for failure in mark.failed]
+            kept += hopeful.count(False)
+            shards += [shard] if any(hopeful) else []
+    return shards, kept
 
 
 def make_images(

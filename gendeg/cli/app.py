@@ -22,6 +22,7 @@ from gendeg.export import command as export
 from gendeg.pairs import command as pairs
 from gendeg.play import command as play
 from gendeg.primitives.exits import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
+from gendeg.primitives.options import one_spelling
 from gendeg.primitives.parallel import world
 from gendeg.primitives.silence import watched
 from gendeg.primitives.streams import mended_streams, say
@@ -68,6 +69,7 @@ app = typer.Typer(
     cls=Commands,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"token_normalize_func": one_spelling},
     help="Clean photos → degraded ones (haze, rain, snow, motion blur, low light, raindrop), as strong as you ask.",
     epilog="Start with: gendeg synth photo.jpg --type haze --intensity 0.6",
 )

@@ -8,11 +8,11 @@ from gendeg.convert.agreement import Agreement, agreement, read_reference
 from gendeg.convert.config import ConvertConfig
 from gendeg.convert.ldm import PUBLISHED, convert_checkpoint, convert_structure, read_sizes
 from gendeg.model.bundled import Sizes, make_tokenizer
-from gendeg.model.loading import quiet
+from gendeg.model.loading import VOCABULARIES, quiet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import PAPER
 from gendeg.model.saving import INDEX, write_folder
-from gendeg.model.weights import VOCABULARIES, load_pipeline
+from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import BadModel, BadOption, ForeignFolder, HubUnreachable, OutputExists
 from gendeg.primitives.folders import says
 from gendeg.training.captions import corpus

@@ -11,7 +11,7 @@ from gendeg.primitives.options import argument, option
 class CurateConfig:
     """gendeg curate: without samples, backgrounds, simplest, balance or ranges everything is kept and only measured"""
 
-    data: tuple[Path, ...] = argument(help="Pair manifests, and datasets that gendeg build made.")
+    data: tuple[Path, ...] = argument(help="Pair manifests, and datasets that gendeg build made.", there=True)
     out: Path = option(help="The manifest of what is chosen (.jsonl).")
     samples: int = option(0, "At most, shared among the degradations; 0: all.", min=0)
     backgrounds: int = option(0, "Clean photos of each degradation, at most; 0: all.", min=0)

@@ -10,9 +10,9 @@ from gendeg.primitives.options import argument, option
 class EstimatorConfig:
     """gendeg estimator"""
 
-    clean: tuple[Path, ...] = argument(help="Clean photos, folders of them, or tables.")
+    clean: tuple[Path, ...] = argument(help="Clean photos, folders of them, or tables.", there=True)
     out: Path = option(help="The file to write, .safetensors.")
-    pairs: tuple[Path, ...] = option((), "Pairs to learn from too; may be given several times.")
+    pairs: tuple[Path, ...] = option((), "Pairs to learn from too; may be given several times.", there=True)
     real: Path | None = option(
         None, "Real degraded photos to measure naming with: a folder with one for each degradation, or a table."
     )

@@ -16,9 +16,10 @@ from gendeg.intensity.ask import Ask, ask_intensities
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.generate import Generator, Settled, noise_of, settings_of
+from gendeg.model.loading import bundled_folder, check_folder
 from gendeg.model.moves import Stored
 from gendeg.model.response import checked_response
-from gendeg.model.weights import bundled_folder, check_folder, load_pipeline, model_sha256
+from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadModel, OutputExists

@@ -10,7 +10,6 @@ import typer
 from gendeg.evaluate.config import CalibrateConfig, EvaluateConfig, GapConfig
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import SOME_FAILED
-from gendeg.primitives.kinds import parse_known, parse_types
 from gendeg.primitives.options import command
 from gendeg.report.config import ReportConfig
 
@@ -38,7 +37,9 @@ def evaluate(
     Of data instead of a model: gendeg evaluate gap."""
     config = EvaluateConfig(**(QUICK if quick else {}) | given)
     config = replace(config, intensities=tuple(sorted(set(config.intensities))))
-    parse_types(config.types)
+    from gendeg.model.loading import check_model
+
+    check_model(config.model)
     from gendeg.evaluate.evaluate import evaluate as run
     from gendeg.evaluate.headline import tabulate_headline
 
@@ -61,10 +62,12 @@ def _write_page(out: Path) -> None:
 @command(CalibrateConfig)
 def calibrate(config: CalibrateConfig) -> None:
     """Measure what a model makes of mu and sigma, and store what to tell it so that it does as asked."""
-    parse_known(config.types)
     out = config.out
     if out.exists() and not out.is_dir():
         raise BadOption("--out", f"{out} is a file; give a folder")
+    from gendeg.model.loading import check_model
+
+    check_model(config.model)
     from gendeg.evaluate.calibrate import calibrate as run
     from gendeg.evaluate.calibrate import tabulate_response
 

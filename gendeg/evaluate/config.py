@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gendeg.primitives.kinds import parse_known, parse_mix, parse_types
 from gendeg.primitives.options import (
     DEVICE,
     GUIDANCE_IMAGE,
@@ -12,6 +13,8 @@ from gendeg.primitives.options import (
     MODEL,
     STEPS,
     argument,
+    checked,
+    model_name,
     option,
 )
 
@@ -34,14 +37,14 @@ SIDE = "Short side in pixels."
 class EvaluateConfig:
     """gendeg evaluate; the defaults make about 3,000 images, twenty minutes on two CPU cores"""
 
-    clean: Path = option(help=PHOTOS)  # that the model never saw
+    clean: Path = option(help=PHOTOS, there=True)  # that the model never saw
     out: Path = option(help="Folder for report.html, results.json, samples.jsonl and images/.")
     model: str = MODEL(argument=True)
-    pairs: Path | None = option(None, "Pair manifest that a classifier is trained on.")
-    real: Path | None = option(None, REAL)
+    pairs: Path | None = option(None, "Pair manifest that a classifier is trained on.", there=True)
+    real: Path | None = option(None, REAL, there=True)
     features: str = option("", "Folder of a network (DINO, CLIP …), for KID.")
     split: str = option("test", SPLIT)
-    types: str = option("all", TYPES, flag="--type")
+    types: str = option("all", TYPES, flag="--type", parse=checked(parse_types))
     intensities: tuple[float, ...] = option(
         (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "Comma list in [0, 1]; default: 0.1 to 0.9.",
         flag="--intensity", min=0, max=1, shown=False,
@@ -69,11 +72,11 @@ class EvaluateConfig:
 class CalibrateConfig:
     """gendeg calibrate"""
 
-    clean: Path = option(help=PHOTOS)  # better other ones than those that evaluate measures on
+    clean: Path = option(help=PHOTOS, there=True)  # better other ones than those that evaluate measures on
     out: Path = option(help="Folder for the model with its map; with --overwrite, its own will do.")
-    model: str = argument("bundled", "bundled, or a model folder.")
+    model: str = argument("bundled", "bundled, or a model folder.", parse=model_name)
     split: str = option("train", SPLIT)
-    types: str = option("all", TYPES, flag="--type")
+    types: str = option("all", TYPES, flag="--type", parse=checked(parse_known))
     intensities: tuple[float, ...] = (0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97)  # no option
     photos: int = option(6, "Spread evenly over those found.", min=1)
     rounds: int = option(3, "Of sampling, measuring and correcting.", min=1)
@@ -99,14 +102,16 @@ def _named(text: str) -> tuple[str, Path]:
 class GapConfig:
     """gendeg evaluate gap"""
 
-    synthetic: Path = option(help="A pair manifest, a dataset, or degraded images (haze/ …; gendeg synth's --out).")
-    real: Path = option(help=REAL)
+    synthetic: Path = option(
+        help="A pair manifest, a dataset, or degraded images (haze/ …; gendeg synth's --out).", there=True
+    )
+    real: Path = option(help=REAL, there=True)
     out: Path = option(Path("out/gap"), "Folder for gap.json and gap.html.")
     also: tuple[tuple[str, Path], ...] = option(
         (), "NAME=PLACE: up to three others beside it, as --synthetic.", parse=_named
     )
     split: str = option("test", SPLIT)
-    type: str = option("", "The degradation of folders that do not tell.")
+    type: str = option("", "The degradation of folders that do not tell.", parse=checked(parse_mix))
     size: int = option(256, "Short side in pixels that all are brought to.", min=64)
     most: int = option(200, "Images of each set and degradation; 0: all.", min=0)  # spread evenly
     draws: int = option(200, "Of the bootstrap.", min=1)

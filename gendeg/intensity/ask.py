@@ -153,8 +153,9 @@ def ask_intensities(
 
 
 def strengths_of(ask: Ask) -> tuple[float, ...]:
-    """Its intensity, or of several parts each one's."""
-    return tuple(part.intensity for part in ask.passes)
+    """Its intensity, or of several parts each one's, in the order of its name."""
+    own = {part.mix: part.intensity for part in ask.parts}
+    return tuple(own[kind,] for kind in ask.mix) if own else (ask.intensity,)
 
 
 def refuse_parts(wanted: Wanted, learnt: Sequence[Mix] = MIXES) -> None:
@@ -176,7 +177,7 @@ def drawn_mixes(types: str, model: str) -> list[Mix]:
 def intensity_word(*intensities: float) -> str:
     """`i060` in names of files and keys: hundredths, or millionths (`i0125000`) where it is finer than these.
 
-    `i060-040`: of two parts, in the order they are applied.
+    `i060-040`: of two parts, in the order of the mix's name.
     """
     finest = (2 if round(one, 2) == one else DECIMALS for one in intensities)
     return "i" + "-".join(f"{one:.{n}f}".replace(".", "") for one, n in zip(intensities, finest, strict=True))

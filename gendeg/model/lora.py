@@ -9,11 +9,11 @@ from peft import LoraConfig
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from gendeg.model.loading import LORA
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object, write_json
 
-LORA = "lora.json"
 WHOLE = "whole.safetensors"
 ADAPTER = "pytorch_lora_weights.safetensors"
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]

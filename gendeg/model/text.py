@@ -87,11 +87,16 @@ class PromptWriter:
         self.reader = reader
         self.shortened: set[str] = set()
 
-    def __call__(self, caption: str, mix: Mix) -> str:
+    def __call__(self, caption: str, mix: Mix, passes: Sequence[Mix] = ()) -> str:
         """The published order of words; of what is too long, the caption's end is left out and never the phrase.
 
-        Raises `BadOption` where not even the phrase is read.
+        `passes`: a mix that is made one part after the other. Each part has a prompt of its own; that of the whole is
+        recorded, with as much of the caption as all of them have, and read by nobody. Raises `BadOption` where not
+        even the phrase is read.
         """
+        if passes:
+            told = [self(caption, one).removesuffix(phrase_of(one)).removesuffix(", ") for one in passes]
+            return join(min(told, key=len), phrase_of(mix))
         prompt = make_prompt(caption, mix)
         if self.reader is None or self.reader.fits(prompt):
             return prompt
@@ -114,4 +119,4 @@ class PromptWriter:
 
     def rewrite(self, ask: Ask) -> Ask:
         """What was asked before there was a model, with a prompt that this one reads whole."""
-        return replace(ask, prompt=self(ask.caption, ask.mix))
+        return replace(ask, prompt=self(ask.caption, ask.mix, [part.mix for part in ask.parts]))

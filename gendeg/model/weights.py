@@ -13,34 +13,29 @@ from gendeg.model.base import load_base
 from gendeg.model.latents import Autoencoder
 from gendeg.model.loading import (
     LOAD_ERRORS,
+    LORA,
+    OPTIONAL,
+    REQUIRED,
+    bundled_folder,
     check_component,
+    check_model,
     check_whole,
     load_text_encoder,
     loading,
-    may_be_hub_id,
     quiet,
     variant_of,
 )
-from gendeg.model.lora import LORA, put_lora
+from gendeg.model.lora import put_lora
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import DistilledScheduler, Taught
 from gendeg.primitives.errors import BadModel
 from gendeg.primitives.files import read_json_object
 from gendeg.primitives.memory import own_memory
-from gendeg.primitives.options import PHYSICS
+from gendeg.primitives.options import BUNDLED, PHYSICS
 from gendeg.primitives.silence import doing
 
-BUNDLED = "bundled"
-OPTIONAL = ("structure",)
-REQUIRED = ("vae", "text_encoder", "tokenizer", "unet", "scheduler", "conditioner")
-VOCABULARIES = ("tokenizer.json", "vocab.json")
 AUTOENCODERS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, AutoencoderTiny)}
-
-
-def bundled_folder() -> Path:
-    """Where the bundled model lies inside the package."""
-    return Path(__file__).resolve().parent.parent / "weights" / "bundled"
 
 
 def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> GenDegPipeline:
@@ -55,16 +50,14 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
 
 def _load_pipeline(model: str, device: str, dtype: torch.dtype) -> GenDegPipeline:
     quiet()
+    check_model(model)
     folder = bundled_folder() if model == BUNDLED else Path(model)
+    if model == PHYSICS:
+        raise BadModel(folder, "these are the simulators: no weights that could be trained or calibrated")
     if (folder / LORA).is_file():
         pipeline = _load_lora(folder, dtype)
     elif folder.is_dir():
-        check_folder(folder)
         pipeline = _load(str(folder), dtype, local=True)
-    elif model == PHYSICS:
-        raise BadModel(folder, "these are the simulators: no weights that could be trained or calibrated")
-    elif model == BUNDLED or not may_be_hub_id(model):
-        raise BadModel(folder, "no such model folder")
     else:
         pipeline = _load(model, dtype, local=False)
     pipeline.set_progress_bar_config(disable=True)
@@ -130,26 +123,6 @@ def as_student(teacher: GenDegPipeline, taught: Taught, **parts: Any) -> GenDegP
     )
 
 
-def check_folder(folder: Path) -> None:
-    """Raises `BadModel` unless every component is there and its weights are safetensors."""
-    index = folder / "model_index.json"
-    if not index.is_file():
-        inside = folder / "model"  # of what `gendeg train` was given as --out
-        meant = f"did you mean {inside}?" if (inside / "model_index.json").is_file() else ""
-        said = meant or "a model is a folder that `gendeg train` or `convert` wrote"
-        raise BadModel(folder, f"no model_index.json in it; {said}")
-    listed = read_json_object(index)
-    for name in REQUIRED:
-        if not isinstance(listed.get(name), list) or not listed[name] or listed[name][0] is None:
-            raise BadModel(folder, f"model_index.json does not name a {name}")
-    for name, kind in listed.items():
-        if name not in (*REQUIRED, *OPTIONAL) or not isinstance(kind, list) or not kind or kind[0] is None:
-            continue  # the rest are the pipeline's numbers, some of which are lists too
-        check_component(folder / name, weights=name not in ("tokenizer", "scheduler"))
-    if not any((folder / "tokenizer" / name).is_file() for name in VOCABULARIES):
-        raise BadModel(folder, f"its tokenizer has neither {' nor '.join(VOCABULARIES)}")
-
-
 def load_autoencoder(folder: Path) -> Autoencoder:
     """The autoencoder of `bundled`, in its own folder, or in `vae/` of a model folder. Raises `BadModel`."""
     return _load_part(folder, "vae", AUTOENCODERS)
@@ -162,10 +135,11 @@ def load_structure(folder: Path) -> NAFNet:
 
 def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     folder = bundled_folder() if str(folder) == BUNDLED else folder
-    folder = folder / part if (folder / part).is_dir() else folder
+    inside = (folder / part).is_dir()
+    folder = folder / part if inside else folder
     if not folder.is_dir():
         raise BadModel(folder, "no such folder")
-    check_component(folder, weights=True)
+    check_component(folder, weights=True, alone=not inside)
     name = str(read_json_object(folder / "config.json").get("_class_name"))
     if name not in kinds:
         raise BadModel(folder, f"holds {name}, not {' or '.join(kinds)}")

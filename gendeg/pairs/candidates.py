@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from gendeg.pairs.packed import samples_in
-from gendeg.pairs.photos import HUB
 from gendeg.pairs.rows import open_dataset
-from gendeg.pairs.sources import Source, find_couples, find_source, parallel_layout
+from gendeg.pairs.sources import Lonely, Source, find_couples, find_source, parallel_layout
 from gendeg.pairs.split import SPLIT_WORDS, SPLITS
 from gendeg.primitives.errors import BadImage, BadManifest, BadOption, MissingPath, NoImages
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import find_images, output_stems
 from gendeg.primitives.folders import is_ours
+from gendeg.primitives.hub import HUB
 from gendeg.primitives.images import encode_image, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mix
 
@@ -51,8 +51,8 @@ class Wanted:
 
 def find_candidates(
     root: str, source: str, type: str, degraded: str, clean: str, side: str
-) -> tuple[list[Candidate], list[Path]]:
-    """Every pair in order, and the degraded files (or members of a tar) without a clean half.
+) -> tuple[list[Candidate], list[Lonely]]:
+    """Every pair in order, and the files (or members of a tar) without their other half.
 
     Raises `BadOption` for what does not go together, `MissingPath`, `UnknownSource`, `NoImages`, `CannotRead`.
     """
@@ -91,7 +91,7 @@ def _both(wanted: Wanted) -> Wanted:
 # --- folders ---
 
 
-def _from_folder(root: Path, wanted: Wanted, known: Source | None) -> tuple[list[Candidate], list[Path]]:
+def _from_folder(root: Path, wanted: Wanted, known: Source | None) -> tuple[list[Candidate], list[Lonely]]:
     layouts = known.layouts if known else (parallel_layout(*map(_pattern, (wanted.degraded, wanted.clean))),)
     couples, lonely = find_couples(root, layouts)
     if not couples:
@@ -99,7 +99,7 @@ def _from_folder(root: Path, wanted: Wanted, known: Source | None) -> tuple[list
             folder = root / _pattern(pattern).partition("{")[0].rpartition("/")[0]
             if not folder.is_dir():
                 raise MissingPath(folder)
-    if not couples and not lonely:
+    if not couples and all(one.lacks == "degraded" for one in lonely):
         raise NoImages(root, [f"{layout.degraded} with {layout.clean}" for layout in layouts])
 
     def reader(clean: Path, degraded: Path) -> Callable[[], tuple[bytes, bytes]]:
@@ -165,8 +165,8 @@ def _split_of_path(path: Path) -> str:
 # --- webdataset tars ---
 
 
-def _from_tar(path: Path, wanted: Wanted) -> tuple[list[Candidate], list[Path]]:
-    """Members `<key>.<ending>`, the endings being what was named; and degraded ones without a clean half."""
+def _from_tar(path: Path, wanted: Wanted) -> tuple[list[Candidate], list[Lonely]]:
+    """Members `<key>.<ending>`, the endings being what was named; and those without their other half."""
     members = samples_in(path)
 
     def reader(places: dict[str, tuple[int, int]]) -> Callable[[], tuple[bytes, bytes]]:
@@ -187,11 +187,17 @@ def _from_tar(path: Path, wanted: Wanted) -> tuple[list[Candidate], list[Path]]:
         raise BadManifest(
             path, 0, f"no sample has both {wanted.clean} and {wanted.degraded}; there are {', '.join(endings)}"
         )
-    lonely = [key for key, places in members.items() if wanted.degraded in places and wanted.clean not in places]
+    sides = (("clean", wanted.degraded, wanted.clean), ("degraded", wanted.clean, wanted.degraded))
+    lonely = [
+        Lonely(path / f"{key}.{there}", lacks)
+        for lacks, there, missing in sides
+        for key, places in members.items()
+        if there in places and missing not in places
+    ]
     return [
         Candidate(f"{path}/{key}", _stem(f"{path.stem}-{key}"), wanted.degradation, wanted.source, "", reader(places))
         for key, places in whole.items()
-    ], [path / f"{key}.{wanted.degraded}" for key in lonely]
+    ], lonely
 
 
 # --- Hugging Face datasets ---

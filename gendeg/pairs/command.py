@@ -9,7 +9,6 @@ import typer
 from gendeg.pairs.config import CaptionConfig, IngestConfig, SimulateConfig
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import ERROR, SOME_FAILED
-from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.options import command
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ app = typer.Typer(no_args_is_help=True, help="Make and look at (clean, degraded)
 @command(SimulateConfig)
 def simulate(config: SimulateConfig) -> int:
     """Degrade photos by simple physics: pairs to train on, with their measured mu and sigma."""
-    parse_mixes(config.types)
     from gendeg.pairs.simulate import simulate as run
 
     made = run(config)
@@ -44,6 +42,8 @@ def ingest(config: IngestConfig) -> int:
     print(f"{len(made.pairs)} pairs in {made.manifest}", file=sys.stderr)
     for reason, count in made.reasons.items():
         print(f"gendeg: {count} kept out: {reason}", file=sys.stderr)
+    if made.failures:
+        print(f"gendeg: each is named in {config.out / 'failures.jsonl'}", file=sys.stderr)
     return SOME_FAILED if made.failures else 0
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gendeg.primitives.options import argument, option
+from gendeg.primitives.kinds import parse_mix, parse_mixes
+from gendeg.primitives.options import argument, checked, option
 
 MANIFEST = "Replace a manifest that exists."
 
@@ -13,9 +14,9 @@ MANIFEST = "Replace a manifest that exists."
 class SimulateConfig:
     """gendeg pairs simulate"""
 
-    clean: tuple[Path, ...] = argument(help="Clean photos, folders of them, or a .txt list of paths.")
+    clean: tuple[Path, ...] = argument(help="Clean photos, folders of them, or a .txt list of paths.", there=True)
     out: Path = option(help="Folder for clean/, degraded/ and manifest.jsonl.")
-    types: str = option("all", "Degradations and mixes in turn: a comma list, or all.")
+    types: str = option("all", "Degradations and mixes in turn: a comma list, or all.", parse=checked(parse_mixes))
     per_image: int = option(2, "Pairs per photo.", min=1)
     direction: float | None = option(
         None, "Of rain, snow and camera: degrees from the vertical, to the right; default: drawn.", min=-180, max=180
@@ -36,10 +37,10 @@ class SimulateConfig:
 class IngestConfig:
     """gendeg pairs ingest: one of a known source, two folders, side-by-side images, a hub dataset, or tars"""
 
-    root: str = argument(help="A folder, a tar, or hf:NAME (hub dataset or saved folder).")
+    root: str = argument(help="A folder, a tar, or hf:NAME (hub dataset or saved folder).", there=True)
     out: Path = option(help="Folder for manifest.jsonl and failures.jsonl.")
     source: str = option("", "A published dataset by name; or what to call your own pairs.")  # in manifests/sources
-    type: str = option("", "The degradation, where the source does not tell.")
+    type: str = option("", "The degradation, where the source does not tell.", parse=checked(parse_mix))
     degraded: str = option("", "Folder, pattern {id}_rain, column, or ending of tar members.")
     clean: str = option("", "The same for the clean half: {id}_clean.")
     side_by_side: str = option("", "Both halves in one picture: clean-left or clean-right.")
@@ -54,7 +55,7 @@ class IngestConfig:
 class CaptionConfig:
     """gendeg pairs caption"""
 
-    paths: tuple[str, ...] = argument(help="Pair manifests; with --out: clean photos, or folders of them.")
+    paths: tuple[str, ...] = argument(help="Pair manifests; with --out: clean photos, or folders of them.", there=True)
     out: Path | None = option(None, "For photos: a table (.jsonl) that gendeg build reads.")
     model: str = option(  # as in the paper
         "Salesforce/blip2-opt-2.7b", "An image-to-text model: folder or hub id; none: only the fallback."

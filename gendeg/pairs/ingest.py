@@ -23,7 +23,9 @@ from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.prompts import words
 
 INGEST = "pairs ingest"  # the mark of the folders that it copies halves to
-SIZE_MISMATCH, IDENTICAL, MISALIGNED, NO_CLEAN = "size_mismatch", "identical", "misaligned", "no_clean"
+SIZE_MISMATCH, IDENTICAL, MISALIGNED = "size_mismatch", "identical", "misaligned"
+LACKS = "no_{}"
+"""no_clean, no_degraded: a half without the other."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def ingest(config: IngestConfig) -> Ingested:
                                          config.side_by_side)  # fmt: skip
     ensure_writable(config.out)
     _claim_copies(config, candidates)
-    failures = [_failure(path, NO_CLEAN, f"{path}: its clean half is missing") for path in lonely]
+    failures = [
+        _failure(one.path, LACKS.format(one.lacks), f"{one.path}: its {one.lacks} half is missing") for one in lonely
+    ]
     good: list[Checked] = []
     threads = per_core(config.workers)
     results = in_order(partial(check, config, shares), candidates, threads)

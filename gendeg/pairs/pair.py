@@ -20,13 +20,14 @@ from jaxtyping import UInt8
 
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.packed import samples_in
-from gendeg.pairs.photos import HUB, Input, Kind, Photo
+from gendeg.pairs.photos import Input, Kind, Photo
 from gendeg.pairs.rows import half_columns, is_saved, read_records, read_rows, with_images
 from gendeg.pairs.split import SPLITS, TRAIN, VALIDATION, said_split
 from gendeg.pairs.tables import PAIR, read_table
 from gendeg.primitives.errors import BadImage, BadManifest, GendegError, MissingPath, NoPairs
 from gendeg.primitives.files import read_numbered_jsonl, write_jsonl
 from gendeg.primitives.folders import SIDE
+from gendeg.primitives.hub import HUB
 from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.parallel import in_order, per_core

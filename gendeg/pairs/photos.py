@@ -23,6 +23,7 @@ from gendeg.primitives.errors import BadImage, BadManifest, BadOption, GendegErr
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import Found, atomic_write, ensure_writable, find_images, json_line, output_stems
 from gendeg.primitives.folders import is_ours
+from gendeg.primitives.hub import HUB
 from gendeg.primitives.images import U8Image, read_rgb
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.pictures import (
@@ -42,7 +43,6 @@ from gendeg.primitives.records import Failure
 from gendeg.primitives.silence import doing
 
 Item = TypeVar("Item")
-HUB = "hf:"
 LONGEST_STEM = 56
 """Characters: `<stem>-motion_blur-00.degraded.png` has to fit into the 100 bytes of a tar header's name."""
 

@@ -27,6 +27,13 @@ class Layout(NamedTuple):
     degradation: str = ""  # where it is not the source's
 
 
+class Lonely(NamedTuple):
+    """A half without the other; `lacks` is clean or degraded."""
+
+    path: Path
+    lacks: str
+
+
 class Couple(NamedTuple):
     """The two halves of a pair as files; `split` is "" where the layout does not tell."""
 
@@ -89,8 +96,8 @@ def find_source(name: str) -> Source:
     raise UnknownSource(name, list(sources))
 
 
-def find_couples(root: Path, layouts: Sequence[Layout]) -> tuple[list[Couple], list[Path]]:
-    """Every pair below `root` in the order of the degraded paths, and the degraded files whose clean half is missing.
+def find_couples(root: Path, layouts: Sequence[Layout]) -> tuple[list[Couple], list[Lonely]]:
+    """Every pair below `root` in the order of the degraded paths, and the files whose other half is missing.
 
     The first layout that fits a path, and whose clean half is there, counts.
     """
@@ -99,19 +106,23 @@ def find_couples(root: Path, layouts: Sequence[Layout]) -> tuple[list[Couple], l
     for name in files:
         by_stem[_stem(name)].append(name)
     compiled = [(layout, _compiled(layout)) for layout in layouts]
-    couples, lonely = [], []
+    couples, lonely, seen = [], [], set()
     for name in files:
         fitting = [(layout, match.groupdict()) for layout, pattern in compiled
                    if (match := pattern.fullmatch(_stem(name)))]  # fmt: skip
         there = ((layout, fields) for layout, fields in fitting if _clean_stem(layout, fields) in by_stem)
         layout, fields = next(there, (None, {}))
+        if fitting:
+            seen.add(_stem(name))
         if layout is not None:
+            seen.add(_clean_stem(layout, fields))
             choices = by_stem[_clean_stem(layout, fields)]
             same = [choice for choice in choices if os.path.splitext(choice)[1] == os.path.splitext(name)[1]]
             couples.append(Couple(root / (same or choices)[0], root / name, _split(layout, fields), layout.degradation))
         elif fitting:
-            lonely.append(root / name)
-    return couples, lonely
+            lonely.append(Lonely(root / name, "clean"))
+    unused = (name for name in files if _stem(name) not in seen and _is_clean(_stem(name), layouts))
+    return couples, [*lonely, *(Lonely(root / name, "degraded") for name in unused)]
 
 
 def parallel_layout(degraded: str, clean: str) -> Layout:
@@ -130,12 +141,7 @@ def parallel_layout(degraded: str, clean: str) -> Layout:
 
 def _compiled(layout: Layout) -> re.Pattern[str]:
     """Raises `ValueError` for braces that do not close, and for a clean path with a field of its own."""
-    text, seen = r"(?P<root_>(?:.*/)?)", set()
-    for literal, name in _pieces(layout.degraded):
-        text += re.escape(literal)
-        if name:
-            text += f"(?P={name})" if name in seen else f"(?P<{name}>{'[^/]+' if name in FREE else '[^/_]+'})"
-            seen.add(name)
+    text, seen = _as_regex(layout.degraded)
     wanted = {name for part in (layout.clean, layout.split) for _, name in _pieces(part) if name}
     if not seen or wanted - seen:
         what = f"{{{min(wanted - seen)}}} is not" if wanted - seen else "no {id} is"
@@ -143,6 +149,22 @@ def _compiled(layout: Layout) -> re.Pattern[str]:
     if layout.split not in ("", *SPLITS) and not layout.split.startswith("{"):
         raise ValueError(f"'{layout.split}' is no split")
     return re.compile(text)
+
+
+def _as_regex(pattern: str) -> tuple[str, set[str]]:
+    """For paths without extension below any folder, and the names of the pattern's fields."""
+    text, seen = r"(?P<root_>(?:.*/)?)", set()
+    for literal, name in _pieces(pattern):
+        text += re.escape(literal)
+        if name:
+            text += f"(?P={name})" if name in seen else f"(?P<{name}>{'[^/]+' if name in FREE else '[^/_]+'})"
+            seen.add(name)
+    return text, seen
+
+
+def _is_clean(stem: str, layouts: Sequence[Layout]) -> bool:
+    """Whether it lies where a layout has its clean halves."""
+    return any(re.fullmatch(_as_regex(layout.clean)[0], stem) for layout in layouts)
 
 
 def _pieces(pattern: str) -> Iterator[tuple[str, str]]:

@@ -9,21 +9,23 @@ import json
 import mimetypes
 import sys
 from dataclasses import asdict
-from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from gendeg import __version__
-from gendeg.play.config import PlayConfig
-from gendeg.play.studio import LARGEST_SIZE, Made, Studio, Wish
+from gendeg.model.loading import check_model
+from gendeg.play.config import LARGEST_SIZE, PlayConfig, Wish
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import advice_for
 from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.silence import resting
+
+if TYPE_CHECKING:
+    from gendeg.play.studio import Made, Studio
 
 HERE = Path(__file__).parent
 REPORT = HERE.parent / "report"
@@ -43,18 +45,21 @@ PATIENCE = 60.0
 
 def serve(config: PlayConfig) -> None:
     """Until it is interrupted. Raises `BadOption` where nobody can listen, and what loading the model raises."""
-    studio = Studio(config)
-    server = open_server(config, studio)
-    studio.load(config.model)
-    print(f"gendeg play: open {address(server)} (Ctrl-C ends it)", file=sys.stderr, flush=True)
-    with server, resting():
-        server.serve_forever()
+    check_model(config.model)
+    with open_server(config) as server:
+        from gendeg.play.studio import Studio  # brings torch, which takes seconds: a port that is taken is said by now
+
+        server.studio = Studio(config)
+        server.studio.load(config.model)
+        print(f"gendeg play: open {address(server)} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+        with resting():
+            server.serve_forever()
 
 
-def open_server(config: PlayConfig, studio: Studio) -> ThreadingHTTPServer:
-    """Listening, not yet answering. Raises `BadOption`."""
+def open_server(config: PlayConfig, studio: "Studio | None" = None) -> "_Server":
+    """Listening, not yet answering: until it does it needs its studio. Raises `BadOption`."""
     try:
-        return _Server((config.host, config.port), partial(_Desk, studio))
+        return _Server((config.host, config.port), studio)
     except OSError as error:
         advice = "another program has this port: choose another --port, or 0 for any" if config.port else "check --host"
         raise BadOption("--port", f"{config.host}:{config.port}: {error.strerror or error}; {advice}") from error
@@ -67,6 +72,10 @@ def address(server: ThreadingHTTPServer) -> str:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
+    def __init__(self, place: tuple[str, int], studio: "Studio | None"):
+        self.studio = studio
+        super().__init__(place, _Desk)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that left is no matter; anything else is said in one line."""
@@ -82,9 +91,9 @@ class _Desk(BaseHTTPRequestHandler):
     server_version, sys_version = f"gendeg/{__version__}", ""
     timeout = PATIENCE
 
-    def __init__(self, studio: Studio, *rest: Any):
-        self.studio = studio
-        super().__init__(*rest)
+    @property
+    def studio(self) -> "Studio":
+        return self.server.studio  # type: ignore[attr-defined]
 
     def do_GET(self) -> None:
         place = urlsplit(self.path).path
@@ -185,7 +194,7 @@ def wish_of(asked: dict[str, str]) -> Wish:
     return wish
 
 
-def as_row(made: Made) -> dict[str, Any]:
+def as_row(made: "Made") -> dict[str, Any]:
     """For the page."""
     pictures = {"clean": made.clean, "degraded": made.degraded}
     coded = {name: base64.b64encode(data).decode() for name, data in pictures.items()}
@@ -193,7 +202,7 @@ def as_row(made: Made) -> dict[str, Any]:
     return {"name": made.name, "command": made.command, "record": record, **coded}
 
 
-def page(studio: Studio) -> str:
+def page(studio: "Studio") -> str:
     """Everything that is told to be escaped is."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

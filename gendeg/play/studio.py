@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.drive.driver import Driver
-from gendeg.play.config import PlayConfig
+from gendeg.play.config import LARGEST_SIZE, PlayConfig, Wish
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadOption, GendegError
 from gendeg.primitives.images import encode_image, read_header
@@ -20,21 +20,8 @@ from gendeg.synth.config import SynthConfig
 from gendeg.synth.plan import plan_synthesis, sample_photos
 from gendeg.synth.synthesize import load, read_clean, synthesize
 
-LARGEST_SIZE = 2048
-"""Pixels of the short side that one may ask for."""
 LINE = 16
 """People who may wait; one image is made at a time."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the page asks of a photo; `size` 0: as large as it is."""
-
-    types: str
-    intensity: float
-    seed: int
-    size: int
-    model: str
 
 
 @dataclass(frozen=True)
@@ -89,10 +76,11 @@ class Studio:
             paths=(path,), types=wish.types, intensities=(wish.intensity,), seed=wish.seed, model=wish.model,
             size=wish.size or None, device=self._device, out=path.parent / "out", progress=False,
         )  # fmt: skip
-        (planned,) = plan_synthesis(config).photos
+        plan = plan_synthesis(config)
+        (planned,) = plan.photos
         if len(planned.samples) != 1:
             raise BadOption("--type", "one image at a time: choose kinds to mix")
-        (row,) = synthesize(config, self.load(wish.model))
+        (row,) = synthesize(config, self.load(wish.model), plan)
         if isinstance(row, Failure):
             raise Refused(row.message)
         clean, _ = read_clean(planned.photo, config.size)

@@ -1,12 +1,12 @@
 """Every error gendeg raises on purpose, with fields; the command line turns them into advice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from gendeg.primitives.advice import READING, WRITING, advice_on, hub_advice, with_advice
 from gendeg.primitives.faults import FAULT_ADVICE, ImageFault
-from gendeg.primitives.quantities import say_bytes
+from gendeg.primitives.quantities import say_bytes, say_change
 
 
 class GendegError(Exception):
@@ -27,9 +27,12 @@ def _revive(kind: type[GendegError], args: tuple[Any, ...], fields: dict[str, An
 
 
 class UnknownDegradation(GendegError):
-    def __init__(self, name: str, known: list[str]):
-        self.name, self.known = name, known
-        super().__init__(f"unknown degradation '{name}'; choose from {', '.join(known)}, or mix two or three")
+    """`meant` is the nearest that there is."""
+
+    def __init__(self, name: str, known: list[str], meant: str = ""):
+        self.name, self.known, self.meant = name, known, meant
+        guess = f"did you mean {meant}? Choose" if meant else "choose"
+        super().__init__(f"unknown degradation '{name}'; {guess} from {', '.join(known)}, or mix two or three")
 
 
 class BadMix(UnknownDegradation):
@@ -37,7 +40,7 @@ class BadMix(UnknownDegradation):
 
     def __init__(self, text: str, reason: str):
         self.name, self.reason = text.strip(), reason
-        GendegError.__init__(self, f"'{self.name}' {reason}" if reason[0] != "'" else f"'{self.name}': {reason}")
+        GendegError.__init__(self, f"'{self.name}': {reason}")
 
 
 class UnknownSource(GendegError):
@@ -205,11 +208,13 @@ class RunExists(OutputExists):
 
 
 class DifferentRun(GendegError):
-    """A folder whose earlier run had other settings than the ones asked for now."""
+    """A folder whose earlier run had other settings than the ones asked for now: their names, or name → (then, now)."""
 
-    def __init__(self, folder: str | Path, fields: Iterable[str]):
+    def __init__(self, folder: str | Path, fields: Iterable[str] | Mapping[str, tuple[Any, Any]]):
         self.folder, self.fields = Path(folder), tuple(fields)
-        super().__init__(f"{folder}: was started with other {', '.join(self.fields)}; use the same or another --out")
+        values = fields if isinstance(fields, Mapping) else {}
+        self.told = ", ".join(name + say_change(*values[name]) if name in values else name for name in self.fields)
+        super().__init__(f"{folder}: was started with other {self.told}; use the same or another --out")
 
 
 class OtherLength(DifferentRun):
@@ -229,11 +234,11 @@ class OtherLength(DifferentRun):
 class OtherPhotos(DifferentRun):
     """A dataset was planned from other photos than are there now; `fields` are inputs and whatever else differs."""
 
-    def __init__(self, folder: str | Path, fields: Iterable[str]):
+    def __init__(self, folder: str | Path, fields: Iterable[str] | Mapping[str, tuple[Any, Any]]):
         super().__init__(folder, fields)
         GendegError.__init__(
             self,
-            f"{folder}: was started with other {', '.join(self.fields)}: photos came, went, were renamed or "
+            f"{folder}: was started with other {self.told}: photos came, went, were renamed or "
             f"changed. gendeg repair {folder} finishes what was planned; new or mended photos need another --out",
         )
 

@@ -1,5 +1,6 @@
 """Files and folders: atomic writing, hashes, finding photographs, names for outputs, JSON lines, packed data."""
 
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from gendeg.primitives.errors import (
     OutputExists,
     OutputNotWritable,
 )
+from gendeg.primitives.hub import HUB
 from gendeg.primitives.pictures import IMAGE_EXTENSIONS, OTHER_FILE, LeftOut, count_reasons, is_built, say_reasons, walk
 
 TEMPORARY = re.compile(r"\.gendeg-[0-9a-f]{16}\.tmp")
@@ -96,6 +98,35 @@ def ensure_writable(folder: str | Path) -> Path:
     except OSError as error:
         raise OutputNotWritable(folder, error.strerror or str(error)) from error
     return folder
+
+
+def refuse_missing(place: str | Path) -> None:
+    """Raises `MissingPath` for what is not on this disk, unless it is the hub's."""
+    if str(place).startswith(HUB):
+        return
+    try:
+        os.stat(place)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingPath(place) from error
+    except OSError:  # whoever reads it says what the system says
+        return
+
+
+def refuse_unwritable(place: Path) -> None:
+    """Raises `OutputNotWritable` where the nearest folder that is there takes no new file; nothing is made.
+
+    Only a try tells of full disks and of those of a network (`ensure_writable`).
+    """
+    try:
+        near = next(one for one in (place, *place.absolute().parents) if one.exists())
+        folder = near if near.is_dir() else near.parent if near == place else None
+    except OSError:
+        return
+    if folder is None:
+        raise OutputNotWritable(place, os.strerror(errno.ENOTDIR))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        fixed = os.statvfs(folder).f_flag & os.ST_RDONLY
+        raise OutputNotWritable(place, os.strerror(errno.EROFS if fixed else errno.EACCES))
 
 
 def sha256_of(path: str | Path) -> str:

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from gendeg.primitives.errors import BadOption, UploadFailed
 
+HUB = "hf:"
+"""Before the name of a dataset of the hub (or of one that `save_to_disk` wrote)."""
+
 
 def upload(
     folder: Path,

@@ -1,6 +1,8 @@
 """The six degradations (GenDeg, CVPR 2025, section 3) and the mixes of two or three, as people write them."""
 
+import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from itertools import combinations
 
@@ -55,6 +57,15 @@ LISTS = {
 }  # fmt: skip
 """Names for several at once. cdd11: the classes of CDD-11 (Guo et al., OneRestore, ECCV 2024)."""
 
+MEANT = {
+    Degradation.HAZE: ("fog", "mist", "smog", "smoke", "dust"),
+    Degradation.RAIN: ("rain_streak", "rain_streaks", "streaks", "shower", "storm"),
+    Degradation.SNOW: ("snowfall", "flakes", "hail", "sleet"),
+    Degradation.MOTION_BLUR: ("blur", "blurry", "motion", "shake", "camera_shake", "deblur"),
+    Degradation.LOW_LIGHT: ("dark", "darkness", "night", "dim", "light", "underexposed", "underexposure"),
+    Degradation.RAINDROP: ("drop", "drops", "rain_drops", "droplet", "droplets", "waterdrop", "waterdrops"),
+}  # fmt: skip
+"""Words of others for them. They are answered with ours, never taken for it: files and records have one for each."""
 _BY_MEMBERS = {frozenset(mix): mix for mix in EVERY}
 
 
@@ -98,7 +109,7 @@ def mix_name(mix: Mix) -> str:
 
 def parse_mix(text: str) -> Mix:
     """`"rain+haze"` or `"motion-blur"`, in any order → the mix as named. Raises `UnknownDegradation`, `BadMix`."""
-    names = [_kind(name, text) for name in text.split("+")]
+    names = [_kind(name) for name in text.split("+")]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BadMix(text, f"has {twice} twice; each kind once")
@@ -111,7 +122,7 @@ def parse_wanted(text: str) -> Wanted:
     """`"haze=0.6+rain"` → the mix, .6 for haze and None for rain. Raises `UnknownDegradation`, `BadMix`."""
     pairs = [part.partition("=") for part in text.split("+")]
     mix = parse_mix("+".join(name for name, _, _ in pairs))
-    own = {_kind(name, text): _strength(value, text) if equals else None for name, equals, value in pairs}
+    own = {_kind(name): _strength(value, text) if equals else None for name, equals, value in pairs}
     return Wanted(mix, tuple(own[kind] for kind in in_light(mix)))
 
 
@@ -138,11 +149,19 @@ def parse_known(text: str) -> list[Mix]:
     return mixes
 
 
-def _kind(name: str, text: str) -> Degradation:
+def _kind(name: str) -> Degradation:
     try:
         return Degradation(name.strip().lower().replace("-", "_"))
     except ValueError:
-        raise UnknownDegradation(text.strip(), known=[mix_name(mix) for mix in KNOWN]) from None
+        raise UnknownDegradation(name.strip(), [mix_name(mix) for mix in KNOWN], _meant(name)) from None
+
+
+def _meant(name: str) -> str:
+    """The degradation that a word stands for elsewhere, or that is spelt nearly so; "" where there is none."""
+    word = re.sub(r"[\s_-]+", "_", name.strip().lower())
+    words = {str(kind): kind for kind in Degradation} | {one: kind for kind, those in MEANT.items() for one in those}
+    near = get_close_matches(word, words, n=1, cutoff=0.7)
+    return str(words[near[0]]) if near else ""
 
 
 def _strength(value: str, text: str) -> float:

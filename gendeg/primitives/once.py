@@ -20,10 +20,14 @@ def describe(config: Any) -> dict[str, Any]:
     return described
 
 
-def changed(before: Mapping[str, Any], now: Mapping[str, Any], free: AbstractSet[str] = frozenset()) -> list[str]:
-    """Names of what is asked now and was not before, but for the free ones. What was not known then was as if off."""
-    asked = {name: now[name] for name in sorted(now) if name not in free}
-    return [name for name, value in asked.items() if before.get(name) != value and (name in before or value)]
+Changes = dict[str, tuple[Any, Any]]
+"""Name → (then, now)."""
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any], free: AbstractSet[str] = frozenset()) -> Changes:
+    """What is asked now and was not before, but for the free ones. What was not known then was as if off."""
+    asked = {name: (before.get(name), now[name]) for name in sorted(now) if name not in free}
+    return {name: (then, value) for name, (then, value) in asked.items() if then != value and (name in before or value)}
 
 
 def same_run(folder: Path, described: Mapping[str, Any], free: AbstractSet[str] = frozenset()) -> bool:

@@ -7,6 +7,7 @@ A field with neither `option` nor `argument` is no option; a recipe may set it a
 
 import inspect
 import math
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, field, fields
 from functools import partial, wraps
@@ -15,10 +16,15 @@ from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from gendeg.primitives.errors import BadOption
+from gendeg.primitives.files import refuse_missing, refuse_unwritable
 
 Said = Mapping[str, Any]
-"""help; min, max; flag, where it is not --name; shown, of the default in the help; parse, of each text of a tuple;
-word, that stands for a whole number's 0."""
+"""help; min, max; flag, where it is not --name; shown, of the default in the help; parse, of a text or each one of a
+tuple; there, of places that must exist; word, that stands for a whole number's 0.
+
+What is wrong with any of these is said before a command loads what it works with, which takes seconds."""
+OUT = "out"
+"""The field of what a command writes: that it can be written is asked of all of them."""
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 NUMBERS = tuple[float, ...]
 TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
@@ -26,6 +32,24 @@ TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
     str: ("a text", (str,)), Path: ("a path", (str,)),
 }  # fmt: skip
 """Of a field → what it is called, and what TOML gives."""
+
+
+def checked(parse: Callable[[str], Any]) -> Callable[[str], str]:
+    """A `parse` of fields that keep the text: it is refused as `parse` refuses it, and read later."""
+
+    def same(text: str) -> str:
+        parse(text)
+        return text
+
+    return same
+
+
+SPELLINGS = {"types": "type"}
+
+
+def one_spelling(name: str) -> str:
+    """Of an option's name, as the parser compares them: --type and --types are the same, whichever the help shows."""
+    return SPELLINGS.get(name, name)
 
 
 def option(default: Any = MISSING, help: str = "", **said: Any) -> Any:
@@ -36,9 +60,9 @@ def option(default: Any = MISSING, help: str = "", **said: Any) -> Any:
     return field(default=default, metadata={"help": help, **said})
 
 
-def argument(default: Any = MISSING, help: str = "") -> Any:
+def argument(default: Any = MISSING, help: str = "", **said: Any) -> Any:
     """A field that is an argument of the command."""
-    return option(default, help, argument=True)
+    return option(default, help, argument=True, **said)
 
 
 def command(*configs: type, only: Collection[str] = (), without: Collection[str] = ()) -> Callable[..., Any]:
@@ -65,6 +89,8 @@ def command(*configs: type, only: Collection[str] = (), without: Collection[str]
         def run(context: Any, **values: Any) -> Any:
             told = [name for name in found if context.get_parameter_source(name).name == "COMMANDLINE"]
             given = {name: _read(name, *found[name][:2], values[name]) for name in told}
+            for name, value in given.items():  # after all that is wrong usage
+                _refuse_places(name, found[name][1], value)
             rest = {name: value for name, value in values.items() if name not in found}
             return function(**rest, **({"given": given} if "given" in own else {"config": configs[0](**given)}))
 
@@ -121,9 +147,18 @@ def _read(name: str, hint: Any, said: Said, value: Any) -> Any:
             return tuple(_within(_number(part), said) for part in value.split(","))
         if isinstance(value, float):
             return _within(value, said)
-        return tuple(map(said.get("parse", lambda text: text), value)) if get_origin(hint) is tuple else value
+        parse = said.get("parse", lambda text: text)
+        return tuple(map(parse, value)) if get_origin(hint) is tuple else parse(value)
     except ValueError as error:
         raise BadOption(_flag(name, said), str(error)) from None
+
+
+def _refuse_places(name: str, said: Said, value: Any) -> None:
+    """Raises `MissingPath` and `OutputNotWritable`."""
+    for place in (value if isinstance(value, tuple) else (value,)) if said.get("there") else ():
+        refuse_missing(place)
+    if name == OUT:
+        refuse_unwritable(value)
 
 
 def _whole_or(text: str, said: Said) -> int:
@@ -189,7 +224,16 @@ def _fitted(hint: Any, said: Said, value: Any) -> Any:
 
 PHYSICS = "physics"
 """In the place of a model's name: the simulators."""
-MODEL = partial(option, "bundled", "bundled, a model folder, a hub id, or physics: the simulators.")
+BUNDLED = "bundled"
+"""In the same place: the model that comes along."""
+
+
+def model_name(text: str) -> str:
+    """Our own names in any case, unless a folder is called so; others as they are."""
+    return text.lower() if text.lower() in (PHYSICS, BUNDLED) and not os.path.isdir(text) else text
+
+
+MODEL = partial(option, BUNDLED, "bundled, a model folder, a hub id, or physics: the simulators.", parse=model_name)
 SAMPLER = partial(option, "own", "paper: as published, 300 passes; fast: as few as do; own: the model's.")
 STEPS = partial(option, None, "Sampling steps; default: the model's.", min=1)
 GUIDANCE_TEXT = partial(option, None, "Text guidance; default: the model's.")

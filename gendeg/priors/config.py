@@ -10,6 +10,6 @@ from gendeg.primitives.options import argument, option
 class ImportPriorsConfig:
     """gendeg priors import"""
 
-    folder: Path = argument(help="The authors' statistics: haze/Mu_RESIDE.json and the like below it.")
+    folder: Path = argument(help="The authors' statistics: haze/Mu_RESIDE.json and the like below it.", there=True)
     out: Path = option(help="Folder for <degradation>/<source>.json.")
     overwrite: bool = option(False, "Replace priors that exist.")

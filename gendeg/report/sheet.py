@@ -1,7 +1,11 @@
 """Contact sheets: labelled images in a grid, so that people look at what was made."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -32,7 +36,7 @@ def draw_sheet(rows: Sequence[Sequence[Tile]], cell_width: int = 256) -> U8Image
     heights = [max(image.height for image in row) + LABEL + GAP for row in scaled]
     width = 2 * MARGIN + max(len(row) for row in scaled) * (cell_width + GAP) - GAP
     sheet = Image.new("RGB", (width, 2 * MARGIN + sum(heights)), PAPER)
-    draw, font, top = ImageDraw.Draw(sheet), ImageFont.load_default(size=12), MARGIN
+    draw, font, top = ImageDraw.Draw(sheet), _font(), MARGIN
     for row, images, height in zip(rows, scaled, heights, strict=True):
         for column, (cell, image) in enumerate(zip(row, images, strict=True)):
             left = MARGIN + column * (cell_width + GAP)
@@ -48,8 +52,35 @@ def _fit(image: U8Image, width: int) -> Image.Image:
     return Image.fromarray(image).resize((width, min(height, 4 * width)), method)
 
 
-def _shorten(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+FONT, SIZE = Path("mpl-data/fonts/ttf/DejaVuSans.ttf"), 11
+"""Of matplotlib's folder, which is installed with us: Latin, Greek and Cyrillic, of which Pillow's own has half."""
+UNASSIGNED = "\U0010fffe"
+
+
+@cache
+def _font() -> Font:
+    spec = find_spec("matplotlib")  # found without importing it
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if (path := Path(place) / FONT).is_file():
+            return ImageFont.truetype(path, SIZE)
+    return ImageFont.load_default(size=12)
+
+
+@cache
+def drawable(letter: str) -> str:
+    """A letter, or where the font has none (Chinese, emoji) its number, `\\u6c34`: names differ then as they do."""
+    if letter.isascii():
+        return letter
+    if unicodedata.category(letter).startswith("C"):  # bytes of a name that is no UTF-8 among them
+        return letter.encode("unicode_escape").decode()
+    drawn, nothing = (bytes(_font().getmask(one)) for one in (letter, UNASSIGNED))
+    return letter if drawn != nothing else letter.encode("unicode_escape").decode()
+
+
+def _shorten(text: str, font: Font, width: int) -> str:
     text = " ".join(text.split())  # file names may hold newlines, which cannot be measured
+    text = "".join(map(drawable, unicodedata.normalize("NFC", text)))
     while font.getlength(text) > width and len(text) > 4:
         text = text[:-4] + "…" if text.endswith("…") else text[:-1] + "…"
     return text

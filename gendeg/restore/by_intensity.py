@@ -2,8 +2,8 @@
 
 The gain is paired: of one image, after minus before (LPIPS: before minus after), so that more is better. At a level the
 restorer helps where the 95 % interval of the mean gain lies above zero, harms where it lies below, and is undecided
-else. The curve of the mean gain crosses zero where a straight line between two levels does. All intervals redraw whole
-photos, with all of their levels.
+else, and wherever there are fewer than `FEWEST` photos. The curve of the mean gain crosses zero where a straight line
+between two levels does. All intervals redraw whole photos, with all of their levels.
 """
 
 from collections import defaultdict
@@ -24,6 +24,9 @@ BINS = 5
 SCORES = {"psnr": 1, "ssim": 1, "lpips": -1}
 """Name → 1 where more is better, −1 where less is."""
 HELPS, HARMS, UNDECIDED = "helps", "harms", "undecided"
+FEWEST = 6
+"""Photos that a verdict takes. Should a gain be as likely as a loss, all n photos agree in 2 of 2^n cases (sign test):
+6 % of five, 3 % of six. Fewer cannot tell at 95 %, whatever the bootstrap says, which knows no spread but theirs."""
 Curve = Float[np.ndarray, " levels"]
 
 
@@ -39,8 +42,8 @@ class Point:
 
     @property
     def verdict(self) -> str:
-        """A single photo tells nothing of others."""
-        if self.photos < 2 or self.gain.low <= 0 <= self.gain.high:
+        """Few photos tell nothing of others."""
+        if self.photos < FEWEST or self.gain.low <= 0 <= self.gain.high:
             return UNDECIDED
         return HELPS if self.gain.low > 0 else HARMS
 
@@ -68,10 +71,14 @@ class ByIntensity:
         """In words: what it does at the levels, and where that changes."""
         runs = [(verdict, list(run)) for verdict, run in groupby(self.points, key=lambda point: point.verdict)]
         parts = [f"{verdict} {_span(run)}" for verdict, run in runs]
-        for one in self.crossings:
+        counts = sorted({point.photos for point in self.points})
+        few = counts[0] < FEWEST
+        for one in () if few else self.crossings:
             side = "from" if one.up else "up to"
             span = f"{one.at.value:.2f} [{one.at.low:.2f}, {one.at.high:.2f}]"
             parts.append(f"mean gain above zero {side} {span}{' on' if one.up else ''}")
+        said = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+        parts.append(f"on {said} photo{'s' if counts[-1] > 1 else ''}{f': a verdict takes {FEWEST}' if few else ''}")
         return "; ".join(parts)
 
     def as_row(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from gendeg.primitives.options import DEVICE, argument, option
+from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.options import DEVICE, argument, checked, option
 from gendeg.training.config import TrainConfig
 
 Network = Literal["nafnet", "swin", "promptir"]
@@ -18,7 +19,9 @@ DATA = "A pair manifest, or a folder that gendeg build made; may be given severa
 
 
 ANY_RESTORER = partial(
-    argument, help="The --out of gendeg restore train, or anybody's weights: a .safetensors file that spandrel knows."
+    argument,
+    help="The --out of gendeg restore train, or anybody's weights: a .safetensors file that spandrel knows.",
+    there=True,
 )
 
 
@@ -37,7 +40,7 @@ OVERLAP = partial(option, 64, "Pixels that neighbouring windows share.", min=0)
 class RestoreTrainConfig(TrainConfig):
     """gendeg restore train"""
 
-    pairs: tuple[Path, ...] = option(help=DATA, flag="--data")
+    pairs: tuple[Path, ...] = option(help=DATA, flag="--data", there=True)
     out: Path = option(help="Folder of the run: checkpoints, log.csv, psnr.csv, sheets, model/.")
     init: str = option("", "Go on from this restorer; --model and --preset do not count then.")
     steps: int = 2000
@@ -65,7 +68,7 @@ class RestoreApplyConfig:
     """gendeg restore apply"""
 
     model: Path = ANY_RESTORER()
-    paths: tuple[Path, ...] = argument(help="Photos, or folders of them.")
+    paths: tuple[Path, ...] = argument(help="Photos, or folders of them.", there=True)
     out: Path = option(help="Folder for the restored photos, restored.jsonl and sheet.png.")
     tile: int | None = TILE()
     overlap: int = OVERLAP()
@@ -80,7 +83,7 @@ class RestoreEvalConfig:
     """gendeg restore eval"""
 
     model: Path = ANY_RESTORER()
-    pairs: tuple[Path, ...] = option(help=DATA)
+    pairs: tuple[Path, ...] = option(help=DATA, there=True)
     out: Path = option(help="Folder for page.html, results.json and scores.jsonl.")
     split: Literal["train", "validation", "test"] = option("test", "Which pairs.")
     lpips: str = option("", "Folder with LPIPS's weights as safetensors; without it: not measured.")
@@ -113,14 +116,14 @@ class TaskConfig(TrainConfig):
 class TransferConfig:
     """gendeg restore transfer; the defaults take a few minutes on two CPU cores, `compare` several times that"""
 
-    pairs: tuple[Path, ...] = option(help="Pair manifest or dataset; may be given several times.")
-    real: Path = option(help="Real degraded photos: a folder for each degradation, or a table (.csv).")
-    clean: Path = option(help="Photos without degradation: folder, .txt list, or table.")
-    type: str = option(help="The degradation.")
+    pairs: tuple[Path, ...] = option(help="Pair manifest or dataset; may be given several times.", there=True)
+    real: Path = option(help="Real degraded photos: a folder for each degradation, or a table (.csv).", there=True)
+    clean: Path = option(help="Photos without degradation: folder, .txt list, or table.", there=True)
+    type: str = option(help="The degradation.", parse=checked(parse_mix))
     out: Path = option(help="Folder of the run; the same command again goes on there.")
     share: float = option(0.1, "Of the pairs that fine-tuning may use.")
     compare: bool = option(False, "Also train without transfer: on that share, and on all pairs.")
-    test: tuple[Path, ...] = option((), "Pairs to measure on: split test, or all where none is named.")
+    test: tuple[Path, ...] = option((), "Pairs to measure on: split test, or all where none is named.", there=True)
     seeds: int = option(3, "Repetitions that are compared.", min=1)  # of all but the teachers
     model: Network = option("nafnet", "Network.")
     preset: Sizes = option("tiny", "Its size.")

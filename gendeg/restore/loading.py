@@ -9,6 +9,7 @@ from gendeg.primitives.files import read_json_object
 from gendeg.restore.foreign import ENDING, Foreign, load_foreign
 from gendeg.restore.networks.content_prior import TRUNKS, PriorRestorer
 from gendeg.restore.networks.network import Restorer
+from gendeg.shards.layout import Layout
 
 KINDS: dict[str, type[Restorer]] = TRUNKS | {PriorRestorer.__name__: PriorRestorer}
 RESULT = "model"
@@ -28,7 +29,9 @@ def load_restorer(folder: Path) -> Restorer:
     folder = inner if inner.is_dir() and not (folder / "model.safetensors").exists() else folder
     if not folder.is_dir():
         raise BadModel(folder, "no such folder; others' weights are a file, .safetensors")
-    check_component(folder, weights=True)
+    if Layout(folder).config.is_file():
+        raise BadModel(folder, "a dataset; a restorer is the --out of gendeg restore train, or a .safetensors file")
+    check_component(folder, weights=True, alone=True)
     kind = _kind_of(folder)
     try:
         restorer = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)

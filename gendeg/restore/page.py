@@ -11,6 +11,7 @@ from gendeg import __version__
 from gendeg.report.cells import NOTHING, column, number, verdict
 from gendeg.report.html import Cell, Facts, Figure, Figures, Page, Section, Table, plain
 from gendeg.report.plots import Axis, Frame, band, dots, draw, line, whiskers
+from gendeg.restore.by_intensity import FEWEST
 
 Results = Mapping[str, Any]
 COLUMNS = (("psnr", "PSNR", 2), ("ssim", "SSIM", 3), ("e_r", "E_R", 4), ("e_b", "E_B", 4), ("lpips", "LPIPS", 3))
@@ -20,8 +21,9 @@ LEGEND = ((BEFORE, "before: the degraded image"), (AFTER, "after: restored"))
 RULE = (
     "The gain is paired: of the same image, after minus before (of LPIPS: before minus after), so that more is better. "
     "At a level the restorer helps where the 95 % interval of the mean gain lies above zero, harms where it is below, "
-    "and is undecided else. The mean gain is zero where the straight line between two levels is. Intervals are of a "
-    "bootstrap that redraws whole photos with all of their levels: they speak of other photos, not of other restorers."
+    f"and is undecided else, and of fewer than {FEWEST} photos. The mean gain is zero where the straight line between "
+    "two levels is. Intervals are of a bootstrap that redraws whole photos with all of their levels: they speak of "
+    "other photos, not of other restorers."
 )
 BINNED = "These intensities are no levels, so pairs are put into five equal parts of [0, 1], at their mean."
 
@@ -74,9 +76,15 @@ def _numbers(score: str, rows: Sequence[Results]) -> Table:
         sides = [column([point[side] for point in points], digits) for side in ("before", "after")]
         for place, point in enumerate(points):
             head = [f"{row['degradation']} {point['intensity']:.3g}", str(point["photos"])]
-            lines.append([*head, *(side[place] for side in sides), verdict(point["gain"], digits), point["verdict"]])
+            lines.append([*head, *(side[place] for side in sides), _gain(point, digits), point["verdict"]])
     columns = ["degradation, intensity", "photos", "before", "after", "gain", "it"]
     return Table(UNITS[score], columns, lines)
+
+
+def _gain(row: Results, digits: int = 2) -> Cell:
+    """Coloured where there are photos enough to say so."""
+    coloured = verdict(row["gain"], digits)
+    return coloured if row["photos"] >= FEWEST else Cell(coloured.text)
 
 
 def _points(row: Results, side: str) -> np.ndarray:
@@ -121,7 +129,7 @@ def _scores(results: Results) -> Section:
     lines: list[list[Cell | str]] = []
     for place, row in enumerate(summary):
         cells = [sides[f"{name}{end}"][place] for name, _, _ in shown for end in ("_input", "")]
-        gain = verdict(row["gain"]) if "gain" in row else Cell(NOTHING)
+        gain = _gain(row) if "gain" in row else Cell(NOTHING)
         lines.append([f"{row['degradation']}, {row['source']}", str(row["n"]), gain, *cells])
     heads = [f"{title} {when}" for _, title, _ in shown for when in ("before", "after")]
     table = Table("Means over pairs", ["degradation, source", "pairs", "gain, dB", *heads], lines)

@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gendeg.model.loading import quiet
-from gendeg.model.weights import BUNDLED, bundled_folder, load_autoencoder
+from gendeg.model.loading import bundled_folder, quiet
+from gendeg.model.weights import load_autoencoder
 from gendeg.pairs.pair import Pair, held_out_pairs, open_pairs
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, write_image
+from gendeg.primitives.options import BUNDLED
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.config import RestoreTrainConfig

@@ -8,7 +8,7 @@ from typing import Any
 
 from gendeg.primitives.errors import BadManifest, DamagedDataset, MissingPath, NotADataset, OtherVersion
 from gendeg.primitives.files import read_json_object, sha256_bytes, write_json
-from gendeg.primitives.once import changed
+from gendeg.primitives.once import Changes, changed
 from gendeg.shards.index import Mark, is_done, read_mark
 from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.plan import PlannedShard
@@ -47,12 +47,19 @@ class Description:
     def samples(self) -> int:
         return sum(row[3] for row in self.shards)
 
-    def differing(self, other: "Description") -> list[str]:
-        """Names of what decides the bytes and is not the same."""
-        names = changed(self.settings, dict.fromkeys(self.settings) | other.settings)
-        if (self.model, self.model_sha256) != (other.model, other.model_sha256):
-            names.insert(0, "model")
-        return names + (["inputs"] if self.inputs != other.inputs else [])
+    def differing(self, other: "Description") -> Changes:
+        """What decides the bytes and is not the same. The priors of other types are others: that is said of the types.
+
+        A model of the same name and other weights is told by the beginning of their hash.
+        """
+        found = changed(self.settings, dict.fromkeys(self.settings) | other.settings)
+        if "types" in found:
+            found.pop("priors", None)
+        models = (self.model, self.model_sha256), (other.model, other.model_sha256)
+        if models[0] != models[1]:
+            then, now = (name if self.model != other.model else f"{name} {sha[:8]}" for name, sha in models)
+            found = {"model": (then, now)} | found
+        return found | ({"inputs": (self.inputs, other.inputs)} if self.inputs != other.inputs else {})
 
 
 def write_description(layout: Layout, description: Description) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gendeg.model.weights import BUNDLED, bundled_folder
+from gendeg.model.loading import bundled_folder
 from gendeg.primitives.errors import DifferentRun
 from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_lines, sha256_of, write_json
 from gendeg.primitives.once import changed
-from gendeg.primitives.options import PHYSICS
+from gendeg.primitives.options import BUNDLED, PHYSICS
 from gendeg.study.config import StudyConfig
 from gendeg.study.data import (
     EXISTING,

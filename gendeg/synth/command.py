@@ -11,7 +11,7 @@ import typer
 
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import ERROR, SOME_FAILED
-from gendeg.primitives.kinds import Degradation, mix_name, parse_types
+from gendeg.primitives.kinds import mix_name
 from gendeg.primitives.options import command
 from gendeg.synth.config import RECORDS, SynthConfig
 
@@ -37,7 +37,6 @@ def synth(
         raise BadOption("--estimator", "goes with --like")
     if config.sigma is not None and config.mu is None and not config.like:
         raise BadOption("--sigma", "goes with --mu")
-    parse_types(config.types or Degradation.HAZE)
     return _dry_run(config, as_json) if dry_run else _run(config, as_json)
 
 
@@ -48,11 +47,16 @@ def _free(folder: Path) -> Path:
 
 
 def _run(config: SynthConfig, as_json: bool) -> int:
+    from gendeg.primitives.files import ensure_writable
     from gendeg.primitives.records import Failure
-    from gendeg.synth.synthesize import synthesize
+    from gendeg.synth.plan import plan_synthesis
+
+    plan = plan_synthesis(config)
+    ensure_writable(config.out)
+    from gendeg.synth.synthesize import synthesize  # brings torch, which takes seconds: what can be refused is by now
 
     made, failed, off = 0, 0, 0
-    for row in synthesize(config):
+    for row in synthesize(config, plan=plan):
         if isinstance(row, Failure):
             failed += 1
             print(f"gendeg: {row.message}", file=sys.stderr)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gendeg.primitives.kinds import parse_types
 from gendeg.primitives.options import (
     DEVICE,
     GUIDANCE_IMAGE,
@@ -15,6 +16,7 @@ from gendeg.primitives.options import (
     STEPS,
     STRUCTURE_CORRECTION,
     argument,
+    checked,
     option,
 )
 
@@ -26,11 +28,12 @@ RECORDS = "records.jsonl"
 class SynthConfig:
     """gendeg synth"""
 
-    paths: tuple[Path, ...] = argument((), "Photos or folders; none: two sample photos.")
+    paths: tuple[Path, ...] = argument((), "Photos or folders; none: two sample photos.", there=True)
     types: str = option(  # "": haze, or what `like` shows
         "",
         "Degradations and mixes (haze+rain, haze=0.6+rain), a comma list, all, or cdd11; default: haze, or as --like.",
         flag="--type",
+        parse=checked(parse_types),
     )
     intensities: tuple[float, ...] = option(
         (0.5,), "How strong, in [0, 1]; a comma list makes one image each.", flag="--intensity", min=0, max=1
@@ -54,7 +57,9 @@ class SynthConfig:
     structure_correction: bool = STRUCTURE_CORRECTION()
     size: int | None = option(None, "Scale the short side to this many pixels first.", min=1)
     out: Path = option(
-        Path("out/synth"), "Folder for images, records.jsonl and sheet.png; not given: the next that is free."
+        Path("out/synth"),
+        "Folder for images (photo.rain+haze.i040-060.s0.png: strengths as in the name), records.jsonl and sheet.png; "
+        "not given: the next that is free.",
     )
     device: str = DEVICE()
     format: Literal["png", "jpg", "webp"] = option("png", "Of the degraded images.")

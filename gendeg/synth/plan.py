@@ -18,8 +18,10 @@ from gendeg.intensity.ask import (
     refuse_parts,
     strengths_of,
 )
+from gendeg.model.loading import check_model
 from gendeg.pairs.photos import Photo, open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
+from gendeg.primitives.files import refuse_missing
 from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types
 from gendeg.primitives.options import PHYSICS, refuse_choices
 from gendeg.synth.config import RECORDS, SynthConfig
@@ -69,12 +71,13 @@ class Plan:
 def plan_synthesis(config: SynthConfig) -> Plan:
     """Decide every sample.
 
-    Raises `BadOption`, `UnknownDegradation`, `MissingPath`, `NoImages`, `OutputExists` when a file that would be
-    written is there already, and of the photo of --like what `estimate_file` raises.
+    Raises `BadOption`, `UnknownDegradation`, `BadModel`, `MissingPath`, `NoImages`, `OutputExists` when a file that
+    would be written is there already, and of the photo of --like what `estimate_file` raises.
     """
     if config.model == PHYSICS:
         guidance = {"guidance_text": config.guidance_text, "guidance_image": config.guidance_image}
         refuse_choices(config.sampler, steps=config.steps, **guidance)
+    check_model(config.model)
     wish = _wish(config) if config.like else None
     asks = plan_asks(config) if wish is None else ask_direction([_ask_like(config, wish)], config.direction)
     found = open_photos(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))
@@ -103,8 +106,6 @@ def plan_asks(config: SynthConfig) -> list[Ask]:
 
 def _wish(config: SynthConfig) -> "Estimate":
     """What the photo of --like shows; --type goes over what it is taken for."""
-    from gendeg.estimator.estimate import estimate_file
-
     assert config.like is not None
     if config.mu is not None or config.sigma is not None:
         raise BadOption("--like", "tells the strength: it does not go with --mu or --sigma")
@@ -113,6 +114,10 @@ def _wish(config: SynthConfig) -> "Estimate":
         raise BadOption(
             "--type", f"with --like: one of {', '.join(Degradation)}, for of mixes no strength is estimated"
         )
+    for place in filter(None, (config.like, config.estimator)):
+        refuse_missing(place)
+    from gendeg.estimator.estimate import estimate_file  # brings torch
+
     return estimate_file(config.like, mixes[0][0] if mixes else None, config.estimator)
 
 
@@ -164,7 +169,7 @@ def _is_own(path: Path, out: Path) -> bool:
 def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) -> Sample:
     """`<stem>.<type>.i060.s0.png`: intensity in hundredths (finer where it is), or mu in ten-thousandths.
 
-    `i060-040`: of two parts, in the order they are applied.
+    `i060-040`: of two parts, in the order of the mix's name.
     """
     strength = f"m{round(ask.mu * 1e4):04d}" if by_mu else intensity_word(*strengths_of(ask))
     key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"

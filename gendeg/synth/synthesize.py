@@ -50,12 +50,14 @@ def load(config: SynthConfig) -> Driver:
     )  # fmt: skip
 
 
-def synthesize(config: SynthConfig, loaded: Driver | None = None) -> Iterator[Record | Failure]:
+def synthesize(
+    config: SynthConfig, loaded: Driver | None = None, plan: Plan | None = None
+) -> Iterator[Record | Failure]:
     """Make everything that is planned, yielding each sample's record (or failure) once its image is on disk.
 
-    `loaded`: of an earlier run with the same model and settings.
+    `loaded`: of an earlier run with the same model and settings; `plan`: where it is made already.
     """
-    plan = plan_synthesis(config)
+    plan = plan or plan_synthesis(config)
     ensure_writable(config.out)
     if plan.wish:
         say(f"gendeg: {plan.wish}")

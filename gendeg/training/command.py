@@ -58,11 +58,15 @@ def train(network: Network, *, preset: Preset = None, given: dict[str, Any]) -> 
 
 
 @command(DistillConfig, without=("init", "sizes", "vae", "base"))
-def distill(*, preset: Preset = None, given: dict[str, Any]) -> None:
-    """Distil a model: the student samples in --steps steps of one network pass each, guidance built in.
+def distill(
+    *,
+    preset: Annotated[str | None, typer.Option(help="A .toml file: start from its table distill.")] = None,
+    given: dict[str, Any],
+) -> None:
+    """Make a fast copy of a model: the student learns to do in --steps network passes what its teacher does in many.
 
-    Its folder is used like any other; it takes no other steps or guidance. What is not given keeps the preset's or the
-    default.
+    --steps and --guidance are of sampling, and built in: the student takes no others. --updates counts the steps of
+    this training; so do the options that say updates. Its folder is used like any other model's.
     """
     options = _with_preset("distill", preset, given)
     _check("distill", given, options)
@@ -85,7 +89,11 @@ def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[
         return given
     from gendeg.training.presets import preset
 
-    table = preset(name).settings(network)
+    recipe = preset(name)
+    if network not in recipe.tables:
+        there = ", ".join(f"[{one}]" for one in recipe.tables)
+        raise BadOption("--preset", f"{name} has nothing for {network}: no table [{network}] beside {there}")
+    table = recipe.settings(network)
     starts = STARTS.get(network, ())
     if any(start in given for start in starts):
         table = {key: value for key, value in table.items() if key not in starts}
@@ -93,7 +101,8 @@ def _with_preset(network: str, name: str | None, given: dict[str, Any]) -> dict[
 
 
 def _check(network: str, given: dict[str, Any], options: dict[str, Any]) -> None:
-    """Raises `BadOption` for what another network is told, a start that is missing, or simulated pairs of no photos."""
+    """Raises `BadOption` for what another network is told, a start that is missing, or simulated pairs of no photos;
+    `BadModel` for one that is none."""
     for name in given if network in CONFIGS else ():
         takers = [taker for taker, config in CONFIGS.items() if name in {one.name for one in fields(config)}]
         if network not in takers:
@@ -107,6 +116,10 @@ def _check(network: str, given: dict[str, Any], options: dict[str, Any]) -> None
     for name in sorted(needless & set(given)):
         if "clean" not in given:
             raise BadOption(_flag(name), "is of pairs that are simulated on the way: give their photos with --clean")
+    if started := options.get("init" if network == "diffusion" else "model"):
+        from gendeg.model.loading import check_model
+
+        check_model(started)
 
 
 def _flag(name: str) -> str:

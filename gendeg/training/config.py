@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from gendeg.primitives.options import option
+from gendeg.primitives.kinds import parse_mixes
+from gendeg.primitives.options import checked, model_name, option
 
 VAE = "Folder of a trained autoencoder, or of a model with one."
 
@@ -14,7 +15,7 @@ class TrainConfig:
     """What all trainings share. The effective batch is batch_size × accumulate × processes."""
 
     steps_flag: ClassVar[str] = "--steps"  # what sets their number on the command line
-    pairs: tuple[Path, ...] = option(help="Pair manifest; may be given several times.")
+    pairs: tuple[Path, ...] = option(help="Pair manifest; may be given several times.", there=True)
     out: Path = option(help="Folder of the run: checkpoints, log.csv, sheets, the result.")
     init: str = option("", "Go on from: bundled, or a folder of the same kind.")
     sizes: Literal["bundled", "smoke"] = option("bundled", "Of networks that start fresh.")
@@ -25,7 +26,9 @@ class TrainConfig:
     learning_rate: float = option(5e-4, "Its peak, after a linear warm-up.")
     schedule: Literal["cosine", "constant"] = option("cosine", "After the warm-up.")  # half of one, to zero
     warmup: int = option(100, "Steps of warm-up.", min=0)
-    optimizer: Literal["adamw", "adamw8bit"] = option("adamw", "adamw8bit: less memory; needs bitsandbytes.")
+    optimizer: Literal["adamw", "adamw8bit", "muon"] = option(
+        "adamw", "muon: fewer steps, for what learns from little; adamw8bit: less memory, needs bitsandbytes."
+    )
     precision: Literal["no", "fp16", "bf16"] = option("bf16", "Mixed precision.")
     seed: int = option(0, "Of everything random in the run.", min=0)
     workers: int = option(2, "Threads that prepare batches.", min=1)
@@ -49,9 +52,13 @@ class TrainConfig:
 class FreshConfig(TrainConfig):
     """What those trainings share whose pairs can be simulated on the way."""
 
-    clean: tuple[Path, ...] = option((), "Photos to simulate pairs from while it trains; may be given several times.")
-    simulated: float = option(0.8, "Share of examples that are simulated.", min=0, max=1)
-    types: str = option("all,rain+haze,snow+haze", "What is simulated: all,rain+haze,snow+haze.")  # in equal shares
+    clean: tuple[Path, ...] = option(
+        (), "Photos to simulate pairs from while it trains; may be given several times.", there=True
+    )
+    simulated: float = option(0.8, "With --clean: share of examples that are simulated.", min=0, max=1)
+    types: str = option(
+        "all,rain+haze,snow+haze", "With --clean: what is simulated, in equal shares.", parse=checked(parse_mixes)
+    )
     weights: str = option("", "Draw kinds or sources more often: rain=2,haze=0.5.")  # others 1
     # no options:
     view: int = 256  # pixels of a simulated picture's side; crops are cut from it
@@ -104,14 +111,24 @@ class DistillConfig(DiffusionConfig):
     """gendeg train distill: `sample_steps` is what its --steps asks for, and `steps` its --updates"""
 
     steps_flag: ClassVar[str] = "--updates"
-    model: str = option("bundled", "The teacher: bundled, a model folder, or a hub id.")
+    model: str = option("bundled", "The teacher: bundled, a model folder, or a hub id.", parse=model_name)
     sample_steps: int = option(4, "Steps that the student samples in, one network pass each.", min=1, flag="--steps")
-    teacher_steps: int = option(0, "Of the teacher's way, a multiple of --steps; 0: its own, 32 at most.", min=0)
-    text: float | None = option(None, "Text guidance to build in; default: its own.", flag="--guidance-text")
-    image: float | None = option(None, "Image guidance to build in; default: its own.", flag="--guidance-image")
-    steps: int = option(2000, "Optimiser steps.", min=1, flag="--updates")
+    teacher_steps: int = option(
+        0, "Steps that the teacher samples in, a multiple of --steps; 0: its own, 32 at most.", min=0
+    )
+    text: float | None = option(None, "Text guidance to build in; default: the teacher's.", flag="--guidance-text")
+    image: float | None = option(None, "Image guidance to build in; default: the teacher's.", flag="--guidance-image")
+    pairs: tuple[Path, ...] = option(
+        help="Pair manifest: what the teacher is asked to make, of which photos; several times.", there=True
+    )
+    steps: int = option(2000, "Steps of the training.", min=1, flag="--updates")
+    accumulate: int = option(1, "Micro steps per update.", min=1)
+    warmup: int = option(100, "Updates of warm-up.", min=0)
+    log_every: int = option(10, "Updates between rows of log.csv.", min=1)
+    checkpoint_every: int = option(250, "Updates between checkpoints.", min=1)
+    compile: bool = option(False, "torch.compile, on a GPU; needs a C++ compiler.")
     batch_size: int = option(8, "Crops per process and micro step; each gives --steps examples.", min=1)
-    sheet_every: int = option(500, "Steps between sheets.", min=1)
+    sheet_every: int = option(500, "Updates between sheets.", min=1)
     extend: bool = option(False, "With --resume: to more --updates than it was begun with.", flag="--extend")
     learning_rate: float = 2e-4
     # no options:
@@ -127,7 +144,7 @@ class StructureConfig(TrainConfig):
 
     learning_rate: float = 1e-3
     vae: str = option("", VAE)
-    model: str = option("", "Structure: learn to correct this model's images.")
+    model: str = option("", "Structure: learn to correct this model's images.", parse=model_name)
     residual: bool = option(False, "Structure: start from the photo + the decoded change.")  # or where the model does
     # no options:
     noise_share: float = 0.3  # of the model's timesteps: the latest that a pair is noised to

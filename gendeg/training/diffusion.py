@@ -23,13 +23,13 @@ from gendeg.model.bundled import (
 )
 from gendeg.model.conditioner import Conditioner
 from gendeg.model.latents import check_side, factor
-from gendeg.model.loading import quiet
+from gendeg.model.loading import check_folder, quiet
 from gendeg.model.lora import add_lora, fuse_lora, save_lora
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.saving import write_folder
 from gendeg.model.schedulers import noised, target_of
 from gendeg.model.text import PromptWriter
-from gendeg.model.weights import check_folder, load_autoencoder, load_pipeline
+from gendeg.model.weights import load_autoencoder, load_pipeline
 from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.hub import upload

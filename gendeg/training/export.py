@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from gendeg.doctor.known import keep_known
+from gendeg.model.loading import bundled_folder
 from gendeg.model.saving import write_folder
-from gendeg.model.weights import bundled_folder, load_pipeline
+from gendeg.model.weights import load_pipeline
 from gendeg.primitives.files import data_root
 from gendeg.report.card_merge import write_card
 from gendeg.training.config import ExportConfig

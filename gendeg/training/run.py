@@ -11,6 +11,7 @@ from accelerate.utils import DistributedType
 from diffusers.training_utils import EMAModel
 from torch import nn
 
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar
 from gendeg.training.average import PublishedAverage
@@ -45,8 +46,10 @@ class Run:
         compile_on_cpu: bool = True,
     ):
         self.config, self.module = config, module
-        optimizer = make_optimizer(config, groups or [{"params": list(module.parameters())}])
+        optimizer = make_optimizer(config, groups or [{"params": list(module.parameters())}], module)
         self.accelerator = start(config)
+        if config.optimizer == "muon" and self.sharded:
+            raise BadOption("--optimizer", "muon needs whole matrices, which FSDP and DeepSpeed cut; take adamw")
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._skeleton = _skeleton(module)
         self.model, self.optimizer = self.accelerator.prepare(module, optimizer)

@@ -21,6 +21,7 @@ from gendeg.primitives.files import read_json_object, write_json
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.once import CONFIG, describe, same_run
 from gendeg.training.config import TrainConfig
+from gendeg.training.muon import Muon, matrix_groups
 
 # May differ between a run and its continuation: they change how it is watched, not what it computes.
 FREE_TO_CHANGE = {
@@ -111,11 +112,13 @@ def check_tracker(name: str) -> None:
         raise BadOption("--tracker", f"'{name}' is not installed here; usable are {', '.join(usable)}")
 
 
-def make_optimizer(config: TrainConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter, ICLR 2019), if asked with 8-bit states (Dettmers et al., ICLR 2022).
+def make_optimizer(config: TrainConfig, groups: list[dict[str, Any]], module: nn.Module) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter, ICLR 2019), if asked with 8-bit states (Dettmers et al., ICLR 2022); or Muon.
 
     Raises `BadOption` when that needs a package that is not installed.
     """
+    if config.optimizer == "muon":
+        return Muon(matrix_groups(groups, module), config.learning_rate, config.weight_decay)
     if config.optimizer == "adamw":
         return torch.optim.AdamW(groups, config.learning_rate, weight_decay=config.weight_decay)
     try:

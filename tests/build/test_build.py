@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -89,6 +90,7 @@ def test_resume_makes_only_what_is_missing(copy):
         ({"intensity": "0.5"}, "intensity"),
         ({"batch_size": 3}, "batch_size"),
         ({"tolerance": 0.5}, "tolerance"),
+        ({"types": "rain"}, "types"),
     ],
 )
 def test_another_configuration_is_refused_by_name(copy, change, named):
@@ -96,6 +98,7 @@ def test_another_configuration_is_refused_by_name(copy, change, named):
     with pytest.raises(DifferentRun) as caught:
         build(small_build(copy, **change))
     assert caught.value.fields == (named,)
+    assert re.search(rf"other {named} \(.+ -> .+\); use the same", str(caught.value))
     assert tree(copy / "out") == before
 
 

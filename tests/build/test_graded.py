@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gendeg.build.build import build
+from gendeg.build.command import _again, _report
 from gendeg.build.inputs import look_at_photos
 from gendeg.build.page import dataset_page
 from gendeg.build.plan import write_plan
@@ -84,19 +85,38 @@ def test_only_the_strength_differs(tmp_path):
         assert np.array_equal(one.image, other.image) == equal
 
 
-def test_refused_samples_keep_their_noise_and_are_said(tmp_path):
+def test_refused_samples_keep_their_noise_and_are_said(tmp_path, capsys):
     config = small_build(tmp_path, **LEVELS, tolerance=0.08)
     built = build(config)
     assert built is not None
     stands = built.totals
     assert stands.written and stands.failed and stands.written + stands.failed == stands.planned == 30
+    assert built.kept == stands.failed and _report(config.out, built) == 3
+    assert_no_retry_is_advised(capsys)
     before = tree(config.out)
     again = retry(config.out, device="cpu", workers=2, progress=False)
     assert (again.shards, again.kept) == ([], stands.failed) and tree(config.out) == before
+    assert _again(config.out, again) == 3
+    assert_no_retry_is_advised(capsys)
     for tar in list(config.out.glob("haze/*.tar"))[:2]:
         tar.write_bytes(tar.read_bytes()[:1000])
     mended = repair(config.out, Depth(), device="cpu", workers=2, progress=False)
     assert mended.changed == [] and len(mended.shards) == 2 and tree(config.out) == before
+    assert mended.kept == stands.failed
+
+
+def assert_no_retry_is_advised(capsys):
+    said = capsys.readouterr().err
+    assert "gendeg retry" not in said and "--failed lists them" in said and "refused samples stay so" in said
+
+
+def test_where_another_try_may_mend_it_is_advised(tmp_path, capsys):
+    config = small_build(tmp_path, tolerance=0.0001, attempts=1)
+    built = build(config)
+    assert built is not None and built.totals.failed and built.kept == 0
+    _report(config.out, built)
+    said = capsys.readouterr().err
+    assert f"gendeg retry {config.out} tries again" in said and "stay so" not in said
 
 
 def test_a_photo_that_comes_back_joins_its_series(tmp_path):

@@ -90,11 +90,11 @@ def test_a_folder_s_other_files_are_counted_and_no_failure(tmp_path, capsys):
     description, splits = planned(tmp_path)
     assert len(splits) == 2 and description.left_out == {"hidden": 1, "other_file": 1, "sidecar": 1}
     totals = Totals(1, 1, 2, 2, 0, {})
-    assert _report(tmp_path / "out", Built(totals, description.left_out, 2)) == 0
+    assert _report(tmp_path / "out", Built(totals, description.left_out, 2, 0)) == 0
     said = capsys.readouterr().err
     assert "files that are none: 3 (hidden file 1, not an image 1, file beside a photo 1)" in said
     assert "left_out.jsonl" in said
-    assert _report(tmp_path / "out", Built(totals, {"needs_heif": 1, "hidden": 2}, 2)) == 3
+    assert _report(tmp_path / "out", Built(totals, {"needs_heif": 1, "hidden": 2}, 2, 0)) == 3
     said = capsys.readouterr().err
     assert "photos left out: 1 (format not supported: pip install 'gendeg[heif]' 1), files that are none: 2" in said
 

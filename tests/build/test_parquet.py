@@ -225,7 +225,7 @@ def test_a_dry_run_names_both_and_writes_nothing(out, capsys):
         main(["push", str(out), "user/name", "--parquet", "--dry-run"])
     said = capsys.readouterr()
     assert end.value.code == 0 and "at most" in said.err and tree(out) == before
-    assert said.out.split() == plan_upload(out).files + plan_parquet(out, "user/name").files
+    assert said.out.split() == plan_upload(out, "user/name").files + plan_parquet(out, "user/name").files
 
 
 @pytest.mark.parametrize("name", ["my data", "user/" + "n" * 90])

@@ -7,7 +7,7 @@ from gendeg.build.push import plan_upload, push
 from gendeg.primitives.errors import BadModel, BadOption, IncompleteDataset, UploadFailed
 from gendeg.training.diffusion import push_model
 from tests.builds import copy_build, model_folder
-from tests.hub import LocalHub
+from tests.hub import LocalHub, names
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_the_dataset_goes_up_and_private_places_stay(out):
     hub = LocalHub()
     assert push(out, "user/name", private=True, api=hub) == "https://hub/datasets/user/name"
     assert hub.calls == [("create_repo", {"repo_type": "dataset", "private": True, "exist_ok": True})]
-    assert hub.files == plan_upload(out).files
+    assert names(hub.root) == plan_upload(out, "user/name").files, "a dry run names what goes up, and where to"
     shards = [name for name in hub.files if name.endswith(".tar")]
     assert len(shards) == 8 and {"README.md", "preview.png", ".gendeg/manifest.parquet"} <= set(hub.files)
     text = [(out / name).read_bytes() for name in hub.files if name.endswith((".json", ".md", ".parquet"))]
@@ -59,3 +59,5 @@ def test_without_a_network_the_real_client_ends_in_the_same_advice(out):
 def test_a_name_that_the_hub_does_not_allow_is_wrong_usage(out):
     with pytest.raises(BadOption, match="must be user/name, not 'my data'"):
         push(out, "my data", api=HfApi(endpoint="http://127.0.0.1:9", token="hf_none"))
+    with pytest.raises(BadOption, match="must be user/name, not 'my data'"):
+        plan_upload(out, "my data")

@@ -1,5 +1,6 @@
 """The command line from outside: help, exit codes, one-line errors."""
 
+import json
 import re
 import subprocess
 import sys
@@ -73,11 +74,14 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["synth", "--type", "fog"], 2, "haze, rain, snow, motion_blur, low_light, raindrop"),
-        (["synth", "--type", "fog+haze"], 2, "rain+haze"),
+        (["synth", "--type", "fog"], 2, "mean haze? Choose from haze, rain, snow, motion_blur, low_light, raindrop"),
+        (["synth", "--type", "grain+haze"], 2, "unknown degradation 'grain'; did you mean rain?"),
+        (["build", "x", "--out", "y", "--types", "dark"], 2, "did you mean low_light?"),
+        (["pairs", "ingest", "x", "--out", "y", "--type", "blur"], 2, "did you mean motion_blur?"),
+        (["train", "distill", "--pairs", "x", "--out", "y", "--types", "drops"], 2, "did you mean raindrop?"),
         (["synth", "--type", "haze+haze"], 2, "haze twice"),
         (["synth", "--type", "haze+rain+snow+low-light"], 2, "two or three"),
-        (["synth", "--type", "haze=1.4+rain"], 2, "[0, 1]"),
+        (["synth", "--type", "haze=1.4"], 2, "'haze=1.4': an intensity must lie in [0, 1], got 1.4"),
         (["synth", "--type", "haze=x"], 2, "not a number"),
         (["synth", "--intensity", "1.2"], 2, "[0, 1]"),
         (["synth", "--intensity", "nan"], 2, "finite"),
@@ -99,14 +103,15 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["synth", ".", "--dry-run"], 1, "no images"),
         (["synth", "--model", "no/such/model/here"], 1, "no such model folder"),
         (["train", "unet", "--pairs", "x", "--out", "y"], 2, "gendeg train --help"),
-        (["train", "diffusion", "--pairs", "x", "--out", "y"], 2, "--init"),
-        (["train", "structure", "--pairs", "x", "--out", "y"], 2, "trained autoencoder"),
-        (["train", "autoencoder", "--pairs", "x", "--vae", "z", "--out", "y"], 2, "--init"),
-        (["train", "diffusion", "--pairs", "x", "--init", "z", "--residual", "--out", "y"], 2, "structure only"),
+        (["train", "distill", "--preset", "paper", "--pairs", ".", "--out", "y"], 2, "paper has nothing for distill"),
+        (["train", "diffusion", "--pairs", ".", "--out", "y"], 2, "--init"),
+        (["train", "structure", "--pairs", ".", "--out", "y"], 2, "trained autoencoder"),
+        (["train", "autoencoder", "--pairs", ".", "--vae", "z", "--out", "y"], 2, "--init"),
+        (["train", "diffusion", "--pairs", ".", "--init", "z", "--residual", "--out", "y"], 2, "structure only"),
         (["train", "autoencoder", "--pairs", "none.jsonl", "--out", "y"], 1, "no such file"),
-        (["train", "diffusion", "--pairs", "x", "--init", "z", "--types", "haze", "--out", "y"], 2, "--clean"),
-        (["train", "autoencoder", "--pairs", "x", "--weights", "rain=2", "--out", "y"], 2, "--clean"),
-        (["train", "structure", "--pairs", "x", "--vae", "z", "--clean", "c", "--out", "y"], 2, "and diffusion only"),
+        (["train", "diffusion", "--pairs", ".", "--init", "z", "--types", "haze", "--out", "y"], 2, "--clean"),
+        (["train", "autoencoder", "--pairs", ".", "--weights", "rain=2", "--out", "y"], 2, "--clean"),
+        (["train", "structure", "--pairs", ".", "--vae", "z", "--clean", ".", "--out", "y"], 2, "and diffusion only"),
         (["pairs", "show", "none.jsonl"], 1, "no such file"),
         (["pairs", "simulate", "none", "--out", "x"], 1, "no such file"),
         (["pairs", "caption", "none.jsonl"], 1, "no such file"),
@@ -117,7 +122,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["evaluate", "--clean", "none", "--out", "x"], 1, "no such file"),
         (["evaluate", "--clean", "none", "--out", "x", "--intensity", "2"], 2, "[0, 1]"),
         (["calibrate", "--clean", "none", "--out", "x"], 1, "no such file"),
-        (["calibrate", "user/name", "--clean", "none", "--out", "x"], 1, "model's folder"),
+        (["calibrate", "user/name", "--clean", ".", "--out", "x"], 1, "model's folder"),
         (["bundle", "none", "--recipe", "none.toml", "--out", "x"], 1, "no such file"),
     ],
 )
@@ -130,6 +135,81 @@ def test_bad_input_is_one_clear_line_and_an_exit_code(
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def options_of(command: str) -> list[str]:
+    found = typer.main.get_command(app)
+    for word in command.split():
+        found = found.commands.get(command) or found.commands[word] if hasattr(found, "commands") else found
+    return [option for one in found.params for option in one.opts]
+
+
+TYPED = [name for name in commands() if {"--type", "--types"} & set(options_of(name))]
+
+
+def test_the_commands_that_take_types() -> None:
+    assert {"synth", "build", "plan", "train", "train distill", "pairs ingest", "evaluate gap"} <= set(TYPED)
+
+
+@pytest.mark.parametrize("command", TYPED)
+@pytest.mark.parametrize("option", ["--type", "--types"])
+def test_type_and_types_are_one_option_and_the_help_shows_one(command: str, option: str) -> None:
+    from typer.testing import CliRunner
+
+    assert len({"--type", "--types"} & set(options_of(command))) == 1
+    told = CliRunner().invoke(app, [*command.split(), f"{option}=haze", "--no-such-option"])
+    assert "No such option: --no-such-option" in told.output and "--type" not in told.output.partition("(")[0]
+
+
+REFUSED = [
+    (["synth", "none.jpg"], "no such file or folder"), (["synth", "--out", "file/x"], "Not a directory"),
+    (["synth", "--out", "file"], "cannot be written"), (["synth", "run", "--dry-run"], "no photo in it"),
+    (["synth", "--model", "run"], "did you mean run/model?"), (["synth", "--model", "none"], "no such model folder"),
+    (["synth", "--model", "physics", "--steps", "3"], "goes with a network"),
+    (["synth", "--like", "none.jpg"], "no such file"), (["synth", "--like", "file", "--estimator", "none"], "no such"),
+    (["play", "--model", "run"], "did you mean run/model?"), (["play", "--port", "{port}"], "choose another --port"),
+    (["build", "none", "--out", "x"], "no such file"), (["build", ".", "--out", "x", "--split", "x"], "--split"),
+    (["build", ".", "--out", "x", "--model", "run"], "did you mean run/model?"),
+    (["build", ".", "--out", "file/x"], "cannot be written"), (["plan", ".", "--out", "x", "--types", "x"], "unknown"),
+    (["evaluate", "run", "--clean", ".", "--out", "x"], "did you mean run/model?"),
+    (["calibrate", "run", "--clean", ".", "--out", "x"], "did you mean run/model?"),
+    (["train", "distill", "--model", "run", "--pairs", ".", "--out", "x"], "did you mean run/model?"),
+    (["train", "structure", "--model", "run", "--pairs", ".", "--out", "x"], "did you mean run/model?"),
+    (["train", "diffusion", "--init", "run", "--pairs", ".", "--out", "x"], "did you mean run/model?"),
+    (["train", "diffusion", "--init", "bundled", "--pairs", "none", "--out", "x"], "no such file"),
+    (["restore", "eval", "run", "--pairs", "none", "--out", "x"], "no such file"),
+]  # fmt: skip
+
+
+def test_what_can_be_refused_without_torch_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "run/model").mkdir(parents=True)
+    (tmp_path / "run/model/model_index.json").write_text("{}")
+    code = (
+        "import sys, contextlib, io, json, socket\n"
+        "from gendeg.cli import main\n"
+        "taken = socket.create_server(('127.0.0.1', 0))\n"
+        "for arguments, says in json.loads(sys.argv[1]):\n"
+        "    arguments = [one.format(port=taken.getsockname()[1]) for one in arguments]\n"
+        "    with contextlib.redirect_stderr(io.StringIO()) as told:\n"
+        "        try:\n            main(arguments)\n"
+        "        except SystemExit as stop:\n            assert stop.code in (1, 2), (arguments, stop.code)\n"
+        "    assert says in told.getvalue(), (arguments, told.getvalue())\n"
+        "    assert 'torch' not in sys.modules, arguments\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(REFUSED)], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "run"]
+
+
+@pytest.mark.parametrize("name", ["Physics", "PHYSICS"])
+def test_our_own_models_are_known_in_any_case_in_a_dry_run_and_in_earnest(tmp_path: Path, name: str) -> None:
+    assert run("synth", "--model", name, "--dry-run", cwd=tmp_path).returncode == 0
+    done = run("synth", "--model", name, "--size", "32", "--out", "made", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {json.loads(line)["model"] for line in done.stdout.splitlines()} == {"physics"}
 
 
 def test_dry_run_says_what_would_be_made_and_makes_nothing(tmp_path: Path) -> None:

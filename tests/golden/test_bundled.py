@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gendeg.model.weights import bundled_folder
+from gendeg.model.loading import bundled_folder
 from tests.golden.regrow import BUNDLED, bundled_numbers
 
 TOLERANCE = 0.004  # one grey level; processors round convolutions differently

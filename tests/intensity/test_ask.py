@@ -92,7 +92,7 @@ def test_a_mix_is_asked_as_a_whole_or_in_parts():
     names = [(ask.name, strengths_of(ask), len(ask.parts)) for ask in ask_intensities(
         "rain+haze,haze=0.6+rain,low_light+snow,rain=0.3", [0.5, 0.2])]  # fmt: skip
     assert names == [
-        ("rain+haze", (0.5,), 0), ("rain+haze", (0.2,), 0), ("rain+haze", (0.6, 0.5), 2), ("rain+haze", (0.6, 0.2), 2),
+        ("rain+haze", (0.5,), 0), ("rain+haze", (0.2,), 0), ("rain+haze", (0.5, 0.6), 2), ("rain+haze", (0.2, 0.6), 2),
         ("snow+low_light", (0.5, 0.5), 2), ("snow+low_light", (0.2, 0.2), 2), ("rain", (0.3,), 0),
     ]  # fmt: skip
     assert [len(ask.parts) for ask in ask_intensities("rain+haze", [0.5], learnt=learnt_by("physics"))] == [2]

@@ -2,10 +2,11 @@
 
 import pytest
 
+from gendeg.intensity.ask import ask_wanted
 from gendeg.model.text import PromptWriter, Reader
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import KNOWN, mix_name
-from gendeg.prompts import make_prompt, words
+from gendeg.primitives.kinds import KNOWN, mix_name, parse_types
+from gendeg.prompts import make_prompt, phrase_of, words
 from tests.tiny import example_record, tiny_tokenizer
 
 CAPTION = "a street with a dog and a hill behind it, " * 10
@@ -31,6 +32,27 @@ def test_a_caption_without_room_goes_whole_and_a_phrase_without_room_is_refused(
     assert PromptWriter(Reader(tiny_tokenizer(), count))("a dog", haze) == "in hazy conditions"
     with pytest.raises(BadOption, match=f"has {count} tokens, and this model reads {count - 1}"):
         PromptWriter(Reader(tiny_tokenizer(), count - 1))("a dog", haze)
+
+
+def test_a_mix_in_parts_is_told_part_by_part():
+    (wanted,) = parse_types("snow+rain+low_light")
+    whole, parts = phrase_of(wanted.mix), [(kind,) for kind in wanted.kinds]
+    tokenizer = tiny_tokenizer()
+    longest = max(len(tokenizer(phrase_of(part)).input_ids) for part in parts)
+    write = PromptWriter(Reader(tokenizer, longest))
+    assert not write.reader.fits(whole)
+    with pytest.raises(BadOption, match="cannot be told"):
+        write("a dog", wanted.mix)
+    assert write("a dog", wanted.mix, parts).endswith(whole)
+    ask = ask_wanted(wanted, 0.5, "a dog", learnt=())
+    assert write.rewrite(ask).prompt == write("a dog", wanted.mix, parts)
+    with pytest.raises(BadOption, match="cannot be told"):
+        PromptWriter(Reader(tokenizer, longest - 1)).rewrite(ask)
+    roomy = PromptWriter(Reader(tokenizer, 1000))
+    assert roomy(CAPTION, wanted.mix, parts) == make_prompt(CAPTION, wanted.mix) and not roomy.shortened
+    short = PromptWriter(Reader(tokenizer, 24))
+    told = short(CAPTION, wanted.mix, parts)
+    assert told.endswith(f", {whole}") and told.startswith("a street") and short.shortened == {CAPTION}
 
 
 def test_it_is_said_once_with_a_count(capsys):

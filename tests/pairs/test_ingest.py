@@ -125,8 +125,11 @@ def test_every_reason_to_keep_a_pair_out(tmp_path):
     write_image(scene(9), root / "gt/broken_clean.png", "png")
     (root / "rainy/broken_rain.png").write_bytes(b"no picture")
     write_image(scene(9), root / "rainy/lonely_rain.png", "png")
+    for number in range(2):
+        write_image(scene(9), root / f"gt/alone{number}_clean.png", "png")
     made = ingest(options(root))
-    assert made.reasons == {"identical": 1, "misaligned": 1, "no_clean": 1, "not_an_image": 1, "size_mismatch": 1}
+    assert made.reasons == {"identical": 1, "misaligned": 1, "no_clean": 1, "no_degraded": 2, "not_an_image": 1,
+                            "size_mismatch": 1}  # fmt: skip
     assert len(made.pairs) == 3
     rows = read_jsonl(tmp_path / "out" / "failures.jsonl")
     assert Counter(row["failed"] for row in rows) == made.reasons
@@ -183,12 +186,12 @@ def test_no_good_pair_and_a_manifest_that_exists(tmp_path):
         ingest(options(root, overwrite=True))
 
 
-def test_a_member_of_a_tar_without_its_clean_half_is_counted(tmp_path):
+def test_members_of_a_tar_without_their_other_half_are_counted(tmp_path):
     with tarfile.open(tmp_path / "pairs.tar", "w") as tar:
-        for name in ("1.gt.png", "1.rain.png", "2.rain.png"):
+        for name in ("1.gt.png", "1.rain.png", "2.rain.png", "3.gt.png"):
             data = encode_image(photo(40, 40, seed=int("gt" in name)), "png")
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     made = ingest(options(tmp_path / "pairs.tar", degraded="rain.png", clean="gt.png"))
-    assert len(made.pairs) == 1 and made.reasons == {"no_clean": 1}
+    assert len(made.pairs) == 1 and made.reasons == {"no_clean": 1, "no_degraded": 1}

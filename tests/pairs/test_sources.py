@@ -93,12 +93,13 @@ def test_a_miniature_of_the_published_layout(tmp_path, name):
 
 
 def test_many_degraded_to_one_clean_and_one_that_has_none(tmp_path):
-    touch(tmp_path, "rainy/a_1_rain.png", "rainy/a_2_rain.jpg", "rainy/b_1_rain.png", "gt/a_clean.png")
+    touch(tmp_path, "rainy/a_1_rain.png", "rainy/a_2_rain.jpg", "rainy/b_1_rain.png", "gt/a_clean.png",
+          "gt/c_clean.png", "gt/readme.png", "other/d_clean.png")  # fmt: skip
     couples, lonely = find_couples(tmp_path, [parallel_layout("rainy/{id}_{n}_rain.png", "gt/{id}_clean.png")])
     assert [(c.degraded.name, c.clean.name) for c in couples] == [
         ("a_1_rain.png", "a_clean.png"), ("a_2_rain.jpg", "a_clean.png")
     ]  # fmt: skip
-    assert [path.name for path in lonely] == ["b_1_rain.png"]
+    assert [(one.path.name, one.lacks) for one in lonely] == [("b_1_rain.png", "clean"), ("c_clean.png", "degraded")]
 
 
 def test_of_two_clean_files_the_one_of_the_same_kind(tmp_path):

@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 
 from gendeg.cli.app import app
 from gendeg.intensity.measure import measure_intensity
-from gendeg.play import studio as studio_module
-from gendeg.play.config import PlayConfig
+from gendeg.play.config import PlayConfig, Wish
 from gendeg.play.server import HEADER, open_server
 from gendeg.play.studio import Refused, Studio, file_name
 from gendeg.primitives.errors import BadOption
@@ -104,7 +103,7 @@ def test_a_sample_photo_is_named_where_it_lies(port, model, studio) -> None:
         (b"", {}, "my photo.jpg: has 0 bytes"),
         (jpeg()[:200], {}, "my photo.jpg: "),
         (jpeg(1001, 1000), {}, "limit 1 megapixels"),
-        (jpeg(), {"type": "fog"}, "unknown degradation 'fog'; choose from"),
+        (jpeg(), {"type": "fog"}, "unknown degradation 'fog'; did you mean haze?"),
         (jpeg(), {"type": "haze,rain"}, "one image at a time"),
         (jpeg(), {"intensity": "nan"}, "must lie in [0, 1]"),
         (jpeg(), {"intensity": 2}, "must lie in [0, 1]"),
@@ -147,7 +146,7 @@ def test_one_at_a_time_and_a_short_line(studio, monkeypatch) -> None:
     monkeypatch.setattr(studio, "_waiting", threading.Semaphore(1))
     with studio._my_turn():
         with pytest.raises(Refused, match="others are waiting"):
-            studio.make(b"", "a.jpg", studio_module.Wish("haze", 0.5, 0, 0, studio.config.model))
+            studio.make(b"", "a.jpg", Wish("haze", 0.5, 0, 0, studio.config.model))
 
 
 def test_a_port_that_is_taken_is_said(port, studio) -> None:

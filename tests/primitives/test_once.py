@@ -21,14 +21,15 @@ from gendeg.primitives.once import changed, once, same_run
     ],
 )
 def test_what_differs_is_named(before, now, names):
-    assert changed(before, now, {"free"}) == names
+    found = changed(before, now, {"free"})
+    assert found == {name: (before.get(name), now[name]) for name in names}
 
 
 def test_a_folder_is_one_runs(tmp_path):
     assert not same_run(tmp_path, {"steps": 3})
     (tmp_path / "config.json").write_text(json.dumps({"steps": 3}))
     assert same_run(tmp_path, {"steps": 3})
-    with pytest.raises(DifferentRun, match="other steps"):
+    with pytest.raises(DifferentRun, match=r"other steps \(3 -> 4\); use"):
         same_run(tmp_path, {"steps": 4})
     assert same_run(tmp_path, {"steps": 4}, {"steps"})
 

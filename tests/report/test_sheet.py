@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gendeg.report.sheet import GAP, LABEL, MARGIN, Tile, draw_sheet
+from gendeg.report.sheet import GAP, LABEL, MARGIN, Tile, draw_sheet, drawable
 
 
 def cell(colour: tuple[int, int, int], height: int, width: int, label: str = "x") -> Tile:
@@ -43,6 +43,25 @@ def test_labels_are_drawn_above_and_stay_in_their_column():
 @pytest.mark.parametrize("label", ["two\nlines", "日本 🦓 é", "…", "", "W" * 500])
 def test_any_label(label):
     assert draw_sheet([[cell(RED, 20, 20, label)]], cell_width=40).ndim == 3
+
+
+@pytest.mark.parametrize("letter", list("aÄößéłøŠžçΣжЯ…·→"))
+def test_letters_of_europe_are_drawn_as_themselves(letter):
+    assert drawable(letter) == letter
+
+
+@pytest.mark.parametrize(("letter", "shown"), [("水", r"\u6c34"), ("🦓", r"\U0001f993"), ("\udcff", r"\udcff")])
+def test_letters_that_the_font_lacks_are_told_by_their_number(letter, shown):
+    assert drawable(letter) == shown
+
+
+def test_names_that_differ_look_different():
+    def strip(label: str) -> np.ndarray:
+        return draw_sheet([[cell(RED, 20, 120, label)]], cell_width=120)[MARGIN : MARGIN + LABEL]
+
+    for one, other in (("水.jpg", "山.jpg"), ("Straße", "Strasse"), ("é", "e")):
+        assert (strip(one) != strip(other)).any()
+    np.testing.assert_array_equal(strip("e\u0301"), strip("\u00e9"))  # as macOS writes it
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 5)])

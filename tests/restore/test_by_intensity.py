@@ -10,11 +10,12 @@ import pytest
 
 from gendeg.build.build import build
 from gendeg.pairs.pair import open_pairs
-from gendeg.restore.by_intensity import HARMS, HELPS, UNDECIDED, by_intensity, zero_crossings
+from gendeg.restore.by_intensity import FEWEST, HARMS, HELPS, UNDECIDED, by_intensity, zero_crossings
 from gendeg.restore.config import RestoreEvalConfig
 from gendeg.restore.eval import _limited, report_restorer, tabulate_intensities
 from gendeg.restore.loading import save_restorer
 from gendeg.restore.networks.nafnet import NAFRestorer
+from gendeg.restore.page import _numbers
 from gendeg.restore.score import ScoreRow
 from tests.builds import small_build, write_photos
 
@@ -43,6 +44,7 @@ def test_the_gain_crosses_zero_where_a_straight_line_does() -> None:
     assert crossing.up and crossing.at.value == pytest.approx(0.4)
     # the offsets of the ten photos have standard deviation .287 dB, their mean .091 dB, at 8 dB for each 1 of intensity
     assert crossing.at.high - crossing.at.low == pytest.approx(2 * 1.96 * 0.091 / 8, rel=0.3)
+    assert psnr.says.endswith("on; on 10 photos")
     assert psnr.says.startswith("harms from 0.1 to 0.3; helps from 0.5 to 0.9; mean gain above zero from 0.40 [")
     assert {point.verdict for point in ssim.points} == {UNDECIDED} and ssim.crossings == []
     assert by_intensity(rows, draws=200)[0] == psnr
@@ -68,11 +70,11 @@ def test_crossings(gain, crossings) -> None:
 def test_less_lpips_is_better_and_harm_at_the_strong_end_is_said() -> None:
     rows = [_row(f"p{n}", level, 1.0 + n / 10, 0.3 - level / 2) for n in range(6) for level in (0.2, 0.5, 0.8)]
     found = {one.score: one for one in by_intensity(rows, draws=100)}
-    assert found["psnr"].says == "helps from 0.2 to 0.8"
+    assert found["psnr"].says == "helps from 0.2 to 0.8; on 6 photos"
     assert [point.verdict for point in found["lpips"].points] == [HELPS, HELPS, HARMS]
     (crossing,) = found["lpips"].crossings
     assert not crossing.up and crossing.at.value == pytest.approx(0.6)
-    assert found["lpips"].says.endswith("mean gain above zero up to 0.60 [0.60, 0.60]")
+    assert found["lpips"].says.endswith("mean gain above zero up to 0.60 [0.60, 0.60]; on 6 photos")
 
 
 def test_a_crossing_that_some_draws_do_not_have_reaches_the_end_of_the_levels() -> None:
@@ -99,6 +101,22 @@ def test_what_tells_nothing_of_other_photos_or_intensities() -> None:
     alone = by_intensity([_row("p", level, 1.0) for level in LEVELS], draws=10)[0]
     assert [point.intensity for point in alone.points] == list(LEVELS) and not alone.binned
     assert {point.verdict for point in alone.points} == {UNDECIDED}
+
+
+@pytest.mark.parametrize("photos", [1, 2, 3, FEWEST - 1, FEWEST])
+def test_few_photos_decide_nothing_however_much_they_agree(photos: int) -> None:
+    rows = [_row(f"p{n}", level, (5 + n / 100) * (-1 if level < 0.4 else 1)) for n in range(photos) for level in LEVELS]
+    psnr, _ = by_intensity(rows, draws=50)
+    enough = photos == FEWEST
+    assert {point.verdict for point in psnr.points} == ({HARMS, HELPS} if enough else {UNDECIDED})
+    assert ("a verdict takes" in psnr.says) != enough and ("mean gain" in psnr.says) == enough
+    assert f"on {photos} photo" in psnr.says
+    (cell, _), *_ = [(line[-2], line[-1]) for line in _numbers("psnr", [psnr.as_row()]).rows]
+    assert (cell.good is None) != enough
+
+
+def test_six_is_the_least_number_that_agrees_by_chance_in_less_than_a_twentieth() -> None:
+    assert 2 / 2**FEWEST < 0.05 < 2 / 2 ** (FEWEST - 1)
 
 
 @pytest.fixture(scope="module")

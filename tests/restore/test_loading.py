@@ -66,7 +66,7 @@ def _spoil(folder: Path, how: str) -> None:
         ("not json", "not JSON"),
         ("sizes", "not a usable model"),
         ("cut", "not a usable model"),
-        ("empty", "is missing"),
+        ("empty", "an empty folder"),
     ],
 )
 def test_folders_that_are_no_restorer(tmp_path: Path, how: str, says: str) -> None:
@@ -74,6 +74,14 @@ def test_folders_that_are_no_restorer(tmp_path: Path, how: str, says: str) -> No
     _spoil(tmp_path / "m", how)
     with pytest.raises(BadModel, match=says) as caught:
         load_restorer(tmp_path / "m")
-    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value).splitlines()) == 1 and caught.value.folder == tmp_path / "m"
     with pytest.raises(BadModel, match="no such folder"):
         load_restorer(tmp_path / "nothing")
+
+
+def test_a_dataset_in_the_place_of_a_restorer_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "gends/.gendeg").mkdir(parents=True)
+    (tmp_path / "gends/.gendeg/config.json").write_text("{}")
+    with pytest.raises(BadModel, match="/gends: not a usable model: a dataset; a restorer is") as caught:
+        load_restorer(tmp_path / "gends")
+    assert caught.value.folder == tmp_path / "gends"

@@ -201,5 +201,5 @@ def test_the_preset_is_theirs_and_what_goes_against_it_is_said(
         (["--size", "128"], "--size: is 256"),
     ):
         with pytest.raises(SystemExit) as stop:
-            main(["train", "diffusion", "--preset", "paper", "--pairs", "p", "--out", "o", *given])
+            main(["train", "diffusion", "--preset", "paper", "--pairs", ".", "--out", "o", *given])
         assert stop.value.code == 2 and says in capsys.readouterr().err

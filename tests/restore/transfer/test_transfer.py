@@ -159,7 +159,9 @@ def test_an_interrupted_stage_goes_on_to_the_same_numbers(
 @pytest.mark.parametrize("changed", [{"share": 0.25}, {"steps": 5}, {"teacher_steps": 5}, {"scatter": 1.0}])
 def test_other_settings_need_another_folder(given: dict[str, Any], changed: dict[str, Any]) -> None:
     open_task(TransferConfig(**given))
-    with pytest.raises(DifferentRun, match=f"other {next(iter(changed))}; use"):
+    with pytest.raises(
+        DifferentRun, match=rf"other {next(iter(changed))} \([\d.]+ -> {next(iter(changed.values()))}\); use"
+    ):
         transfer(TransferConfig(**given | changed))
 
 
