@@ -68,7 +68,7 @@ def _run(config: SynthConfig, as_json: bool) -> int:
     print(f"{made} images in {config.out}" + (f"; {failed} failed" if failed else ""), file=sys.stderr)
     if off:
         table = f"gendeg records {config.out / RECORDS}"
-        print(f"{off} of them are more than {OFF:.0%} off the mu that was asked for: {table}", file=sys.stderr)
+        print(f"{off} of {made} more than {OFF:.0%} off the mu that was asked for: {table}", file=sys.stderr)
     if made:
         print(f"look at {config.out / 'sheet.png'}", file=sys.stderr)
     return (SOME_FAILED if made else ERROR) if failed else 0

@@ -44,6 +44,7 @@ def train(network: Network, *, preset: Preset = None, given: dict[str, Any]) -> 
 
         train_autoencoder(config)
     elif network == "diffusion":
+        config.check_sides()
         from gendeg.training.diffusion import train_diffusion
         from gendeg.training.published import refuse_other_numbers
 
@@ -70,9 +71,10 @@ def distill(
     """
     options = _with_preset("distill", preset, given)
     _check("distill", given, options)
+    config = DistillConfig(**options)
+    config.check_sides()
     from gendeg.training.distill import train_distill
 
-    config = DistillConfig(**options)
     train_distill(config)
     _say_model(config.out)
 

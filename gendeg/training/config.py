@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.options import checked, model_name, option
 
@@ -104,6 +105,11 @@ class DiffusionConfig(FreshConfig):
     sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
     guidance_text: float = 1.0
     guidance_image: float = 1.0
+
+    def check_sides(self) -> None:
+        """Raises `BadOption` where pairs would be brought to less than a crop."""
+        if self.short_side and self.short_side < self.size and not self.published:
+            raise BadOption("--short-side", f"must be at least --size {self.size}, got {self.short_side}")
 
 
 @dataclass(frozen=True)

@@ -189,8 +189,7 @@ def check_start(config: DiffusionConfig, pipeline: GenDegPipeline, pairs: list[P
     if config.published:
         check_published(pipeline)
         return  # every picture is squashed: none is too small
-    if config.short_side and config.short_side < config.size:
-        raise BadOption("--short-side", f"must be at least --size {config.size}, got {config.short_side}")
+    config.check_sides()
     small = [pair for pair in pairs if 0 < min(pair.width, pair.height) < config.size]
     if small and not config.short_side:
         first = f"{small[0].degraded.place} of {small[0].width} x {small[0].height}"

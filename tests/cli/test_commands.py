@@ -174,6 +174,7 @@ REFUSED = [
     (["evaluate", "run", "--clean", ".", "--out", "x"], "did you mean run/model?"),
     (["calibrate", "run", "--clean", ".", "--out", "x"], "did you mean run/model?"),
     (["train", "distill", "--model", "run", "--pairs", ".", "--out", "x"], "did you mean run/model?"),
+    (["train", "diffusion", "--init", "bundled", "--pairs", ".", "--out", "x", "--short-side", "64"], "--size 128"),
     (["train", "structure", "--model", "run", "--pairs", ".", "--out", "x"], "did you mean run/model?"),
     (["train", "diffusion", "--init", "run", "--pairs", ".", "--out", "x"], "did you mean run/model?"),
     (["train", "diffusion", "--init", "bundled", "--pairs", "none", "--out", "x"], "no such file"),
