@@ -38,19 +38,20 @@ class Muon(torch.optim.Optimizer):
 
     def _orthogonal(self, weight: Tensor, gradient: Tensor) -> Tensor:
         state = self.state[weight]
-        mean = state.setdefault("mean", torch.zeros_like(weight))
-        mean.lerp_(gradient, 1 - MOMENTUM)
+        if not state:
+            state["mean"] = torch.zeros_like(weight)
+        mean = state["mean"].lerp_(gradient, 1 - MOMENTUM)
         matrix = gradient.lerp(mean, MOMENTUM).flatten(1)  # Nesterov's
         return (orthogonal(matrix) * (RMS * max(matrix.shape) ** 0.5)).reshape(weight.shape)
 
     def _adam(self, weight: Tensor, gradient: Tensor) -> Tensor:
         state = self.state[weight]
-        mean = state.setdefault("mean", torch.zeros_like(weight))
-        square = state.setdefault("square", torch.zeros_like(weight))
-        count = state["count"] = state.get("count", 0) + 1
-        mean.lerp_(gradient, 1 - BETAS[0])
-        square.lerp_(gradient.square(), 1 - BETAS[1])
-        first, second = (1 - beta**count for beta in BETAS)
+        if not state:
+            state.update(mean=torch.zeros_like(weight), square=torch.zeros_like(weight), count=0)
+        state["count"] += 1
+        mean = state["mean"].lerp_(gradient, 1 - BETAS[0])
+        square = state["square"].lerp_(gradient.square(), 1 - BETAS[1])
+        first, second = (1 - beta ** state["count"] for beta in BETAS)
         return (mean / first) / ((square / second).sqrt() + EPSILON)
 
 

@@ -7,11 +7,9 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import torch
-from accelerate.utils import DistributedType
 from diffusers.training_utils import EMAModel
 from torch import nn
 
-from gendeg.primitives.errors import BadOption
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar
 from gendeg.training.average import PublishedAverage
@@ -21,6 +19,7 @@ from gendeg.training.pace import StopWatch, unsteady, write_pace
 from gendeg.training.state import (
     Checkpoints,
     LossLog,
+    is_sharded,
     learning_rate_factor,
     make_ema,
     make_optimizer,
@@ -48,8 +47,6 @@ class Run:
         self.config, self.module = config, module
         optimizer = make_optimizer(config, groups or [{"params": list(module.parameters())}], module)
         self.accelerator = start(config)
-        if config.optimizer == "muon" and self.sharded:
-            raise BadOption("--optimizer", "muon needs whole matrices, which FSDP and DeepSpeed cut; take adamw")
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._skeleton = _skeleton(module)
         self.model, self.optimizer = self.accelerator.prepare(module, optimizer)
@@ -73,7 +70,7 @@ class Run:
     @property
     def sharded(self) -> bool:
         """Whether no process holds all weights (FSDP, DeepSpeed): then there are no sheets on the way."""
-        return self.accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED)
+        return is_sharded(self.accelerator)
 
     def batches(self, make: Callable[[list[int]], Item]) -> Iterator[Item]:
         """`make(numbers)` for every micro step that is left, prepared ahead; the numbers are this process's share."""

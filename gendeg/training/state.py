@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 from accelerate.tracking import get_available_trackers
+from accelerate.utils import DistributedType
 from diffusers.training_utils import EMAModel
 from torch import nn
 
@@ -51,7 +52,7 @@ def start(config: TrainConfig) -> Accelerator:
 
     A folder in use is refused unless the run is to be resumed, with the settings and the number of processes that it
     has had; only its end may be put off. Raises `ForeignFolder`, `RunExists`, `NothingToResume`, `DifferentRun`,
-    `OtherLength`, and `BadOption` for a tracker that is not installed.
+    `OtherLength`, and `BadOption` for a tracker that is not installed, or an optimizer that cannot work so.
     """
     check_tracker(config.tracker)
     accelerator = Accelerator(
@@ -62,6 +63,8 @@ def start(config: TrainConfig) -> Accelerator:
         log_with=None if config.tracker == "none" else config.tracker,
         project_dir=config.out,
     )
+    if config.optimizer == "muon" and is_sharded(accelerator):
+        raise BadOption("--optimizer", "muon needs whole matrices, which FSDP and DeepSpeed cut; take adamw")
     path = config.out / CONFIG
     described = describe(config) | {"processes": accelerator.num_processes}
     if path.exists():
@@ -103,6 +106,11 @@ def _refuse_other_run(config: TrainConfig, described: dict[str, Any]) -> None:
 def steps_done(folder: Path) -> int:
     """Of a run's newest checkpoint; 0 where it has none."""
     return max((int(path.name.removeprefix("checkpoint-")) for path in checkpoints_in(folder)), default=0)
+
+
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Whether no process holds all weights."""
+    return accelerator.distributed_type in (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 def check_tracker(name: str) -> None:
