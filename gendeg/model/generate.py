@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.intensity.ask import Ask
-from gendeg.intensity.direction import Direction
+from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
@@ -22,6 +22,7 @@ from gendeg.model.moves import Stored, to_device
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
 from gendeg.model.samplers import FEW_STEPS, INTERVAL, MULTISTEP, PAPER, ContinuousEulerAncestralScheduler
+from gendeg.model.sketch import draw_sketches
 from gendeg.model.strength import meet_mu
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.errors import BadOption
@@ -206,21 +207,39 @@ class Generator:
     ) -> Float[Tensor, "b c y x"]:
         """What the model generates, as `GenDegPipeline.decode_latents` takes it."""
         own, names = self.pipeline.config, [one.ask.name for one in settled]
-        directions = [
-            settle_direction(own.directions.get(name, ()), one.ask.direction, generator)
-            for name, one, generator in zip(names, settled, noise, strict=True)
-        ]
-        texts = [self._text(one.ask.prompt) for one in settled]
-        text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
-        mu, sigma = zip(*(one.told for one in settled), strict=True)
-        full = self.pipeline.condition(text, pooled, mu, sigma, directions)
         sizes = None
         if own.change_scale:
             asked = [one.ask.mu for one in settled], [one.ask.sigma for one in settled]
             sizes = to_device(change_sizes(own.change_scale, names, *asked), self.pipeline.device)
+        sketch, directions = self._begin(clean, [one.ask for one in settled], noise, sizes)
+        texts = [self._text(one.ask.prompt) for one in settled]
+        text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
+        mu, sigma = zip(*(one.told for one in settled), strict=True)
+        full = self.pipeline.condition(text, pooled, mu, sigma, directions)
         return self.pipeline.denoise(
-            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes
+            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes, sketch=sketch
         )
+
+    def _begin(
+        self, clean: CleanLatent, asks: list[Ask], noise: Sequence[torch.Generator], sizes: Float[Tensor, " b"] | None
+    ) -> tuple[Float[Tensor, "b c y x"] | None, list[Direction]]:
+        """What sampling begins with under the noise (None: nothing), and the direction that each sample is told."""
+        own = self.pipeline.config
+        if not own.sketch:
+            told = zip(asks, noise, strict=True)
+            return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
+        drawn = draw_sketches(clean.pixels, asks, noise)
+        images = to_device(torch.cat([to_signed_tensor(image) for image in drawn]), self.pipeline.device)
+        rows = (images[calls.start : calls.stop] for calls in self.pipeline.in_calls(len(images)))
+        change = self.pipeline.to_generated(
+            torch.cat([self.pipeline.encode_images(one)[1] for one in rows]), clean.latent
+        )
+        every = clean.pixels if clean.several else clean.pixels * len(asks)
+        directions = [
+            measure_direction(photo, image, ask.mix) if own.directions else UNKNOWN
+            for photo, image, ask in zip(every, drawn, asks, strict=True)
+        ]
+        return change if sizes is None else change / sizes[:, None, None, None], directions
 
     def images(self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]) -> Stored:
         """Decoded, corrected where the settings say so, brought to the asked mu."""
@@ -266,7 +285,7 @@ class Generator:
         latent, *decoded = self._photos.get(key, encoded)
         padded = pad_to_multiple(images, pipeline.multiple)
         height, width = images.shape[-2:]
-        return CleanLatent(padded, latent, height, width, decoded[0] if decoded else None)
+        return CleanLatent(padded, latent, height, width, decoded[0] if decoded else None, tuple(photos))
 
     def _text(self, prompt: str) -> tuple[Tensor, ...]:
         return self._texts.get(prompt, lambda: self.pipeline.encode_text([prompt]))

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.primitives.errors import BadOption
+from gendeg.primitives.images import U8Image
 
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 
@@ -21,7 +22,8 @@ Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 class CleanLatent:
     """Encoded photos of one size: one for each sample of a batch, or one that all of its samples share (n = 1).
 
-    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it.
+    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it; `pixels` are the
+    photos in main memory, for a model that begins with a simulator's draw.
     """
 
     image: Float[Tensor, "n 3 h w"]
@@ -29,13 +31,15 @@ class CleanLatent:
     height: int
     width: int
     decoded: Float[Tensor, "n 3 h w"] | None = None
+    pixels: tuple[U8Image, ...] = ()
 
     @classmethod
     def batch(cls, each: Sequence["CleanLatent"]) -> "CleanLatent":
         """Several as one; all of one size."""
         decoded = [one.decoded for one in each if one.decoded is not None]
         image, latent = (torch.cat(parts) for parts in zip(*((one.image, one.latent) for one in each), strict=True))
-        return cls(image, latent, each[0].height, each[0].width, torch.cat(decoded) if decoded else None)
+        pixels = tuple(pixels for one in each for pixels in one.pixels)
+        return cls(image, latent, each[0].height, each[0].width, torch.cat(decoded) if decoded else None, pixels)
 
     def of(self, *samples: int) -> "CleanLatent":
         """The photos of these samples; all of them where they share one."""
@@ -45,7 +49,8 @@ class CleanLatent:
         run = samples == tuple(range(samples[0], samples[0] + len(samples)))
         rows = slice(samples[0], samples[-1] + 1) if run else list(samples)
         decoded = None if self.decoded is None else self.decoded[rows]
-        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded)
+        pixels = tuple(self.pixels[sample] for sample in samples) if self.pixels else ()
+        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded, pixels)
 
     @property
     def several(self) -> bool:

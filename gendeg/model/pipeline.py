@@ -26,6 +26,7 @@ from gendeg.model.response import checked_response
 from gendeg.model.schedulers import NoiseProcess, noise_process
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
+from gendeg.primitives.images import U8Image, signed_to_u8
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.memory import OwnMemory
 
@@ -47,6 +48,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
     make of three; it takes no others, and no other number of steps.
+    With a `sketch` sampling begins at that noise / signal, with a simulator's draw under the noise (`model.sketch`).
+    Published: with noise alone.
     Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
@@ -74,6 +77,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         calibration: dict[str, Any] | None = None,
         guidance_interval: list[float] | None = None,
         guidance_built_in: bool = False,
+        sketch: float = 0.0,
     ):
         super().__init__()
         self.rows = 0  # that a compiled network's batches are filled up to
@@ -95,6 +99,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             calibration=checked_response(calibration or {}),
             guidance_interval=list(guidance_interval or []),
             guidance_built_in=guidance_built_in,
+            sketch=sketch,
         )
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
@@ -129,19 +134,31 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         Raises `ValueError` for several images, or values that are not in [−1, 1].
         """
         check_image(image)
-        return self.encode_photos(image.to(self.device))
+        pixels = (signed_to_u8(image[0].permute(1, 2, 0).cpu().numpy()),) if self.config.sketch else ()
+        return self.encode_photos(image.to(self.device), pixels)
 
     @torch.no_grad()
-    def encode_photos(self, images: Float[Tensor, "n 3 h w"]) -> CleanLatent:
-        """Signed images of one size, on the device already, in one call; in float32 they lose no grey level to fp16."""
+    def encode_photos(self, images: Float[Tensor, "n 3 h w"], pixels: tuple[U8Image, ...] = ()) -> CleanLatent:
+        """Signed images of one size, on the device already, in one call; in float32 they lose no grey level to fp16.
+
+        `pixels` are the same images in main memory, which a model with a `sketch` needs.
+        """
+        padded, latent = self.encode_images(images)
+        decoded = self._decode(latent) if self.config.residual_decoding else None
+        height, width = images.shape[-2:]
+        return CleanLatent(padded, latent, height, width, decoded, pixels)
+
+    @torch.no_grad()
+    def encode_images(
+        self, images: Float[Tensor, "n 3 h w"]
+    ) -> tuple[Float[Tensor, "n 3 padded_h padded_w"], Float[Tensor, "n c y x"]]:
+        """Signed images of one size → padded, and their latents (not scaled)."""
         padded = pad_to_multiple(images.float(), self.multiple)
         latent = over_tiles(
             lambda x: encode(self.vae, x), [padded.to(self.vae.dtype)], self._tile, self._tile // TILE_OVERLAP,
             factor(self.vae),
         )  # fmt: skip
-        decoded = self._decode(latent) if self.config.residual_decoding else None
-        height, width = images.shape[-2:]
-        return CleanLatent(padded, latent, height, width, decoded)
+        return padded, latent
 
     @torch.no_grad()
     def encode_prompt(
@@ -248,14 +265,15 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         steps: int,
         noise: Sequence[Float[Tensor, "b c y x"]] = (),
         sizes: Float[Tensor, " b"] | None = None,
+        sketch: Float[Tensor, "b c y x"] | None = None,
     ) -> Float[Tensor, "b c y x"]:
         """The sampling loop; returns scaled latents, of a model with a `change_scale` multiplied by their `sizes`.
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
+        `sketch` is what to begin with under the noise; a model with a `sketch` level needs one.
         """
         process = self.noise_process(steps)
-        start = noise[0] if noise else self.prepare_latents(clean, generators)
-        latents = start * process.scheduler.init_noise_sigma
+        latents = process.begin(noise[0] if noise else self.prepare_latents(clean, generators), sketch)
         timesteps = to_device(process.scheduler.timesteps, self.device)  # all at once; the scheduler keeps its own
         read: dict[tuple[Branch, ...], Conditioning] = {}
         for number, timestep in enumerate(self.progress_bar(process.scheduler.timesteps)):
@@ -271,7 +289,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     def noise_process(self, steps: int) -> NoiseProcess:
         """The sampler, set to so many steps. It counts on the host, where nothing has to be waited for."""
-        process = noise_process(self.scheduler, self._trained)
+        process = noise_process(self.scheduler, self._trained, self.config.sketch)
         process.scheduler.set_timesteps(steps, device="cpu")
         return process
 

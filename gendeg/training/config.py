@@ -100,6 +100,7 @@ class DiffusionConfig(FreshConfig):
     large: float = 0.25  # share of batches in which a few crops are twice as large; only beside `clean`
     noise_mean: float = 0.0  # of the logarithm of the noise levels, where the signal has unit variance
     noise_width: float = 0.0  # its standard deviation; 0: timesteps are uniform, as published
+    sketch: float = 0.0  # noise / signal at which sampling begins, with a simulator's draw; 0: as --init does
     repeats: int = 1  # noise levels that each encoded crop is seen at; the batch holds so many times more examples
     train_text: bool = True  # the small models' text encoder, which starts from nothing; CLIP always stays frozen
     sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more

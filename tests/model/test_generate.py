@@ -119,7 +119,9 @@ def test_photos_that_are_encoded_together_are_remembered_together(monkeypatch):
     monkeypatch.setattr(GenDegPipeline, "together", True)
     pipeline, calls = tiny_pipeline(), []
     plain = pipeline.encode_photos
-    monkeypatch.setattr(pipeline, "encode_photos", lambda images: calls.append(len(images)) or plain(images))
+    monkeypatch.setattr(
+        pipeline, "encode_photos", lambda images, *more: calls.append(len(images)) or plain(images, *more)
+    )
     generator = Generator(pipeline, SETTINGS)
     for photos in ([SCENE], [SCENE, OTHER, SCENE], [SCENE, OTHER], [OTHER, SCENE]):
         assert len(generator.encode(photos).image) == len(photos)
