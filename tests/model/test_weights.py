@@ -133,8 +133,7 @@ def test_the_autoencoder_alone(saved):
         load_autoencoder(saved)
 
 
-def test_parts_of_the_bundled_model_load_by_its_name():
-    whole = load_pipeline()
-    for part, name in ((load_autoencoder(Path("bundled")), "vae"), (load_structure(Path("bundled")), "structure")):
-        weights = getattr(whole, name).state_dict()
-        assert all(torch.equal(tensor.float(), weights[key]) for key, tensor in part.state_dict().items())
+def test_the_bundled_models_autoencoder_loads_by_its_name():
+    weights = load_pipeline().vae.state_dict()
+    loaded = load_autoencoder(Path("bundled")).state_dict()
+    assert all(torch.equal(tensor.float(), weights[key]) for key, tensor in loaded.items())
