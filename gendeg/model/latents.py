@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.images import U8Image
 
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 
@@ -31,7 +31,7 @@ class CleanLatent:
     height: int
     width: int
     decoded: Float[Tensor, "n 3 h w"] | None = None
-    pixels: tuple[U8Image, ...] = ()
+    pixels: tuple[UInt8[np.ndarray, "photo_h photo_w 3"], ...] = ()
 
     @classmethod
     def batch(cls, each: Sequence["CleanLatent"]) -> "CleanLatent":

@@ -332,7 +332,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         return combine(said.chunk(len(chosen)), chosen)
 
     def to_generated(
-        self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*b c y x"]
+        self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*#b c y x"]
     ) -> Float[Tensor, "*b c y x"]:
         """What the UNet is to generate for a pair of unscaled latents, before it is divided by its `sizes`."""
         return (degraded - clean if self.config.change_scale else degraded) * self.vae.config.scaling_factor

@@ -11,7 +11,7 @@ from diffusers.configuration_utils import FrozenDict
 from safetensors.torch import load_file, save_file
 
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.weights import load_autoencoder, load_pipeline, load_structure, model_sha256
+from gendeg.model.weights import load_autoencoder, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel
 from tests.tiny import tiny_pipeline
 
