@@ -1,81 +1,169 @@
-"""How close models come to real pairs: each clean half is degraded with its pair's own mu and sigma, and compared.
+"""How close models come to real pairs: each clean half is degraded with its pair's own mu, sigma and direction.
 
-python benchmarks/real_pairs.py --pairs test.jsonl --out before-after.png bundled runs/mine/model
+python benchmarks/real_pairs.py --pairs test.jsonl --out sheet.png bundled physics runs/mine/model
 
-For each model and degradation: mean |mu asked - made| and |sigma asked - made| of the model itself (no strength gain),
-PSNR to the pair's degraded half (what can be foretold: haze, light; not where streaks fall), and the distance of the
-two changes' gradient histograms (0 to 1: how coarse the change is). The sheet shows clean, degraded, and each model.
+What is compared is the change, degraded − clean, by the statistics of gendeg/metrics/change.py, in standard deviations
+of the real pairs (each group of statistics counts as one). The photo is the same on both sides, so content decides
+nothing. For each degradation and model:
+
+- `set`: energy distance of the model's changes to the real ones (0: the same), with its 95 % interval over scenes;
+- `less`: how much less that is than of the last model that is named; above 0, the model is nearer to reality;
+- `pair`: mean distance of an image's statistics to those of its own real half;
+- mean |mu asked − made| and |sigma asked − made|, PSNR to the real half (what can be foretold: haze, light).
+
+Two scales stand above them: `halves`, what chance alone makes of one half of the real pairs beside the other, and
+`others`, the mean distance of a real pair's statistics to those of another scene's (a shuffled pairing).
 """
 
 import argparse
+import hashlib
+import math
 import sys
+from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from scipy.spatial.distance import cdist
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from gendeg.drive.driver import Degraded, Driver, open_driver
+from gendeg.intensity.ask import Ask
+from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import measure_intensity
 from gendeg.metrics.alignment import psnr
-from gendeg.model.weights import load_pipeline
+from gendeg.metrics.change import BLUR_WINDOW, change_statistics
+from gendeg.metrics.energy import standardised
+from gendeg.metrics.uncertainty import Statistic, bootstrap
 from gendeg.pairs.pair import Pair, open_pairs
-from gendeg.primitives.images import U8Image, signed_to_u8, write_image
+from gendeg.primitives.images import U8Image, write_image
 from gendeg.primitives.kinds import parse_mix
-from gendeg.prompts import make_prompt
+from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Tile, draw_sheet
-from gendeg.training.examples import to_tensor
 
-EDGES = np.concatenate([np.arange(-64.5, 65), [256.0]])
-
-
-def gradients(clean: U8Image, degraded: U8Image) -> np.ndarray:
-    """Histogram of the change's differences between neighbours, summing to 1."""
-    change = degraded.astype(float).mean(axis=2) - clean.astype(float).mean(axis=2)
-    steps = np.concatenate([np.diff(change, axis=0).ravel(), np.diff(change, axis=1).ravel()])
-    counts, _ = np.histogram(np.clip(steps, -64, 64), EDGES)
-    return counts / counts.sum()
+DRAWS = 1000
+Statistics = Float[np.ndarray, "pairs statistics"]
 
 
-def compare(placed: Pair, clean: U8Image, degraded: U8Image, made: U8Image) -> list[float]:
-    asked, measured = measure_intensity(clean, degraded), measure_intensity(clean, made)
-    coarse = 0.5 * float(np.abs(gradients(clean, degraded) - gradients(clean, made)).sum())
-    return [abs(measured.mu - asked.mu), abs(measured.sigma - asked.sigma), psnr(degraded, made), coarse]
+def ask_of(pair: Pair, clean: U8Image, degraded: U8Image, driver: Driver) -> Ask:
+    mix, asked = parse_mix(pair.degradation), measure_intensity(clean, degraded)
+    prompt = driver.write(pair.caption, mix)
+    direction = measure_direction(clean, degraded, mix)
+    return Ask(mix, pair.caption, prompt, math.nan, asked.mu, asked.sigma, pair.source, direction)
+
+
+def make(driver: Driver, pair: Pair, clean: U8Image, degraded: U8Image, number: int) -> U8Image | None:
+    """None: the model cannot make it of this photo."""
+    noise = torch.Generator().manual_seed(number)
+    (made,) = driver.degrade([clean], [ask_of(pair, clean, degraded, driver)], [noise])
+    return made.image if isinstance(made, Degraded) else None
+
+
+def energy(one: Statistics, two: Statistics, scenes: np.ndarray) -> Statistic:
+    """Rows → 2 E|O − R| − E|O − O'| − E|R − R'| over images of different scenes, which chance alone brings to 0."""
+    apart = 2 * cdist(one, two) - cdist(one, one) - cdist(two, two)
+    different = scenes[:, None] != scenes
+
+    def of(rows: np.ndarray) -> float:
+        both = np.ix_(rows, rows)
+        count = different[both].sum()
+        return float((apart[both] * different[both]).sum() / count) if count else math.nan
+
+    return of
+
+
+def halves(real: Statistics, draws: int) -> float:
+    """The 95th percentile of what two random halves of the real pairs are apart."""
+    generator, half = for_sample(0, "halves", "benchmark"), len(real) // 2
+    found = []
+    for _ in range(draws):
+        order = generator.permutation(len(real))
+        one, two = real[order[:half]], real[order[half : 2 * half]]
+        found.append(energy(one, two, np.arange(half))(np.arange(half)))
+    return float(np.quantile(found, 0.95))
+
+
+def _less(one: Statistic, two: Statistic, rows: np.ndarray) -> float:
+    return one(rows) - two(rows)
+
+
+def report(name: str, scenes: np.ndarray, real: Statistics, made: dict[str, Statistics], plain: dict[str, str]) -> None:
+    """`made`: each model's statistics of the same pairs, the one to compare with last; `plain`: what else to print."""
+
+    def units(found: Statistics) -> Statistics:
+        return standardised(real[None, :, None], found[None, :, None])[1][0, :, 0]
+
+    unit, last = units(real), list(made)[-1]
+    others = cdist(unit, unit)[scenes[:, None] != scenes].mean()
+    print(
+        f"{name}: {len(scenes)} pairs of {len(set(scenes))} scenes; halves {halves(unit, 200):.2f}, others {others:.2f}"
+    )
+    compared = energy(units(made[last]), unit, scenes)
+    for model, found in made.items():
+        own = energy(units(found), unit, scenes)
+        far = bootstrap(scenes.tolist(), own, DRAWS, for_sample(0, name, "benchmark"))
+        line = f"  {Path(model).name:<16} set {far.value:.2f} [{far.low:.2f}, {far.high:.2f}]"
+        if model != last:
+            less = bootstrap(scenes.tolist(), partial(_less, compared, own), DRAWS, for_sample(0, name, "benchmark"))
+            line += f"  less {less.value:+.2f} [{less.low:+.2f}, {less.high:+.2f}]"
+        pair = float(np.linalg.norm(units(found) - unit, axis=1).mean())
+        print(f"{line}  pair {pair:.2f}  {plain[model]}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["bundled"])
-    parser.add_argument("--pairs", type=Path, action="append", help="manifest; may be given several times")
+    parser.add_argument("models", nargs="*", default=["bundled", "physics"])
+    parser.add_argument("--pairs", type=Path, action="append", help="manifest or table; may be given several times")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--short-side", type=int, default=192)
-    parser.add_argument("--out", type=Path, help="a sheet")
+    parser.add_argument("--short-side", type=int, default=256)
+    parser.add_argument("--each", type=int, default=0, help="pairs of each degradation, spread over sources; 0: all")
+    parser.add_argument("--out", type=Path, help="a sheet of at most four pairs of each degradation")
     options = parser.parse_args()
     if not options.pairs:
         print("needs --pairs of real images, which do not come along")
         return
-    pairs = open_pairs(options.pairs, options.split)
-    images = [placed.read(options.short_side) for placed in pairs]
-    rows = [
-        [Tile(clean, "clean"), Tile(degraded, f"{p.degradation}, real")]
-        for p, (clean, degraded) in zip(pairs, images, strict=True)
-    ]
-    for model in options.models:
-        pipeline = load_pipeline(model)
-        pipeline.register_to_config(strength_gain=1.0)
-        found: dict[str, list[list[float]]] = {}
-        for number, (placed, (clean, degraded), row) in enumerate(zip(pairs, images, rows, strict=True)):
+    groups: dict[str, list[Pair]] = defaultdict(list)
+    for pair in open_pairs(options.pairs, options.split):
+        groups[pair.degradation].append(pair)
+    drivers = {model: open_driver(model) for model in options.models}
+    rows = []
+    for name, found in sorted(groups.items()):
+        chosen = [found[i] for i in np.linspace(0, len(found) - 1, options.each or len(found)).round().astype(int)]
+        scenes: list[str] = []
+        real: list[np.ndarray] = []
+        made: dict[str, list[np.ndarray]] = defaultdict(list)
+        errors: dict[str, list[list[float]]] = defaultdict(list)
+        unmade = 0
+        for number, pair in enumerate(chosen):
+            clean, degraded = pair.read(options.short_side)
+            if min(clean.shape[:2]) < BLUR_WINDOW:
+                continue
+            images = {model: make(driver, pair, clean, degraded, number) for model, driver in drivers.items()}
+            if any(image is None for image in images.values()):
+                unmade += 1
+                continue
+            blur = pair.degradation == "motion_blur"
+            scenes.append(hashlib.sha256(clean.tobytes()).hexdigest())
+            real.append(change_statistics(clean, degraded, blur))
             asked = measure_intensity(clean, degraded)
-            prompt = make_prompt(placed.caption, parse_mix(placed.degradation))
-            generator = torch.Generator().manual_seed(number)
-            (made,) = pipeline(to_tensor([clean]), [prompt], [asked.mu], [asked.sigma], [generator])
-            image = signed_to_u8(made.permute(1, 2, 0).numpy())
-            found.setdefault(placed.degradation, []).append(compare(placed, clean, degraded, image))
-            row.append(Tile(image, Path(model).parent.name or model))
-        print(model)
-        print(f"  {'degradation':<12}{'pairs':>6}{'mu error':>10}{'sigma error':>13}{'PSNR':>8}{'coarseness':>12}")
-        for degradation, values in sorted(found.items()):
-            mu, sigma, decibel, coarse = np.mean(values, axis=0)
-            print(f"  {degradation:<12}{len(values):>6}{mu:>10.4f}{sigma:>13.4f}{decibel:>8.1f}{coarse:>12.3f}")
+            for model, image in images.items():
+                assert image is not None
+                made[model].append(change_statistics(clean, image, blur))
+                got = measure_intensity(clean, image)
+                errors[model].append([abs(got.mu - asked.mu), abs(got.sigma - asked.sigma), psnr(degraded, image)])
+            if len(scenes) <= 4:
+                tiles = [Tile(image, Path(model).name) for model, image in images.items() if image is not None]
+                rows.append([Tile(clean, "clean"), Tile(degraded, f"{name}, real"), *tiles])
+        if unmade:
+            print(f"{name}: {unmade} left out, which one of the models cannot make")
+        if len(set(scenes)) < 4:
+            print(f"{name}: too few scenes, {len(set(scenes))}")
+            continue
+        means = {model: np.mean(found, axis=0) for model, found in errors.items()}
+        plain = {m: f"mu off {mu:.4f}  sigma off {sigma:.4f}  {db:.1f} dB" for m, (mu, sigma, db) in means.items()}
+        report(name, np.array(scenes), np.array(real), {model: np.array(found) for model, found in made.items()}, plain)
     if options.out:
         write_image(draw_sheet(rows), options.out, "png")
 

@@ -53,7 +53,7 @@ def degrade_once(generator: Generator, photo: U8Image, watch: Stopwatch) -> None
     mix = (Degradation.RAIN,)
     asks, noise = [Ask(mix, "", make_prompt("", mix), 0.5, MU, SIGMA, "")], [torch_generator(0, 0, "bench")]
     clean = watch.time("encode", lambda: generator.pipeline.encode_clean(to_signed_tensor(photo)))
-    settled = watch.time("settle", lambda: generator.settle(clean, asks))
+    settled = watch.time("settle", lambda: generator.settle(asks))
     latents = watch.time("denoise", lambda: generator.latents(clean, settled, noise))
     made = watch.time("decode", lambda: generator.pipeline.decode_latents(latents, clean, structure_correction=False))
     if generator.pipeline.structure is not None:

@@ -53,7 +53,7 @@ def tensors(*modules: object) -> list[Tensor]:
 
 
 def _bundled(folder: Path) -> Iterable[Tensor]:
-    return tensors(load_pipeline(), load_autoencoder(Path("bundled")), load_structure(Path("bundled")))
+    return tensors(load_pipeline(), load_autoencoder(Path("bundled")))
 
 
 def _estimator(folder: Path) -> Iterable[Tensor]:

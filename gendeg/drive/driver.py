@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from gendeg.drive.physics import Physics, Unmade, physics_sha256
+from gendeg.drive.physics import Physics, Unmade
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN
 from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.intensity.reach import physics_sha256
 from gendeg.model.generate import Generator, Settings, choose_sampler, refuse_direction, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.text import PromptWriter

@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gendeg.evaluate.config import CalibrateConfig
 from gendeg.intensity.ask import Ask, ask_intensities
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Generator, noise_of, settings_of
+from gendeg.model.generate import Generator, Settled, noise_of, settings_of
 from gendeg.model.loading import bundled_folder, check_folder
 from gendeg.model.moves import Stored
 from gendeg.model.response import checked_response
@@ -135,22 +135,13 @@ def measure_response(
     config: CalibrateConfig,
     made: Callable[[int], object] = lambda count: None,
 ) -> list[Answer]:
-    """What the model answers to each ask when it is told so, over all photos.
-
-    Of a photo that cannot lose what is asked its share is asked, and it weighs that share in mean mu.
-    """
-    measured, possible = np.zeros((len(photos), len(asks), 3)), np.zeros((len(photos), len(asks)))
-    lost = np.zeros(possible.shape, bool)
+    """What the model answers to each ask when it is told so, over all photos."""
+    measured, lost = np.zeros((len(photos), len(asks), 3)), np.zeros((len(photos), len(asks)), bool)
     for number, (photo, sha256) in enumerate(photos):
         clean = generator.encode([photo])
         for first in range(0, len(asks), config.batch_size):
             batch = slice(first, first + config.batch_size)
-            settled = generator.settle(clean, asks[batch])
-            shares = [one.mu / one.ask.mu for one in settled]
-            settled = [
-                replace(one, told=tell._replace(mu=tell.mu * share))
-                for one, tell, share in zip(settled, told[batch], shares, strict=True)
-            ]
+            settled = [Settled(ask, tell) for ask, tell in zip(asks[batch], told[batch], strict=True)]
             noise = [noise_of(config.seed, sha256, one.ask) for one in settled]
             decoded = generator.decode(clean, settled, generator.latents(clean, settled, noise))
             raw, scaled = (Stored(x) for x in (decoded, generator.bring(clean, settled, decoded)))
@@ -160,12 +151,11 @@ def measure_response(
                     lost[number, row] = True
                     continue
                 mu, (final_mu, sigma) = measure_intensity(photo, before).mu, measure_intensity(photo, after)
-                measured[number, row], possible[number, row] = (mu, final_mu, sigma), shares[row - first]
+                measured[number, row] = mu, final_mu, sigma
             made(len(settled))
     counted = np.maximum(len(photos) - lost.sum(axis=0), 1)
-    raw_mu, mu = measured[..., :2].sum(axis=0).T / np.maximum(possible.sum(axis=0), TINY)
-    answers = zip(raw_mu, mu, measured[..., 2].sum(axis=0) / counted, strict=True)
-    return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in answers]
+    means = measured.sum(axis=0) / counted[:, None]
+    return [Answer(float(raw), Intensity(float(mu), float(sigma))) for raw, mu, sigma in means]
 
 
 # --- from measurements to a map ---

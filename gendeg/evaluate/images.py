@@ -8,11 +8,12 @@ import numpy as np
 import torch
 
 from gendeg.drive.driver import UNFINISHED, Driver, Unmade
-from gendeg.drive.physics import Physics, nearest
+from gendeg.drive.physics import Physics
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.results import Scored
 from gendeg.intensity.ask import ask_intensities, learnt_by
 from gendeg.intensity.measure import Intensity, measure_intensity
+from gendeg.intensity.reach import nearest
 from gendeg.metrics.change import BLUR_WINDOW
 from gendeg.model.generate import Generator, finite, noise_of, to_signed_tensor
 from gendeg.model.moves import Stored
@@ -168,7 +169,7 @@ class _Sitting:
             self._drive(batch, noise)
             return
         clean = generator.encode([self.clean])
-        settled = generator.settle(clean, [sample.ask for sample in batch])
+        settled = generator.settle([sample.ask for sample in batch])
         latents = generator.latents(clean, settled, noise)
         for arm in arms:
             chosen = self._of(arm, batch)

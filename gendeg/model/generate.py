@@ -4,7 +4,6 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 import torch
@@ -13,22 +12,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.intensity.ask import Ask
-from gendeg.intensity.direction import Direction
+from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
 from gendeg.model.guidance import FULL, Branch, branches
 from gendeg.model.latents import CleanLatent
-from gendeg.model.limits import limit_of, within
 from gendeg.model.moves import Stored, to_device
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
 from gendeg.model.samplers import FEW_STEPS, INTERVAL, MULTISTEP, PAPER, ContinuousEulerAncestralScheduler
-from gendeg.model.strength import Target, meet
+from gendeg.model.sketch import draw_sketches
+from gendeg.model.strength import meet_mu
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image, u8_to_signed
-from gendeg.primitives.kinds import Degradation, Mix
+from gendeg.primitives.kinds import Mix
 from gendeg.primitives.rng import torch_generator
 
 STRONGEST = 100.0
@@ -156,16 +155,10 @@ def noise_of(seed: int, clean_sha256: str, ask: Ask) -> torch.Generator:
 
 @dataclass(frozen=True)
 class Settled:
-    """What is asked, as it goes through a model.
-
-    `mu` is the asked one, lower where this photo cannot lose so much; `told` what the model is told, so that its image
-    measures `mu` and the asked sigma; `target` what the finished image is brought to.
-    """
+    """What is asked, and what the model is told, so that its image measures the asked mu and sigma."""
 
     ask: Ask
-    mu: float
     told: Intensity
-    target: Target
 
 
 class Generator:
@@ -191,7 +184,7 @@ class Generator:
 
         On a GPU they are still being made when this returns: who takes one waits for its batch.
         """
-        settled = self.settle(clean, asks)
+        settled = self.settle(asks)
         return self.images(clean, settled, self.latents(clean, settled, noise))
 
     def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
@@ -203,24 +196,10 @@ class Generator:
         encoded, places = self._encode(list(distinct.values())), list(distinct)
         return encoded.of(*map(places.index, names))
 
-    def settle(self, clean: CleanLatent, asks: Sequence[Ask]) -> list[Settled]:
-        """What each is on its way through this model: limited by its photo, told by the calibration, and its target."""
-        own = self.pipeline.config
-        spread, dark = set(own.spread_degradations), own.darkening > 0
-
-        @cache
-        def limit(row: int, mix: Mix) -> float:
-            one = clean.of(row)
-            photo = one.photo if one.host is None else one.host
-            return limit_of(photo, mix, own.blur_extent, own.darkening)
-
-        settled = []
-        for row, ask in enumerate(asks):
-            mu = within(ask.mu, limit(row if clean.several else 0, ask.mix))
-            told = told_statistics(own.calibration, ask.name, mu, ask.sigma)
-            sigma = ask.sigma if ask.mix and spread.issuperset(ask.mix) else float("nan")
-            settled.append(Settled(ask, mu, told, Target(mu, sigma, dark and ask.mix == (Degradation.LOW_LIGHT,))))
-        return settled
+    def settle(self, asks: Sequence[Ask]) -> list[Settled]:
+        """What this model is told of each, by its calibration."""
+        curves = self.pipeline.config.calibration
+        return [Settled(ask, told_statistics(curves, ask.name, ask.mu, ask.sigma)) for ask in asks]
 
     @torch.no_grad()
     def latents(
@@ -228,24 +207,42 @@ class Generator:
     ) -> Float[Tensor, "b c y x"]:
         """What the model generates, as `GenDegPipeline.decode_latents` takes it."""
         own, names = self.pipeline.config, [one.ask.name for one in settled]
-        directions = [
-            settle_direction(own.directions.get(name, ()), one.ask.direction, generator)
-            for name, one, generator in zip(names, settled, noise, strict=True)
-        ]
+        sizes = None
+        if own.change_scale:
+            asked = [one.ask.mu for one in settled], [one.ask.sigma for one in settled]
+            sizes = to_device(change_sizes(own.change_scale, names, *asked), self.pipeline.device)
+        sketch, directions = self._begin(clean, [one.ask for one in settled], noise, sizes)
         texts = [self._text(one.ask.prompt) for one in settled]
         text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
         mu, sigma = zip(*(one.told for one in settled), strict=True)
         full = self.pipeline.condition(text, pooled, mu, sigma, directions)
-        sizes = None
-        if own.change_scale:
-            asked = [one.mu for one in settled], [one.ask.sigma for one in settled]
-            sizes = to_device(change_sizes(own.change_scale, names, *asked), self.pipeline.device)
         return self.pipeline.denoise(
-            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes
+            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes, sketch=sketch
         )
 
+    def _begin(
+        self, clean: CleanLatent, asks: list[Ask], noise: Sequence[torch.Generator], sizes: Float[Tensor, " b"] | None
+    ) -> tuple[Float[Tensor, "b c y x"] | None, list[Direction]]:
+        """What sampling begins with under the noise (None: nothing), and the direction that each sample is told."""
+        own = self.pipeline.config
+        if not own.sketch:
+            told = zip(asks, noise, strict=True)
+            return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
+        drawn = draw_sketches(clean.pixels, asks, noise)
+        images = to_device(torch.cat([to_signed_tensor(image) for image in drawn]), self.pipeline.device)
+        rows = (images[calls.start : calls.stop] for calls in self.pipeline.in_calls(len(images)))
+        change = self.pipeline.to_generated(
+            torch.cat([self.pipeline.encode_images(one)[1] for one in rows]), clean.latent
+        )
+        every = clean.pixels if clean.several else clean.pixels * len(asks)
+        directions = [
+            measure_direction(photo, image, ask.mix) if own.directions else UNKNOWN
+            for photo, image, ask in zip(every, drawn, asks, strict=True)
+        ]
+        return change if sizes is None else change / sizes[:, None, None, None], directions
+
     def images(self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]) -> Stored:
-        """Decoded, corrected where the settings say so, brought to their targets."""
+        """Decoded, corrected where the settings say so, brought to the asked mu."""
         return Stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
 
     def decode(
@@ -257,10 +254,10 @@ class Generator:
     def bring(
         self, clean: CleanLatent, settled: Sequence[Settled], images: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 3 h w"]:
-        """Signed images, each brought to its target: see `strength.meet`."""
-        most, targets = self.pipeline.config.strength_gain, [one.target for one in settled]
+        """Signed images, each brought to the asked mu: see `strength.meet_mu`."""
+        most, mu = self.pipeline.config.strength_gain, [one.ask.mu for one in settled]
         brought = [
-            meet(clean.of(*rows).photo, images[rows.start : rows.stop], targets[rows.start : rows.stop], most)
+            meet_mu(clean.of(*rows).photo, images[rows.start : rows.stop], mu[rows.start : rows.stop], most)
             for rows in self.pipeline.in_calls(len(images))
         ]
         return torch.cat(brought)
@@ -277,18 +274,18 @@ class Generator:
 
     def _encode(self, photos: Sequence[U8Image]) -> CleanLatent:
         """In one call, or as remembered of the same photos."""
-        pipeline, host = self.pipeline, torch.cat([to_signed_tensor(photo) for photo in photos])
-        images = to_device(host, pipeline.device)
+        pipeline = self.pipeline
+        images = to_device(torch.cat([to_signed_tensor(photo) for photo in photos]), pipeline.device)
 
         def encoded() -> tuple[Tensor, ...]:
             clean = pipeline.encode_photos(images)
             return (clean.latent,) if clean.decoded is None else (clean.latent, clean.decoded)
 
-        key = hashlib.sha1(b"".join(photo.tobytes() for photo in photos)).digest(), host.shape
+        key = hashlib.sha1(b"".join(photo.tobytes() for photo in photos)).digest(), images.shape
         latent, *decoded = self._photos.get(key, encoded)
         padded = pad_to_multiple(images, pipeline.multiple)
-        height, width = host.shape[-2:]
-        return CleanLatent(padded, latent, height, width, decoded[0] if decoded else None, host)
+        height, width = images.shape[-2:]
+        return CleanLatent(padded, latent, height, width, decoded[0] if decoded else None, tuple(photos))
 
     def _text(self, prompt: str) -> tuple[Tensor, ...]:
         return self._texts.get(prompt, lambda: self.pipeline.encode_text([prompt]))

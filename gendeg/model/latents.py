@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from gendeg.primitives.errors import BadOption
@@ -21,8 +22,8 @@ Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 class CleanLatent:
     """Encoded photos of one size: one for each sample of a batch, or one that all of its samples share (n = 1).
 
-    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it. `host` are the photos
-    without padding in main memory, for what is decided there: no device is waited for.
+    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it; `pixels` are the
+    photos in main memory, for a model that begins with a simulator's draw.
     """
 
     image: Float[Tensor, "n 3 h w"]
@@ -30,16 +31,15 @@ class CleanLatent:
     height: int
     width: int
     decoded: Float[Tensor, "n 3 h w"] | None = None
-    host: Float[Tensor, "n 3 _ _"] | None = None
+    pixels: tuple[UInt8[np.ndarray, "photo_h photo_w 3"], ...] = ()
 
     @classmethod
     def batch(cls, each: Sequence["CleanLatent"]) -> "CleanLatent":
         """Several as one; all of one size."""
-        decoded, host = ([value for one in each if (value := getattr(one, name)) is not None]
-                         for name in ("decoded", "host"))  # fmt: skip
+        decoded = [one.decoded for one in each if one.decoded is not None]
         image, latent = (torch.cat(parts) for parts in zip(*((one.image, one.latent) for one in each), strict=True))
-        more = (torch.cat(values) if values else None for values in (decoded, host))
-        return cls(image, latent, each[0].height, each[0].width, *more)
+        pixels = tuple(pixels for one in each for pixels in one.pixels)
+        return cls(image, latent, each[0].height, each[0].width, torch.cat(decoded) if decoded else None, pixels)
 
     def of(self, *samples: int) -> "CleanLatent":
         """The photos of these samples; all of them where they share one."""
@@ -48,8 +48,9 @@ class CleanLatent:
         # A run of rows is a view, not a copy.
         run = samples == tuple(range(samples[0], samples[0] + len(samples)))
         rows = slice(samples[0], samples[-1] + 1) if run else list(samples)
-        decoded, host = (None if value is None else value[rows] for value in (self.decoded, self.host))
-        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded, host)
+        decoded = None if self.decoded is None else self.decoded[rows]
+        pixels = tuple(self.pixels[sample] for sample in samples) if self.pixels else ()
+        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded, pixels)
 
     @property
     def several(self) -> bool:

@@ -26,6 +26,7 @@ from gendeg.model.response import checked_response
 from gendeg.model.schedulers import NoiseProcess, noise_process
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
+from gendeg.primitives.images import U8Image, signed_to_u8
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.memory import OwnMemory
 
@@ -38,20 +39,17 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     With a `change_scale` (mix name → r), what is generated is the change from the clean latent to the degraded one,
     divided by r · hypot(mu, sigma): unit variance at every intensity (see `model.change`). Published: none.
-    With a `residual_gain` instead, it is that change times the gain. Published: 0.
     `directions` (mix name → measured ones) is what a sample's direction is drawn from where it is not asked for.
     With `residual_decoding` what the autoencoder loses of the photo is put back as far as the degraded image keeps the
     photo's detail (`latents.keep_detail`), or structure correction starts from the photo plus the decoded change.
     Published: not so.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
-    Where all of a mix is among `spread_degradations`, it is then spread to the asked sigma. Published: nowhere.
-    With a `blur_extent` motion blur asks of a photo no more than a blur of that part of its side takes. Published: 0.
-    With a `darkening` low light asks for no more than that share of a photo's brightness, and what the `strength_gain`
-    leaves too bright is exposed shorter. Published: 0.
     With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
     make of three; it takes no others, and no other number of steps.
+    With a `sketch` sampling begins at that noise / signal, with a simulator's draw under the noise (`model.sketch`).
+    Published: with noise alone.
     Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
@@ -72,17 +70,14 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         guidance_image: float = 1.5,
         structure_degradations: list[str] | None = None,
         tile: int = 512,
-        residual_gain: float = 0.0,
         change_scale: dict[str, float] | None = None,
         directions: dict[str, list[list[float]]] | None = None,
         strength_gain: float = 1.0,
-        blur_extent: float = 0.0,
-        darkening: float = 0.0,
         residual_decoding: bool = False,
-        spread_degradations: list[str] | None = None,
         calibration: dict[str, Any] | None = None,
         guidance_interval: list[float] | None = None,
         guidance_built_in: bool = False,
+        sketch: float = 0.0,
     ):
         super().__init__()
         self.rows = 0  # that a compiled network's batches are filled up to
@@ -97,17 +92,14 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             guidance_image=guidance_image,
             structure_degradations=list(CORRECTED if structure_degradations is None else structure_degradations),
             tile=tile,
-            residual_gain=residual_gain,
             change_scale=dict(change_scale or {}),
             directions=dict(directions or {}),
             strength_gain=strength_gain,
-            blur_extent=blur_extent,
-            darkening=darkening,
             residual_decoding=residual_decoding,
-            spread_degradations=list(spread_degradations or []),
             calibration=checked_response(calibration or {}),
             guidance_interval=list(guidance_interval or []),
             guidance_built_in=guidance_built_in,
+            sketch=sketch,
         )
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
@@ -142,19 +134,31 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         Raises `ValueError` for several images, or values that are not in [−1, 1].
         """
         check_image(image)
-        return self.encode_photos(image.to(self.device))
+        pixels = (signed_to_u8(image[0].permute(1, 2, 0).cpu().numpy()),) if self.config.sketch else ()
+        return self.encode_photos(image.to(self.device), pixels)
 
     @torch.no_grad()
-    def encode_photos(self, images: Float[Tensor, "n 3 h w"]) -> CleanLatent:
-        """Signed images of one size, on the device already, in one call; in float32 they lose no grey level to fp16."""
+    def encode_photos(self, images: Float[Tensor, "n 3 h w"], pixels: tuple[U8Image, ...] = ()) -> CleanLatent:
+        """Signed images of one size, on the device already, in one call; in float32 they lose no grey level to fp16.
+
+        `pixels` are the same images in main memory, which a model with a `sketch` needs.
+        """
+        padded, latent = self.encode_images(images)
+        decoded = self._decode(latent) if self.config.residual_decoding else None
+        height, width = images.shape[-2:]
+        return CleanLatent(padded, latent, height, width, decoded, pixels)
+
+    @torch.no_grad()
+    def encode_images(
+        self, images: Float[Tensor, "n 3 h w"]
+    ) -> tuple[Float[Tensor, "n 3 padded_h padded_w"], Float[Tensor, "n c y x"]]:
+        """Signed images of one size → padded, and their latents (not scaled)."""
         padded = pad_to_multiple(images.float(), self.multiple)
         latent = over_tiles(
             lambda x: encode(self.vae, x), [padded.to(self.vae.dtype)], self._tile, self._tile // TILE_OVERLAP,
             factor(self.vae),
         )  # fmt: skip
-        decoded = self._decode(latent) if self.config.residual_decoding else None
-        height, width = images.shape[-2:]
-        return CleanLatent(padded, latent, height, width, decoded)
+        return padded, latent
 
     @torch.no_grad()
     def encode_prompt(
@@ -227,8 +231,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
         `structure_correction` says for each sample whether the correction network runs (where there is one).
-        `degradations` names each sample's (`rain+haze`) for calibration, limits and spread, which rest without it, and
-        for a model with a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
+        `degradations` names each sample's (`rain+haze`) for a calibration, which rests without it, and for a model with
+        a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
         Raises `ValueError` for lists that do not fit each other, `UnknownDegradation`.
         """
         from gendeg.model.generate import Generator, Settings  # which drives any pipeline, this one too
@@ -246,7 +250,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         )
         generator = Generator(self, Settings(steps or self.config.steps, *scales, structure_correction=True))
         shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
-        settled = generator.settle(shared, asks)
+        settled = generator.settle(asks)
         latents = generator.latents(shared, settled, generators)
         return generator.bring(shared, settled, self.decode_latents(latents, shared, structure_correction))
 
@@ -261,14 +265,15 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         steps: int,
         noise: Sequence[Float[Tensor, "b c y x"]] = (),
         sizes: Float[Tensor, " b"] | None = None,
+        sketch: Float[Tensor, "b c y x"] | None = None,
     ) -> Float[Tensor, "b c y x"]:
         """The sampling loop; returns scaled latents, of a model with a `change_scale` multiplied by their `sizes`.
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
+        `sketch` is what to begin with under the noise; a model with a `sketch` level needs one.
         """
         process = self.noise_process(steps)
-        start = noise[0] if noise else self.prepare_latents(clean, generators)
-        latents = start * process.scheduler.init_noise_sigma
+        latents = process.begin(noise[0] if noise else self.prepare_latents(clean, generators), sketch)
         timesteps = to_device(process.scheduler.timesteps, self.device)  # all at once; the scheduler keeps its own
         read: dict[tuple[Branch, ...], Conditioning] = {}
         for number, timestep in enumerate(self.progress_bar(process.scheduler.timesteps)):
@@ -284,7 +289,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     def noise_process(self, steps: int) -> NoiseProcess:
         """The sampler, set to so many steps. It counts on the host, where nothing has to be waited for."""
-        process = noise_process(self.scheduler, self._trained)
+        process = noise_process(self.scheduler, self._trained, self.config.sketch)
         process.scheduler.set_timesteps(steps, device="cpu")
         return process
 
@@ -327,22 +332,17 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         return combine(said.chunk(len(chosen)), chosen)
 
     def to_generated(
-        self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*b c y x"]
+        self, degraded: Float[Tensor, "*b c y x"], clean: Float[Tensor, "*#b c y x"]
     ) -> Float[Tensor, "*b c y x"]:
         """What the UNet is to generate for a pair of unscaled latents, before it is divided by its `sizes`."""
-        scale, gain = self.vae.config.scaling_factor, self._gain
-        return (degraded - clean) * scale * gain if gain else degraded * scale
+        return (degraded - clean if self.config.change_scale else degraded) * self.vae.config.scaling_factor
 
     def from_generated(
         self, generated: Float[Tensor, "b c y x"], clean: Float[Tensor, "n c y x"]
     ) -> Float[Tensor, "b c y x"]:
         """The inverse: generated → the unscaled latent of the degraded image; n is b, or 1 for a shared photo."""
-        scale, gain = self.vae.config.scaling_factor, self._gain
-        return generated / (scale * gain) + clean.to(generated) if gain else generated / scale
-
-    @property
-    def _gain(self) -> float:
-        return 1.0 if self.config.change_scale else self.config.residual_gain
+        latent = generated / self.vae.config.scaling_factor
+        return latent + clean.to(generated) if self.config.change_scale else latent
 
     @torch.no_grad()
     def decode_latents(

@@ -13,10 +13,10 @@ from diffusers.schedulers.scheduling_euler_ancestral_discrete import (
 )
 from diffusers.schedulers.scheduling_utils import SchedulerMixin, SchedulerOutput
 from diffusers.utils.torch_utils import randn_tensor
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from gendeg.model.schedulers import known_levels, landed
+from gendeg.model.schedulers import known_levels, landed, noised
 
 LDM_SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000,
@@ -148,6 +148,13 @@ class DistilledScheduler(SchedulerMixin, ConfigMixin):
     def scale_model_input(self, sample: Float[Tensor, "b c y x"], timestep: Tensor) -> Float[Tensor, "b c y x"]:
         """As it is: what is walked has unit variance."""
         return sample
+
+    def add_noise(
+        self, original_samples: Float[Tensor, "b c y x"], noise: Float[Tensor, "b c y x"], timesteps: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b c y x"]:
+        """At timesteps that were taught."""
+        taught = {int(timestep): signal for timestep, signal in zip(self._timesteps, self._signals, strict=False)}
+        return noised(original_samples, noise, torch.stack([taught[int(t)] for t in timesteps]).to(noise))
 
     def step(
         self, model_output: Float[Tensor, "b c y x"], timestep: Tensor, sample: Float[Tensor, "b c y x"]

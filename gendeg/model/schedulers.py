@@ -78,6 +78,15 @@ class NoiseProcess:
         noise = self._noise(said, timestep) if self.hears_noise else said
         return self.scheduler.step(noise, timestep, sample, **given).prev_sample
 
+    def begin(
+        self, noise: Float[Tensor, "b c y x"], under: Float[Tensor, "b c y x"] | None = None
+    ) -> Float[Tensor, "b c y x"]:
+        """What the first step takes: noise of variance 1, or something under as much of it as the first level has."""
+        if under is None:
+            return noise * self.scheduler.init_noise_sigma
+        first = self.scheduler.timesteps[:1].expand(len(noise))
+        return self.scheduler.add_noise(under.to(noise), noise, first)
+
     def noise_at(self, timestep: Tensor) -> float:
         """Noise / signal at a timestep."""
         signal = level_at(self.levels, float(timestep))
@@ -101,13 +110,21 @@ def level_at(levels: Float[Tensor, " timesteps"], timestep: float) -> float:
     return float(1 / (1 + (logs[0] + (timestep - low) * (logs[1] - logs[0])).exp()))
 
 
-def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin) -> NoiseProcess:
+def up_to(levels: Float[Tensor, " timesteps"], most: float) -> Float[Tensor, " fewer"]:
+    """The levels whose noise / signal is no more than `most`, and the first that has more; all of them for 0."""
+    if not most:
+        return levels
+    return levels[: int((((1 - levels) / levels).sqrt() < most).sum()) + 1]
+
+
+def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin, most: float = 0.0) -> NoiseProcess:
     """The scheduler itself where it fits the model and hears what its network says, else its like that does.
 
     `trained` is the scheduler that came with the model: its configuration tells of the levels and the prediction.
+    With `most` the way begins at that noise / signal, for what has signal to begin with.
     Raises `ValueError` for one that samples wrongly, or in another way than this loop; it names those that work.
     """
-    levels, says = known_levels(trained), trained.config.prediction_type
+    levels, says = up_to(known_levels(trained), most), trained.config.prediction_type
     if "levels" in trained.config:  # of a distilled model, which knows no others
         if scheduler.config.get("levels") != trained.config.levels:
             raise ValueError("a distilled model samples with the scheduler that came with it only")
@@ -136,6 +153,7 @@ def _changes(scheduler: Any, trained: Any, levels: Float[Tensor, " timesteps"]) 
         signal = levels.clamp(min=LEAST_SIGNAL)
         betas = 1 - signal / torch.cat([torch.ones(1).double(), signal[:-1]])
         changes = {"trained_betas": betas.tolist(), "rescale_betas_zero_snr": False, "prediction_type": "epsilon"}
+        changes["num_train_timesteps"] = len(betas)
     if scheduler.config.get("clip_sample") and not trained.config.get("clip_sample"):
         changes["clip_sample"] = False  # made for pixels: latents have no such bounds
     if scheduler.config.get("timestep_spacing") == "leading" and float(levels[-1]) < LEAST_SIGNAL:

@@ -9,6 +9,7 @@ from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
+from gendeg.intensity.reach import physics_sha256
 from gendeg.model.base import load_base
 from gendeg.model.latents import Autoencoder
 from gendeg.model.loading import (
@@ -152,12 +153,14 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return own_memory(module).eval()
 
 
-LATER = ("calibration", "residual_decoding", "spread_degradations", "darkening", "guidance_interval",
-         "guidance_built_in")  # fmt: skip
+LATER = ("calibration", "residual_decoding", "guidance_interval", "guidance_built_in", "sketch")
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:
-    """Hash of every weight and of the numbers that shape a sample; equal for equal models, wherever they came from."""
+    """Hash of every weight and of the numbers that shape a sample; equal for equal models, wherever they came from.
+
+    Of a model with a `sketch` the simulators that draw it are part.
+    """
     digest = hashlib.sha256()
     with doing("hashing the model"):
         for name in sorted(pipeline.components):
@@ -171,4 +174,6 @@ def model_sha256(pipeline: GenDegPipeline) -> str:
         numbers = sorted((k, v) for k, v in config.items() if not k.startswith("_"))
         # A model without one of these is the model that it was before there were any.
         digest.update(repr([(k, v) for k, v in numbers if v or k not in LATER]).encode())
+    if pipeline.config.sketch:
+        digest.update(physics_sha256().encode())
     return digest.hexdigest()

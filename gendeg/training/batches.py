@@ -12,6 +12,7 @@ from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.latents import encode, factor, sample_posterior
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.schedulers import up_to
 from gendeg.model.text import PromptWriter
 from gendeg.pairs.pair import Pair
 from gendeg.primitives.kinds import parse_mix
@@ -137,7 +138,7 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
         direction=torch.tensor(spoken),
         sizes=_sizes(seen, pipeline),
         noise=torch.cat([noise_of(n, "noise", config.repeats) for n in numbers[: len(seen)]]),
-        timestep=_timesteps(levels, config, pipeline.scheduler.alphas_cumprod),
+        timestep=_timesteps(levels, config, up_to(pipeline.scheduler.alphas_cumprod, pipeline.config.sketch)),
         posterior=torch.cat([noise_of(n, "posterior", 1) for n in numbers]) if config.published else None,
     )
 

@@ -1,6 +1,5 @@
 """Knobs of gendeg train, and of the model that it makes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -101,6 +100,7 @@ class DiffusionConfig(FreshConfig):
     large: float = 0.25  # share of batches in which a few crops are twice as large; only beside `clean`
     noise_mean: float = 0.0  # of the logarithm of the noise levels, where the signal has unit variance
     noise_width: float = 0.0  # its standard deviation; 0: timesteps are uniform, as published
+    sketch: float = 0.0  # noise / signal at which sampling begins, with a simulator's draw; 0: as --init does
     repeats: int = 1  # noise levels that each encoded crop is seen at; the batch holds so many times more examples
     train_text: bool = True  # the small models' text encoder, which starts from nothing; CLIP always stays frozen
     sample_steps: int = 20  # of a new model; and of any on its sheets, where its own are more
@@ -170,6 +170,3 @@ class ExportConfig:
     guidance_image: float = 1.0
     tile: int = 512
     strength_gain: float = 1.0
-    blur_extent: float = 0.0
-    darkening: float = 0.0
-    spread_degradations: Sequence[str] = ()

@@ -4,7 +4,8 @@ Guided distillation (Meng et al., CVPR 2023) of the teacher's whole way: from th
 steps, all guidance branches each, and every few of them the student learns to get there at once, from where the teacher
 stood (progressive distillation, Salimans & Ho, ICLR 2022; its targets reached by many steps as in multistep consistency
 models, Heek et al., 2403.06807). Of a pair the teacher is told the clean half, the words, mu, sigma and the direction;
-the degraded half is what these are measured on, and nothing is learnt from it: the student is to be the teacher.
+the degraded half is what these are measured on, and nothing is learnt from it: the student is to be the teacher. Where
+the teacher begins with a simulator's draw under noise, here the pair's own change stands for it.
 """
 
 import copy
@@ -93,7 +94,7 @@ class Teacher:
         """
         pipeline, process, device = self.pipeline, self.process, batch.noise.device
         process.scheduler.set_timesteps(len(self.levels), device="cpu")
-        latents, stood = batch.noise * process.scheduler.init_noise_sigma, []
+        latents, stood = process.begin(batch.noise, batch.degraded if pipeline.config.sketch else None), []
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             full, null = self._read(batch)
         for timestep in process.scheduler.timesteps:
@@ -124,7 +125,7 @@ def make_teacher(config: DistillConfig) -> Teacher:
     pipeline = load_pipeline(config.model)
     steps = _steps_of_way(pipeline, config)
     settings = settings_of(pipeline, steps, config.text, config.image)
-    process = noise_process(steady(pipeline.scheduler), pipeline.scheduler)
+    process = noise_process(steady(pipeline.scheduler), pipeline.scheduler, pipeline.config.sketch)
     process.scheduler.set_timesteps(steps)
     built_in = pipeline.config.guidance_built_in
     pipeline.scheduler = process.scheduler if built_in else steady(pipeline.scheduler)

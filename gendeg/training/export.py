@@ -23,9 +23,6 @@ def export_model(config: ExportConfig, card: str) -> None:
         guidance_image=config.guidance_image,
         tile=config.tile,
         strength_gain=config.strength_gain,
-        blur_extent=config.blur_extent,
-        darkening=config.darkening,
-        spread_degradations=list(config.spread_degradations),
     )
     write_folder(config.out, pipeline.save_pretrained)
     write_card(config.out / "README.md", card)

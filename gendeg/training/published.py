@@ -85,11 +85,7 @@ def check_published(pipeline: GenDegPipeline) -> None:
     """Raises `BadOption` for a model that their training has no meaning for."""
     if not isinstance(pipeline.vae, AutoencoderKL):
         raise BadOption("--init", "published = true samples a posterior, which only Stable Diffusion's autoencoder has")
-    if (
-        pipeline.scheduler.config.prediction_type != "epsilon"
-        or pipeline.config.residual_gain
-        or pipeline.config.change_scale
-    ):
+    if pipeline.scheduler.config.prediction_type != "epsilon" or pipeline.config.change_scale:
         raise BadOption("--init", "published = true trains a UNet that says the noise of the whole latent (epsilon)")
 
 

@@ -33,7 +33,7 @@ def draw_samples(pipeline: GenDegPipeline, config: DiffusionConfig, step: int) -
     """Write `sheet-<step>.png` (clean, asked mu and made mu) and add a row to `calibration.csv`, which is returned.
 
     Columns: `mu_error`, the mean of |mu asked − mu made|, and the same for each degradation. What is measured is the
-    model itself, without `strength_gain` and spread.
+    model itself, without `strength_gain`.
     """
     pipeline.set_progress_bar_config(disable=True)
     rows: list[list[Tile]] = []
@@ -80,5 +80,5 @@ def generate_asked(
     generator = Generator(pipeline, settings_of(pipeline, min(pipeline.config.steps, config.sample_steps)))
     noise = [torch_generator(config.seed, i, "sheet") for i in range(len(asked))]
     encoded = generator.encode([clean])
-    settled = generator.settle(encoded, asks)
+    settled = generator.settle(asks)
     return clean, finite(Stored(generator.decode(encoded, settled, generator.latents(encoded, settled, noise))))

@@ -40,7 +40,7 @@ RECIPE = (
     "[simulate]\nper_image = 7\nsize = 32\nworkers = 1\nvalidation = 0.4\n"
     f'[autoencoder]\n{TRAINING}types = "all,rain+haze"\n'
     f'[diffusion]\n{TRAINING}types = "all,rain+haze"\nnoise_width = 1.4\nsample_steps = 2\nweights = "haze=2"\n'
-    '[export]\nsteps = 2\nspread_degradations = ["rain"]\n'
+    "[export]\nsteps = 2\nstrength_gain = 1.1\n"
 )
 CALIBRATE = (
     '[calibrate]\nphotos = 1\nrounds = 1\nintensities = [0.5, 0.9]\nsize = 32\ntypes = "haze,rain"\ndevice = "cpu"\n'
@@ -68,7 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: Path) -> None:
     model = made / "out" / "model"
     pipeline = load_pipeline(str(model))
-    assert pipeline.config.residual_decoding and pipeline.config.spread_degradations == ["rain"]
+    assert pipeline.config.residual_decoding and pipeline.config.strength_gain == 1.1
     assert pipeline.structure is None and pipeline.config.steps == 2
     assert set(pipeline.config.change_scale) >= {"haze", "rain", "rain+haze"}
     image = pipeline(clean_image(20, 28), ["a photo"], [0.1], [0.1], generators(0), degradations=["haze"])

@@ -37,7 +37,7 @@ def test_the_folder_loads_and_samples_as_published(config):
     assert convert(config) == []
     pipeline = load_pipeline(str(config.out))
     own = pipeline.config
-    assert (own.steps, own.guidance_text, own.guidance_image, own.residual_gain) == (100, 7.5, 1.5, 0)
+    assert (own.steps, own.guidance_text, own.guidance_image, own.change_scale) == (100, 7.5, 1.5, {})
     assert type(pipeline.scheduler).__name__ == "ContinuousEulerAncestralScheduler"
     image = pipeline(
         torch.zeros(1, 3, 20, 28),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from gendeg.drive.driver import Degraded, Driver, Unmade, open_driver
-from gendeg.drive.physics import UNREACHED, At, find_strength, physics_sha256, solve
+from gendeg.drive.physics import UNREACHED
 from gendeg.intensity.ask import Ask, ask_intensity, ask_wanted
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import measure_intensity
+from gendeg.intensity.reach import At, find_strength, physics_sha256, solve
 from gendeg.model.generate import noise_of
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image

@@ -44,7 +44,7 @@ def test_other_numbers_of_channels_are_refused():
 def test_a_base_becomes_a_pipeline_that_saves_and_samples(base, tmp_path):
     pipeline = load_base(str(base))
     own = pipeline.config
-    assert (own.steps, own.guidance_text, own.guidance_image, own.residual_gain) == (100, 7.5, 1.5, 0)
+    assert (own.steps, own.guidance_text, own.guidance_image, own.change_scale) == (100, 7.5, 1.5, {})
     assert pipeline.scheduler.config.prediction_type == "epsilon" and pipeline.conditioner.vector_dim == 0
     pipeline.save_pretrained(tmp_path / "model")
     again = load_pipeline(str(tmp_path / "model"))

@@ -52,7 +52,7 @@ def test_twice_the_statistics_are_twice_the_change():
     clean = pipeline.encode_clean(photo)
     generator = Generator(pipeline, settings_of(pipeline))
     ask = Ask((Degradation.RAIN,), "", "rain", 0.5, 0.1, 0.1, "", Direction(0.5, 0.0))
-    settled = generator.settle(clean, [ask])
+    settled = generator.settle([ask])
     pipeline.config.change_scale.update({"rain": 1.0})
     one = generator.latents(clean, settled, generators(3))
     pipeline.config.change_scale.update({"rain": 2.0})

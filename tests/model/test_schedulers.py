@@ -110,7 +110,7 @@ def test_levels_between_timesteps():
 
 def test_a_pipeline_of_the_components_of_another_keeps_its_numbers():
     pipeline = tiny_pipeline()
-    pipeline.register_to_config(steps=2, residual_gain=2.0, guidance_text=3.0, strength_gain=1.1)
+    pipeline.register_to_config(steps=2, residual_decoding=True, guidance_text=3.0, strength_gain=1.1)
     again = GenDegPipeline(**pipeline.components)
     again.set_progress_bar_config(disable=True)
     names = [name for name in pipeline.config if not name.startswith("_")]

@@ -53,7 +53,7 @@ def velocity_model() -> GenDegPipeline:
 def residual_model() -> GenDegPipeline:
     """The older bundled kind: a change times a gain, said by itself, calibrated."""
     curves = {"haze": {"mu": [[0.1, 0.2]], "sigma": [[0.1, 1.2]]}}
-    return tiny_pipeline().with_parts(residual_gain=2.0, guidance_text=2.0, calibration=curves, steps=4)
+    return tiny_pipeline().with_parts(guidance_text=2.0, calibration=curves, steps=4)
 
 
 KINDS = (change_model, published_model, velocity_model, residual_model)

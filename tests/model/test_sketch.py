@@ -1,0 +1,138 @@
+"""Sampling that begins with a simulator's draw: what is under the noise, how far it is changed, what it is told."""
+
+import math
+from dataclasses import replace
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+from gendeg.drive.physics import Physics
+from gendeg.intensity.ask import Ask, ask_intensity
+from gendeg.intensity.direction import Direction, measure_direction
+from gendeg.intensity.reach import is_met, nearest
+from gendeg.model.bundled import make_change_scheduler
+from gendeg.model.generate import Generator, settings_of
+from gendeg.model.latents import encode
+from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.samplers import ContinuousEulerAncestralScheduler, DistilledScheduler
+from gendeg.model.schedulers import known_levels, level_at, noise_process, noised, up_to
+from gendeg.model.sketch import draw_sketches
+from gendeg.model.weights import model_sha256
+from gendeg.primitives.kinds import Degradation
+from tests.tiny import generators, photo, tiny_pipeline
+
+SCENE, OTHER = photo(64, 72), photo(64, 72, 5)
+SCALES = {"rain": 5.0, "haze": 5.0}
+RAIN, HAZE = ask_intensity((Degradation.RAIN,), 0.6), ask_intensity((Degradation.HAZE,), 0.6)
+SCHEDULERS = ("DPMSolverMultistepScheduler", "DDIMScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler")
+
+
+def sketching(level: float) -> GenDegPipeline:
+    return tiny_pipeline(structure=False).with_parts(
+        scheduler=make_change_scheduler(), change_scale=SCALES, steps=4, guidance_text=1.0, guidance_image=1.0,
+        directions={"rain": [[0.3, 0.1]]}, sketch=level,
+    )  # fmt: skip
+
+
+def generated(pipeline: GenDegPipeline, *asks: Ask, seed: int = 0) -> torch.Tensor:
+    generator = Generator(pipeline, settings_of(pipeline))
+    clean = generator.encode([SCENE])
+    return generator.latents(clean, generator.settle(asks), generators(*[seed] * len(asks)))
+
+
+@pytest.mark.parametrize("level", [0.1, 1.0, 5.0])
+def test_the_way_begins_at_the_level(level):
+    levels = known_levels(make_change_scheduler())
+    cut = up_to(levels, level)
+    ratio = ((1 - cut) / cut).sqrt()
+    assert ratio[-2] < level <= ratio[-1] < 1.05 * level
+    assert up_to(levels, 0.0) is levels
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_any_scheduler_begins_with_what_is_under_the_noise_and_ends_where_the_network_points(name):
+    """A network that knows the answer is followed to it, from a way that is cut off."""
+    trained = make_change_scheduler()
+    process = noise_process(getattr(diffusers, name).from_config(trained.config), trained, 1.0)
+    process.scheduler.set_timesteps(6)
+    torch.manual_seed(0)
+    sketch, answer, noise = torch.randn(3, 2, 4, 8, 8)
+    latents, first = process.begin(noise, sketch), process.scheduler.timesteps[0]
+    signal = torch.full((2,), level_at(process.levels, float(first)))
+    assert 0.75 < float(((1 - signal[0]) / signal[0]).sqrt()) < 1.05  # some spacings begin a step below the highest
+    seen = process.scale_model_input(latents, first)
+    assert torch.allclose(seen, noised(sketch, noise, signal), atol=2e-3)
+    for timestep in process.scheduler.timesteps:
+        seen, level = process.scale_model_input(latents, timestep), level_at(process.levels, float(timestep))
+        said = (level**0.5 * seen - answer) / (1 - level) ** 0.5  # v that points there
+        latents = process.step(said, timestep, latents, {})
+    assert torch.allclose(latents, answer, atol=0.05)
+
+
+def test_the_published_sampler_and_a_students_begin_so_too():
+    trained = make_change_scheduler()
+    process = noise_process(ContinuousEulerAncestralScheduler.from_config(trained.config), trained, 1.0)
+    process.scheduler.set_timesteps(6)
+    sketch, noise = torch.randn(2, 1, 4, 8, 8)
+    assert torch.allclose(process.begin(noise, sketch), sketch + process.scheduler.sigmas[0] * noise, atol=1e-4)
+    student = DistilledScheduler([[400.0, 0.5], [100.0, 0.9]])
+    begun = student.add_noise(sketch, noise, student.timesteps[:1])
+    assert torch.allclose(begun, noised(sketch, noise, torch.tensor([0.5])))
+
+
+def test_under_hardly_any_noise_the_sketch_stays():
+    pipeline = sketching(0.1)
+    (drawn,) = draw_sketches([SCENE], [RAIN], generators(3))
+    both = torch.cat([torch.from_numpy(x / 127.5 - 1).float().permute(2, 0, 1)[None] for x in (SCENE, drawn)])
+    clean, degraded = encode(pipeline.vae, both)
+    change = (degraded - clean) * pipeline.vae.config.scaling_factor
+    low, high = generated(pipeline, RAIN, seed=3)[0], generated(sketching(5.0), RAIN, seed=3)[0]
+    assert (low - change).norm() < 0.3 * change.norm() < (high - change).norm()
+
+
+def test_a_sketch_is_as_asked_and_no_draw_of_the_simulators_own():
+    ask = replace(RAIN, direction=Direction.of(30))
+    (drawn,) = draw_sketches([SCENE], [ask], generators(3))
+    assert is_met(nearest(SCENE, ask, 3), ask.mu)
+    assert abs(drawn.astype(float) - SCENE).mean() / 255 == pytest.approx(ask.mu, rel=0.05)
+    assert measure_direction(SCENE, drawn, ask.mix).degrees == pytest.approx(30, abs=10)
+    (own,) = Physics().degrade([SCENE], [ask], generators(3))
+    assert isinstance(own, np.ndarray) and not np.array_equal(own, drawn)
+    again, other = draw_sketches([SCENE], [ask] * 2, [*generators(3), *generators(4)])
+    assert np.array_equal(again, drawn) and not np.array_equal(other, drawn)
+
+
+def test_each_photo_has_its_own_sketch():
+    pipeline = sketching(1.0)
+    generator = Generator(pipeline, settings_of(pipeline))
+    asks, seeds = [RAIN, HAZE], generators(1, 2)
+    both = generator.latents(generator.encode([SCENE, OTHER]), generator.settle(asks), seeds)
+    for row, (scene, ask) in enumerate(zip((SCENE, OTHER), asks, strict=True)):
+        alone = generator.latents(generator.encode([scene]), generator.settle([ask]), generators(row + 1))
+        assert torch.allclose(alone[0], both[row], atol=1e-4)
+
+
+def test_the_network_is_told_the_direction_that_the_sketch_has(monkeypatch):
+    pipeline, told = sketching(1.0), []
+    plain = pipeline.condition
+    monkeypatch.setattr(pipeline, "condition", lambda *given: told.append(given[4:]) or plain(*given))
+    generated(pipeline, RAIN, seed=3)
+    (drawn,) = draw_sketches([SCENE], [RAIN], generators(3))
+    assert (([measure_direction(SCENE, drawn, RAIN.mix)],)) in told
+
+
+def test_without_mu_nothing_can_be_drawn():
+    pipeline = sketching(1.0).with_parts(change_scale={})
+    with pytest.raises(ValueError, match="needs mu"):
+        generated(pipeline, replace(RAIN, mu=math.nan))
+
+
+def test_the_call_on_images_draws_too_and_the_hash_tells():
+    pipeline = sketching(1.0)
+    image = torch.from_numpy(SCENE / 127.5 - 1).float().permute(2, 0, 1)[None]
+    told = ["rain"], [RAIN.mu], [RAIN.sigma]
+    one, two = (pipeline(image, *told, generators(3), degradations=["rain"]) for _ in range(2))
+    assert torch.equal(one, two) and one.shape == image.shape
+    assert model_sha256(pipeline) != model_sha256(sketching(0.0))
