@@ -40,6 +40,11 @@ def change_model() -> GenDegPipeline:
     return tiny_pipeline(structure=False).with_parts(scheduler=make_change_scheduler(), change_scale=scales, steps=6)
 
 
+def sketch_model() -> GenDegPipeline:
+    """The same, which begins with a simulator's draw."""
+    return change_model().with_parts(sketch=1.0)
+
+
 def published_model() -> GenDegPipeline:
     """Stable Diffusion's kind: ε, ancestral steps, three branches."""
     return tiny_stable_diffusion().with_parts(scheduler=ContinuousEulerAncestralScheduler(**LDM_SCHEDULE), steps=100)
@@ -56,7 +61,7 @@ def residual_model() -> GenDegPipeline:
     return tiny_pipeline().with_parts(guidance_text=2.0, calibration=curves, steps=4)
 
 
-KINDS = (change_model, published_model, velocity_model, residual_model)
+KINDS = (change_model, sketch_model, published_model, velocity_model, residual_model)
 
 
 @pytest.fixture
@@ -81,7 +86,8 @@ def test_the_way_ends_where_the_teacher_samples(given: dict[str, Any], make: Any
     """Known from the pipeline's own loop, with the same noise, words and statistics."""
     teacher, batch, config = prepared(given, make())
     way, pipeline = teacher.walk(batch, half=False), teacher.pipeline
-    assert len(way) == 5 and torch.equal(way[0], batch.noise)
+    sketch = batch.degraded if pipeline.config.sketch else None
+    assert len(way) == 5 and torch.equal(way[0], teacher.process.begin(batch.noise, sketch))
     (pair,) = open_pairs(config.pairs, "train")[:1]
     clean = pipeline.encode_clean(crops(lambda number: number, [pair], config)([0])[0].clean[None])
     text = pipeline.text_encoder(batch.tokens[:1])
@@ -91,7 +97,8 @@ def test_the_way_ends_where_the_teacher_samples(given: dict[str, Any], make: Any
     )
     null = pipeline.encode_prompt([""], [float("nan")], [float("nan")])
     noise = [batch.noise[:1]] * 5
-    made = pipeline.denoise(clean, full, null, teacher.branches, generators(0), 4, noise)
+    under = None if sketch is None else sketch[:1]
+    made = pipeline.denoise(clean, full, null, teacher.branches, generators(0), 4, noise, sketch=under)
     torch.testing.assert_close(way[-1][:1], made, rtol=1e-3, atol=1e-3)
 
 
@@ -104,7 +111,7 @@ def test_who_goes_the_same_steps_without_guidance_has_nothing_to_learn(given: di
     assert float(Loss(guided, taught, False, torch.device("cpu"))(denoiser, batch)) > 1e-3
 
 
-@pytest.mark.parametrize(("make", "rank"), zip(KINDS, (0, 1, 1, 0), strict=True))
+@pytest.mark.parametrize(("make", "rank"), zip(KINDS, (0, 0, 1, 1, 0), strict=True))
 def test_a_student_is_an_ordinary_model(given: dict[str, Any], make: Any, rank: int) -> None:
     make().save_pretrained(given["model"])
     config = DistillConfig(**given, lora_rank=rank)
@@ -113,7 +120,9 @@ def test_a_student_is_an_ordinary_model(given: dict[str, Any], make: Any, rank: 
     moved = [not torch.equal(a, b) for a, b in zip(teacher.unet.parameters(), student.unet.parameters(), strict=True)]
     assert any(moved) and model_sha256(student) != model_sha256(teacher)
     assert student.config.steps == 2 and student.config.guidance_text == teacher.config.guidance_text
-    assert all(student.config[name] == teacher.config[name] for name in ("calibration", "change_scale", "tile"))
+    assert all(
+        student.config[name] == teacher.config[name] for name in ("calibration", "change_scale", "sketch", "tile")
+    )
     if rank:
         assert model_sha256(load_pipeline(str(config.out / "lora"))) == model_sha256(student)
     pair = open_pairs(config.pairs, "train")[0]
