@@ -20,6 +20,7 @@ import hashlib
 import math
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -47,17 +48,17 @@ DRAWS = 1000
 Statistics = Float[np.ndarray, "pairs statistics"]
 
 
-def ask_of(pair: Pair, clean: U8Image, degraded: U8Image, driver: Driver) -> Ask:
+def ask_of(pair: Pair, clean: U8Image, degraded: U8Image) -> Ask:
+    """Without a prompt: how long a one is read, each model knows."""
     mix, asked = parse_mix(pair.degradation), measure_intensity(clean, degraded)
-    prompt = driver.write(pair.caption, mix)
     direction = measure_direction(clean, degraded, mix)
-    return Ask(mix, pair.caption, prompt, math.nan, asked.mu, asked.sigma, pair.source, direction)
+    return Ask(mix, pair.caption, "", math.nan, asked.mu, asked.sigma, pair.source, direction)
 
 
-def make(driver: Driver, pair: Pair, clean: U8Image, degraded: U8Image, number: int) -> U8Image | None:
+def make(driver: Driver, clean: U8Image, ask: Ask, number: int) -> U8Image | None:
     """None: the model cannot make it of this photo."""
     noise = torch.Generator().manual_seed(number)
-    (made,) = driver.degrade([clean], [ask_of(pair, clean, degraded, driver)], [noise])
+    (made,) = driver.degrade([clean], [replace(ask, prompt=driver.write(ask.caption, ask.mix))], [noise])
     return made.image if isinstance(made, Degraded) else None
 
 
@@ -118,7 +119,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, action="append", help="manifest or table; may be given several times")
     parser.add_argument("--split", default="test")
     parser.add_argument("--short-side", type=int, default=256)
-    parser.add_argument("--each", type=int, default=0, help="pairs of each degradation, spread over sources; 0: all")
+    parser.add_argument("--each", type=int, default=0, help="pairs of each degradation, spread over the list; 0: all")
     parser.add_argument("--out", type=Path, help="a sheet of at most four pairs of each degradation")
     options = parser.parse_args()
     if not options.pairs:
@@ -140,14 +141,14 @@ def main() -> None:
             clean, degraded = pair.read(options.short_side)
             if min(clean.shape[:2]) < BLUR_WINDOW:
                 continue
-            images = {model: make(driver, pair, clean, degraded, number) for model, driver in drivers.items()}
+            asked = ask_of(pair, clean, degraded)
+            images = {model: make(driver, clean, asked, number) for model, driver in drivers.items()}
             if any(image is None for image in images.values()):
                 unmade += 1
                 continue
             blur = pair.degradation == "motion_blur"
             scenes.append(hashlib.sha256(clean.tobytes()).hexdigest())
             real.append(change_statistics(clean, degraded, blur))
-            asked = measure_intensity(clean, degraded)
             for model, image in images.items():
                 assert image is not None
                 made[model].append(change_statistics(clean, image, blur))

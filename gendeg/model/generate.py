@@ -228,16 +228,16 @@ class Generator:
         if not own.sketch:
             told = zip(asks, noise, strict=True)
             return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
-        drawn = draw_sketches(clean.pixels, asks, noise)
+        photos = clean.pixels if clean.several else clean.pixels * len(asks)
+        drawn = draw_sketches(photos, asks, noise)
         images = to_device(torch.cat([to_signed_tensor(image) for image in drawn]), self.pipeline.device)
-        rows = (images[calls.start : calls.stop] for calls in self.pipeline.in_calls(len(images)))
-        change = self.pipeline.to_generated(
-            torch.cat([self.pipeline.encode_images(one)[1] for one in rows]), clean.latent
-        )
-        every = clean.pixels if clean.several else clean.pixels * len(asks)
+        padded = pad_to_multiple(images, self.pipeline.multiple)
+        rows = self.pipeline.in_calls(len(padded))
+        latent = torch.cat([self.pipeline.encode_padded(padded[one.start : one.stop]) for one in rows])
+        change = self.pipeline.to_generated(latent, clean.latent)
         directions = [
             measure_direction(photo, image, ask.mix) if own.directions else UNKNOWN
-            for photo, image, ask in zip(every, drawn, asks, strict=True)
+            for photo, image, ask in zip(photos, drawn, asks, strict=True)
         ]
         return change if sizes is None else change / sizes[:, None, None, None], directions
 

@@ -143,22 +143,19 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         `pixels` are the same images in main memory, which a model with a `sketch` needs.
         """
-        padded, latent = self.encode_images(images)
+        padded = pad_to_multiple(images.float(), self.multiple)
+        latent = self.encode_padded(padded)
         decoded = self._decode(latent) if self.config.residual_decoding else None
         height, width = images.shape[-2:]
         return CleanLatent(padded, latent, height, width, decoded, pixels)
 
     @torch.no_grad()
-    def encode_images(
-        self, images: Float[Tensor, "n 3 h w"]
-    ) -> tuple[Float[Tensor, "n 3 padded_h padded_w"], Float[Tensor, "n c y x"]]:
-        """Signed images of one size → padded, and their latents (not scaled)."""
-        padded = pad_to_multiple(images.float(), self.multiple)
-        latent = over_tiles(
+    def encode_padded(self, padded: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c y x"]:
+        """Signed images of one size that `multiple` divides → their latents (not scaled)."""
+        return over_tiles(
             lambda x: encode(self.vae, x), [padded.to(self.vae.dtype)], self._tile, self._tile // TILE_OVERLAP,
             factor(self.vae),
         )  # fmt: skip
-        return padded, latent
 
     @torch.no_grad()
     def encode_prompt(

@@ -16,15 +16,14 @@ from gendeg.primitives.rng import for_sample
 
 
 def draw_sketches(photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]) -> list[U8Image]:
-    """The photo with its number, or the only one, degraded as near to what is asked as the simulators come.
+    """Each photo, degraded as near to what is asked of it as the simulators come.
 
     Drawn from the sample's seed, but not as `--model physics` draws from it: the two are compared. Raises `ValueError`
     where no mu, or no degradation, is asked for.
     """
     if any(math.isnan(ask.mu) for ask in asks):
         raise ValueError("this model begins with a simulator's draw, which needs mu, and one of them is NaN")
-    every = photos if len(photos) > 1 else list(photos) * len(asks)
     return [
         nearest(photo, ask, int(for_sample(generator.initial_seed(), ask.name, "sketch").integers(2**63))).image
-        for photo, ask, generator in zip(every, asks, noise, strict=True)
+        for photo, ask, generator in zip(photos, asks, noise, strict=True)
     ]

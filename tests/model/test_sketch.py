@@ -100,7 +100,7 @@ def test_a_sketch_is_as_asked_and_no_draw_of_the_simulators_own():
     assert measure_direction(SCENE, drawn, ask.mix).degrees == pytest.approx(30, abs=10)
     (own,) = Physics().degrade([SCENE], [ask], generators(3))
     assert isinstance(own, np.ndarray) and not np.array_equal(own, drawn)
-    again, other = draw_sketches([SCENE], [ask] * 2, [*generators(3), *generators(4)])
+    again, other = draw_sketches([SCENE] * 2, [ask] * 2, [*generators(3), *generators(4)])
     assert np.array_equal(again, drawn) and not np.array_equal(other, drawn)
 
 
