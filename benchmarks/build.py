@@ -1,6 +1,7 @@
 """Images a second of a build against a plain loop that writes PNGs as it goes, with a stand-in or a real model.
 
 python benchmarks/build.py                        a stand-in of 50 ms a batch
+python benchmarks/build.py --draws                the same, and each of its images needs a simulator's draw before
 python benchmarks/build.py --model bundled        the real thing, on whatever device there is
 """
 
@@ -8,7 +9,7 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from gendeg.build.config import BuildConfig  # noqa: E402
 from gendeg.build.prepare import ModelFacts, prepare  # noqa: E402
 from gendeg.build.shard import make_images  # noqa: E402
 from gendeg.build.worker import Workshop, load_model  # noqa: E402
-from gendeg.drive.driver import Degraded, Driver, Unmade  # noqa: E402
+from gendeg.drive.driver import Degraded, Driver, Unmade, open_driver  # noqa: E402
 from gendeg.intensity.ask import Ask  # noqa: E402
 from gendeg.intensity.measure import measure_intensity  # noqa: E402
 from gendeg.model.generate import Settings  # noqa: E402
@@ -36,18 +37,29 @@ BATCH_SECONDS, STAND_IN = 0.05, Settings(1, 1.0, 1.0, False)
 
 
 class Timed(Driver):
-    """Any driver, and the seconds that were spent in it."""
+    """Any driver, and the seconds that were spent in it; without one the stand-in, which may need draws."""
 
-    def __init__(self, inner: Driver | None):
+    def __init__(self, inner: Driver | None, draws: bool = False):
         self.inner, self.seconds = inner, 0.0
+        self.drawer = open_driver("physics") if draws else inner
+
+    network = None  # to be compiled
+
+    def ahead(
+        self, photos: Sequence[np.ndarray], asks: Sequence[Ask], noise: Sequence[Any]
+    ) -> list[Callable[[], object]]:
+        return self.drawer.ahead(photos, asks, noise) if self.drawer else []
 
     def degrade(
-        self, photos: Sequence[np.ndarray], asks: Sequence[Ask], noise: Sequence[Any]
+        self, photos: Sequence[np.ndarray], asks: Sequence[Ask], noise: Sequence[Any], drawn: Sequence[object] = ()
     ) -> Sequence[Degraded | Unmade]:
         start = time.perf_counter()
         if self.inner is not None:
-            images = list(self.inner.degrade(photos, asks, noise))
+            images = list(self.inner.degrade(photos, asks, noise, drawn))
         else:
+            if not drawn:
+                for call in self.ahead(photos, asks, noise):
+                    call()
             time.sleep(BATCH_SECONDS)  # as a GPU: it takes time, and no processor
             images = [Degraded(photo ^ 3) for photo in photos]
         self.seconds += time.perf_counter() - start
@@ -105,6 +117,7 @@ def plain_loop(config: BuildConfig, description: Description, generator: Driver,
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--model", default="", help="bundled or a model folder; default: the stand-in")
+    options.add_argument("--draws", action="store_true", help="of the stand-in: simulated before it can begin")
     options.add_argument("--samples", type=int, default=480)
     options.add_argument("--size", type=int, default=256)
     options.add_argument("--batch-size", type=int, default=4)
@@ -121,13 +134,10 @@ def main() -> None:
             structure=-1.0, workers=asked.workers, steps=asked.steps, priors=asked.priors, progress=False,
         )  # fmt: skip
         description, inner = prepared(config)
-        report(
-            "plain loop",
-            asked.samples,
-            generator := Timed(inner),
-            plain_loop(config, description, generator, root / "plain"),
-        )
-        report("gendeg build", asked.samples, generator := Timed(inner), ours(config, description, generator))
+        model = Timed(inner, asked.draws)
+        report("plain loop", asked.samples, model, plain_loop(config, description, model, root / "plain"))
+        model = Timed(inner, asked.draws)
+        report("gendeg build", asked.samples, model, ours(config, description, model))
 
 
 def report(name: str, samples: int, generator: Timed, seconds: float) -> None:

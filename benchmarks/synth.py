@@ -54,11 +54,12 @@ def degrade_once(generator: Generator, photo: U8Image, watch: Stopwatch) -> None
     asks, noise = [Ask(mix, "", make_prompt("", mix), 0.5, MU, SIGMA, "")], [torch_generator(0, 0, "bench")]
     clean = watch.time("encode", lambda: generator.pipeline.encode_clean(to_signed_tensor(photo)))
     settled = watch.time("settle", lambda: generator.settle(asks))
-    latents = watch.time("denoise", lambda: generator.latents(clean, settled, noise))
-    made = watch.time("decode", lambda: generator.pipeline.decode_latents(latents, clean, structure_correction=False))
+    made = watch.time("denoise", lambda: generator.generate(clean, settled, noise))
+    plain = lambda: generator.pipeline.decode_latents(made.latents, clean, False, made.sketch)  # noqa: E731
+    images = watch.time("decode", plain)
     if generator.pipeline.structure is not None:
-        made = watch.time(BOTH, lambda: generator.bring(clean, settled, generator.decode(clean, settled, latents)))
-    watch.time("write", lambda: encode_image(finite(Stored(made))[0], "png"))
+        images = watch.time(BOTH, lambda: generator.bring(clean, settled, generator.decode(clean, settled, made)))
+    watch.time("write", lambda: encode_image(finite(Stored(images))[0], "png"))
 
 
 def main() -> None:

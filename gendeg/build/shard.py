@@ -12,6 +12,7 @@ import torch
 from gendeg.build.sample import CleanHalf, Made, Rules, failure, finish_existing, finish_generated, read_clean
 from gendeg.drive.driver import NOT_FINITE, Degraded, Driver, Unmade
 from gendeg.drive.physics import UNREACHED
+from gendeg.intensity.ask import Ask
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, STRUCTURE_LOST
 from gendeg.pairs.photos import Input
 from gendeg.primitives.images import U8Image
@@ -56,6 +57,7 @@ class Group:
     halves: list[CleanHalf]
     start: int
     stop: int
+    drawn: list[Future[object]] = field(default_factory=list)  # the simulators' share, by the threads
     run: Future[list[Future[Made]]] = field(default_factory=Future)  # of the model; gives those of the threads
 
 
@@ -127,6 +129,8 @@ class ShardMaker:
             for batch in flying:  # interrupted: the model ends with the batch that it is at
                 for group in batch.groups:
                     group.run.cancel()
+                    for future in group.drawn:
+                        future.cancel()
 
     def _settled(self, work: Work, flying: deque[Batch]) -> Iterator[Batch]:
         batches = [list(rows) for _, rows in groupby(work.rows, key=lambda row: row.batch)]
@@ -186,14 +190,24 @@ class ShardMaker:
 
     def _group(self, work: Work, number: int, samples: list[PlannedSample], halves: list[CleanHalf]) -> Group:
         if samples[0].graded:
-            return Group(samples, halves, 0, 1)
-        stop = self.attempts * (work.rounds - number + 1)
-        return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
+            group = Group(samples, halves, 0, 1)
+        else:
+            stop = self.attempts * (work.rounds - number + 1)
+            group = Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
+        self._draw(group, group.start)
+        return group
+
+    def _draw(self, group: Group, attempt: int) -> None:
+        """Has threads simulate what the model will ask for, so that it does not wait for more than the last of it."""
+        photos, samples = [half.image for half in group.halves], group.samples
+        calls = self.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, attempt))
+        group.drawn = [self.pool.submit(call) for call in calls]
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
         """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""
         samples, halves = group.samples, group.halves
-        images = make_images(self.driver, samples, [half.image for half in halves], attempt)
+        drawn = [future.result() for future in group.drawn]
+        images = make_images(self.driver, samples, [half.image for half in halves], attempt, drawn)
         self.told(len(images))
 
         def finish(number: int) -> Made:
@@ -207,6 +221,7 @@ class ShardMaker:
         for group in batch.groups:
             for attempt in range(group.start, group.stop):
                 if attempt > group.start:
+                    self._draw(group, attempt)
                     group.run = self.model.submit(self._launch, group, attempt)
                 results = [future.result() for future in group.run.result()]
                 batch.made |= {row.key: made for row, made in zip(group.samples, results, strict=True)}
@@ -237,8 +252,23 @@ def to_retry(layout: Layout, description: Description) -> tuple[list[PlannedShar
 
 
 def make_images(
-    driver: Driver, samples: Sequence[PlannedSample], photos: Sequence[U8Image], attempt: int
+    driver: Driver,
+    samples: Sequence[PlannedSample],
+    photos: Sequence[U8Image],
+    attempt: int,
+    drawn: Sequence[object] = (),
 ) -> Sequence[Degraded | Unmade]:
-    """One batch of photos of one size, through the model: a sample depends on its row, attempt and batch only."""
-    noise = [torch_generator(sample.seed, f"{sample.noise}/{attempt}", "sample") for sample in samples]
-    return driver.degrade(photos, [sample.ask for sample in samples], noise)
+    """One batch of photos of one size, through the model: a sample depends on its row, attempt and batch only.
+
+    `drawn` as in `Driver.degrade`.
+    """
+    return driver.degrade(photos, asks_of(samples), noise_of_rows(samples, attempt), drawn)
+
+
+def asks_of(samples: Sequence[PlannedSample]) -> list[Ask]:
+    return [sample.ask for sample in samples]
+
+
+def noise_of_rows(samples: Sequence[PlannedSample], attempt: int) -> list[torch.Generator]:
+    """A new generator for each, of its row and the attempt."""
+    return [torch_generator(sample.seed, f"{sample.noise}/{attempt}", "sample") for sample in samples]

@@ -4,8 +4,9 @@ Whoever degrades photos does it through a `Driver`, and sees no difference. A mi
 part after the other, in the order of the light's path, each on the picture so far and measured against it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,16 +54,33 @@ class Driver:
     def settings(self) -> Settings:
         return self.maker.settings
 
-    def degrade(
+    def ahead(
         self, photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
+    ) -> list[Callable[[], object]]:
+        """The simulators' share of a batch, a call for each sample, for threads to do before the model comes to it.
+
+        None where they have no share, or a later pass of a mix in parts has to wait for the one before. Photos, one
+        for each ask.
+        """
+        if not self.maker.draws or any(len(self.passes(ask)) > 1 for ask in asks):
+            return []
+        return [partial(self.maker.draw, *each) for each in zip(photos, asks, noise, strict=True)]
+
+    def degrade(
+        self,
+        photos: Sequence[U8Image],
+        asks: Sequence[Ask],
+        noise: Sequence[torch.Generator],
+        drawn: Sequence[object] = (),
     ) -> Sequence[Degraded | Unmade]:
         """Photos of one size, one for each ask or one for all; a sample is the same in any batch, but for rounding.
 
-        What is made in one pass may still be on its way when this returns: who takes one waits for it.
+        `drawn` is what the calls of `ahead` gave. What is made in one pass may still be on its way when this returns:
+        who takes one waits for it.
         """
         passes = [self.passes(ask) for ask in asks]
         if all(len(each) == 1 for each in passes):
-            return Coming(self._pass(photos, asks, noise))
+            return Coming(self._pass(photos, asks, noise, drawn))
         every = list(photos) if len(photos) > 1 else list(photos) * len(asks)
         made: list[Degraded | Unmade] = [Degraded(photo) for photo in every]
         for turn in range(max(map(len, passes))):
@@ -76,10 +94,14 @@ class Driver:
         return made
 
     def _pass(
-        self, photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
+        self,
+        photos: Sequence[U8Image],
+        asks: Sequence[Ask],
+        noise: Sequence[torch.Generator],
+        drawn: Sequence[object] = (),
     ) -> Sequence[U8Image | Unmade | None]:
-        maker: Any = self.maker  # what it encodes to, only it knows
-        images: Sequence[U8Image | Unmade | None] = maker.degrade(maker.encode(photos), asks, noise)
+        maker: Any = self.maker  # what it encodes to and draws, only it knows
+        images: Sequence[U8Image | Unmade | None] = maker.degrade(maker.encode(photos), asks, noise, drawn)
         return images
 
     def used(self, ask: Ask) -> Settings:

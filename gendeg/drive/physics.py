@@ -38,12 +38,21 @@ class Physics:
         return list(photos)
 
     def degrade(
-        self, clean: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
+        self,
+        clean: Sequence[U8Image],
+        asks: Sequence[Ask],
+        noise: Sequence[torch.Generator],
+        drawn: Sequence[U8Image | Unmade] = (),
     ) -> list[U8Image | Unmade]:
-        """Of the photo with its number, or of the only one. `noise` is a seed each, whatever it has drawn already."""
+        """Of the photo with its number, or of the only one. What is `drawn` already is not drawn again."""
         photos = clean if len(clean) > 1 else list(clean) * len(asks)
-        told = zip(photos, asks, noise, strict=True)
-        return [_made(ask, nearest(photo, ask, generator.initial_seed())) for photo, ask, generator in told]
+        return list(drawn) or [self.draw(*each) for each in zip(photos, asks, noise, strict=True)]
+
+    draws = True
+
+    def draw(self, photo: U8Image, ask: Ask, noise: torch.Generator) -> U8Image | Unmade:
+        """One image; of the generator only the seed is read. Any thread may do it."""
+        return _made(ask, nearest(photo, ask, noise.initial_seed()))
 
     def used(self, ask: Ask) -> Settings:
         return self.settings

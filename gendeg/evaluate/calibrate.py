@@ -143,7 +143,7 @@ def measure_response(
             batch = slice(first, first + config.batch_size)
             settled = [Settled(ask, tell) for ask, tell in zip(asks[batch], told[batch], strict=True)]
             noise = [noise_of(config.seed, sha256, one.ask) for one in settled]
-            decoded = generator.decode(clean, settled, generator.latents(clean, settled, noise))
+            decoded = generator.decode(clean, settled, generator.generate(clean, settled, noise))
             raw, scaled = (Stored(x) for x in (decoded, generator.bring(clean, settled, decoded)))
             for row, (before, after) in enumerate(zip(raw, scaled, strict=True), start=first):
                 if before is None or after is None:

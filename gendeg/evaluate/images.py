@@ -170,10 +170,10 @@ class _Sitting:
             return
         clean = generator.encode([self.clean])
         settled = generator.settle([sample.ask for sample in batch])
-        latents = generator.latents(clean, settled, noise)
+        made = generator.generate(clean, settled, noise)
         for arm in arms:
             chosen = self._of(arm, batch)
-            images = self._generator(arm).images(clean, settled, latents)
+            images = self._generator(arm).images(clean, settled, made)
             for sample, image in zip(batch, images, strict=True):
                 if sample not in chosen:
                     continue

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.intensity.ask import Ask
-from gendeg.intensity.direction import UNKNOWN, Direction, measure_direction
+from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
@@ -22,7 +22,7 @@ from gendeg.model.moves import Stored, to_device
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
 from gendeg.model.samplers import FEW_STEPS, INTERVAL, MULTISTEP, PAPER, ContinuousEulerAncestralScheduler
-from gendeg.model.sketch import draw_sketches
+from gendeg.model.sketch import Sketch, draw_sketch
 from gendeg.model.strength import meet_mu
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.errors import BadOption
@@ -161,6 +161,15 @@ class Settled:
     told: Intensity
 
 
+@dataclass(frozen=True)
+class Generated:
+    """What the network made of a batch, as `GenDegPipeline.decode_latents` takes it."""
+
+    latents: Float[Tensor, "b c y x"]
+    sketch: CleanLatent | None
+    """What it began with, one for each; None for a model that begins with noise alone."""
+
+
 class Generator:
     """A pipeline and the settings it samples with, and what samples share: encoded photos, encoded prompts.
 
@@ -178,14 +187,24 @@ class Generator:
         self._null: Conditioning | None = None
 
     def degrade(
-        self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator]
+        self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator], drawn: Sequence[Sketch] = ()
     ) -> Sequence[U8Image | None]:
         """Degraded images of the photos' size; None where the model gave numbers that are not finite.
 
-        On a GPU they are still being made when this returns: who takes one waits for its batch.
+        `drawn` is what `draw` gives for each; what is not drawn before is drawn now. On a GPU the images are still
+        being made when this returns: who takes one waits for its batch.
         """
         settled = self.settle(asks)
-        return self.images(clean, settled, self.latents(clean, settled, noise))
+        return self.images(clean, settled, self.generate(clean, settled, noise, drawn))
+
+    @property
+    def draws(self) -> bool:
+        """Whether samples begin with a simulator's draw, which `draw` can make before the model comes to it."""
+        return bool(self.pipeline.config.sketch)
+
+    def draw(self, photo: U8Image, ask: Ask, noise: torch.Generator) -> Sketch:
+        """What a sample begins with; of its generator only the seed is read. Any thread may do it."""
+        return draw_sketch(photo, ask, noise)
 
     def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
         """Photos of one size. What goes into one call is remembered as such, and never depends on what was before."""
@@ -202,54 +221,54 @@ class Generator:
         return [Settled(ask, told_statistics(curves, ask.name, ask.mu, ask.sigma)) for ask in asks]
 
     @torch.no_grad()
-    def latents(
-        self, clean: CleanLatent, settled: Sequence[Settled], noise: Sequence[torch.Generator]
-    ) -> Float[Tensor, "b c y x"]:
-        """What the model generates, as `GenDegPipeline.decode_latents` takes it."""
+    def generate(
+        self,
+        clean: CleanLatent,
+        settled: Sequence[Settled],
+        noise: Sequence[torch.Generator],
+        drawn: Sequence[Sketch] = (),
+    ) -> Generated:
+        """Sample, without decoding."""
         own, names = self.pipeline.config, [one.ask.name for one in settled]
         sizes = None
         if own.change_scale:
             asked = [one.ask.mu for one in settled], [one.ask.sigma for one in settled]
             sizes = to_device(change_sizes(own.change_scale, names, *asked), self.pipeline.device)
-        sketch, directions = self._begin(clean, [one.ask for one in settled], noise, sizes)
+        sketch, directions = self._begin(clean, [one.ask for one in settled], noise, drawn)
+        begin = None if sketch is None else self.pipeline.to_generated(sketch.latent, clean.latent)
+        if begin is not None and sizes is not None:
+            begin = begin / sizes[:, None, None, None]
         texts = [self._text(one.ask.prompt) for one in settled]
         text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
         mu, sigma = zip(*(one.told for one in settled), strict=True)
         full = self.pipeline.condition(text, pooled, mu, sigma, directions)
-        return self.pipeline.denoise(
-            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes, sketch=sketch
+        latents = self.pipeline.denoise(
+            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes, sketch=begin
         )
+        return Generated(latents, sketch)
 
     def _begin(
-        self, clean: CleanLatent, asks: list[Ask], noise: Sequence[torch.Generator], sizes: Float[Tensor, " b"] | None
-    ) -> tuple[Float[Tensor, "b c y x"] | None, list[Direction]]:
+        self, clean: CleanLatent, asks: list[Ask], noise: Sequence[torch.Generator], drawn: Sequence[Sketch]
+    ) -> tuple[CleanLatent | None, list[Direction]]:
         """What sampling begins with under the noise (None: nothing), and the direction that each sample is told."""
         own = self.pipeline.config
         if not own.sketch:
             told = zip(asks, noise, strict=True)
             return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
         photos = clean.pixels if clean.several else clean.pixels * len(asks)
-        drawn = draw_sketches(photos, asks, noise)
-        images = to_device(torch.cat([to_signed_tensor(image) for image in drawn]), self.pipeline.device)
-        padded = pad_to_multiple(images, self.pipeline.multiple)
-        rows = self.pipeline.in_calls(len(padded))
-        latent = torch.cat([self.pipeline.encode_padded(padded[one.start : one.stop]) for one in rows])
-        change = self.pipeline.to_generated(latent, clean.latent)
-        directions = [
-            measure_direction(photo, image, ask.mix) if own.directions else UNKNOWN
-            for photo, image, ask in zip(photos, drawn, asks, strict=True)
-        ]
-        return change if sizes is None else change / sizes[:, None, None, None], directions
+        drawn = drawn or [self.draw(*each) for each in zip(photos, asks, noise, strict=True)]
+        images = to_device(torch.cat([to_signed_tensor(one.image) for one in drawn]), self.pipeline.device)
+        directions = [one.direction if own.directions else UNKNOWN for one in drawn]
+        return self.pipeline.encode_sketches(images), directions
 
-    def images(self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]) -> Stored:
+    def images(self, clean: CleanLatent, settled: Sequence[Settled], made: Generated) -> Stored:
         """Decoded, corrected where the settings say so, brought to the asked mu."""
-        return Stored(self.bring(clean, settled, self.decode(clean, settled, latents)))
+        return Stored(self.bring(clean, settled, self.decode(clean, settled, made)))
 
-    def decode(
-        self, clean: CleanLatent, settled: Sequence[Settled], latents: Float[Tensor, "b c y x"]
-    ) -> Float[Tensor, "b 3 h w"]:
+    def decode(self, clean: CleanLatent, settled: Sequence[Settled], made: Generated) -> Float[Tensor, "b 3 h w"]:
         """Signed images as the model made them."""
-        return self.pipeline.decode_latents(latents, clean, [self.corrects(one.ask.mix) for one in settled])
+        corrected = [self.corrects(one.ask.mix) for one in settled]
+        return self.pipeline.decode_latents(made.latents, clean, corrected, made.sketch)
 
     def bring(
         self, clean: CleanLatent, settled: Sequence[Settled], images: Float[Tensor, "b 3 h w"]

@@ -22,7 +22,7 @@ Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 class CleanLatent:
     """Encoded photos of one size: one for each sample of a batch, or one that all of its samples share (n = 1).
 
-    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` asks for it; `pixels` are the
+    `decoded` is what the latents decode to, where the pipeline's `residual_decoding` needs it; `pixels` are the
     photos in main memory, for a model that begins with a simulator's draw.
     """
 
@@ -102,23 +102,25 @@ def onto_photo(
 DETAIL = 5
 """Pixels: detail is what a mean over a square of this side leaves."""
 NEIGHBOURHOOD = 9
-"""Pixels of the square over which it is measured how much of the photo's detail the degraded image has kept."""
+"""Pixels of the square over which it is measured how much of the source's detail the degraded image has kept."""
 FAINT = 1e-4
 """Variance of signed detail below which nothing can be measured, and nothing is put back."""
 
 
 def keep_detail(
-    photo: Float[Tensor, "#b 3 h w"], degraded: Float[Tensor, "b 3 h w"], decoded_photo: Float[Tensor, "#b 3 h w"]
+    source: Float[Tensor, "#b 3 h w"], degraded: Float[Tensor, "b 3 h w"], decoded_source: Float[Tensor, "#b 3 h w"]
 ) -> Float[Tensor, "b 3 h w"]:
-    """degraded + a · (photo − decoded_photo), all signed, not clamped: what the autoencoder loses is put back.
+    """degraded + a · (source − decoded_source), all signed, not clamped: what the autoencoder loses is put back.
 
-    a in [0, 1] is the share of the photo's detail that the degraded image keeps around a pixel, the slope of the local
-    regression of one's detail on the other's as in a guided filter (He, Sun and Tang, ECCV 2010, equation 5): 1 under a
-    thin streak, the transmission in haze, the gain in the dark, nothing where a blur has taken it or a flake covers it.
+    The source is the photo, or the simulator's draw that sampling began with. a in [0, 1] is the share of its detail
+    that the degraded image keeps around a pixel, the slope of the local regression of one's detail on the other's as in
+    a guided filter (He, Sun and Tang, ECCV 2010, equation 5). Of a photo: 1 under a thin streak, the transmission in
+    haze, the gain in the dark, nothing where a blur has taken it or a flake covers it. Of a draw: nothing where the
+    network has drawn something else.
     """
-    before, after = (image - _mean(image, DETAIL) for image in (decoded_photo, degraded))
+    before, after = (image - _mean(image, DETAIL) for image in (decoded_source, degraded))
     shared, own = (_mean((before * one).mean(dim=1, keepdim=True), NEIGHBOURHOOD) for one in (after, before))
-    return degraded + (shared / (own + FAINT)).clamp(0, 1) * (photo - decoded_photo)
+    return degraded + (shared / (own + FAINT)).clamp(0, 1) * (source - decoded_source)
 
 
 def _mean(image: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h w"]:

@@ -42,6 +42,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     `directions` (mix name → measured ones) is what a sample's direction is drawn from where it is not asked for.
     With `residual_decoding` what the autoencoder loses of the photo is put back as far as the degraded image keeps the
     photo's detail (`latents.keep_detail`), or structure correction starts from the photo plus the decoded change.
+    With a `sketch` it is the sketch's detail, which has the photo's and that of streaks and flakes.
     Published: not so.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
     With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.
@@ -143,19 +144,28 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         `pixels` are the same images in main memory, which a model with a `sketch` needs.
         """
-        padded = pad_to_multiple(images.float(), self.multiple)
-        latent = self.encode_padded(padded)
-        decoded = self._decode(latent) if self.config.residual_decoding else None
-        height, width = images.shape[-2:]
-        return CleanLatent(padded, latent, height, width, decoded, pixels)
+        return self._encode(images, self.config.residual_decoding and not self._keeps_sketch, pixels)
 
     @torch.no_grad()
-    def encode_padded(self, padded: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n c y x"]:
-        """Signed images of one size that `multiple` divides → their latents (not scaled)."""
-        return over_tiles(
+    def encode_sketches(self, images: Float[Tensor, "b 3 h w"]) -> CleanLatent:
+        """The simulators' draws that a batch begins with, signed and on the device already."""
+        decoded = self.config.residual_decoding and self._keeps_sketch
+        rows = self.in_calls(len(images))
+        return CleanLatent.batch([self._encode(images[one.start : one.stop], decoded) for one in rows])
+
+    def _encode(self, images: Float[Tensor, "n 3 h w"], decoded: bool, pixels: tuple[U8Image, ...] = ()) -> CleanLatent:
+        padded = pad_to_multiple(images.float(), self.multiple)
+        latent = over_tiles(
             lambda x: encode(self.vae, x), [padded.to(self.vae.dtype)], self._tile, self._tile // TILE_OVERLAP,
             factor(self.vae),
         )  # fmt: skip
+        height, width = images.shape[-2:]
+        return CleanLatent(padded, latent, height, width, self._decode(latent) if decoded else None, pixels)
+
+    @property
+    def _keeps_sketch(self) -> bool:
+        """Whether what the autoencoder loses is put back of the sketch, not of the photo."""
+        return bool(self.config.sketch) and self.structure is None
 
     @torch.no_grad()
     def encode_prompt(
@@ -248,8 +258,9 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         generator = Generator(self, Settings(steps or self.config.steps, *scales, structure_correction=True))
         shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
         settled = generator.settle(asks)
-        latents = generator.latents(shared, settled, generators)
-        return generator.bring(shared, settled, self.decode_latents(latents, shared, structure_correction))
+        made = generator.generate(shared, settled, generators)
+        images = self.decode_latents(made.latents, shared, structure_correction, made.sketch)
+        return generator.bring(shared, settled, images)
 
     @torch.no_grad()
     def denoise(
@@ -343,28 +354,35 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     @torch.no_grad()
     def decode_latents(
-        self, latents: Float[Tensor, "b c y x"], clean: CleanLatent, structure_correction: Sequence[bool] | bool = True
+        self,
+        latents: Float[Tensor, "b c y x"],
+        clean: CleanLatent,
+        structure_correction: Sequence[bool] | bool = True,
+        sketch: CleanLatent | None = None,
     ) -> Float[Tensor, "b 3 h w"]:
-        """What was generated → signed images of the clean image's size, corrected where asked."""
+        """What was generated → signed images of the clean image's size, corrected where asked.
+
+        `sketch` is what it began with, where it began with one; without it none of its detail is put back.
+        """
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
         )
         degraded = self.from_generated(latents, clean.latent).to(self.vae.dtype)
         images = []
         for rows in self.in_calls(len(latents)):
-            image = self._finished(
-                clean.of(*rows), self._decode(degraded[rows.start : rows.stop]), flags[rows.start : rows.stop]
-            )
+            decoded = self._decode(degraded[rows.start : rows.stop])
+            kept = (clean if sketch is None else sketch).of(*rows)
+            image = self._finished(clean.of(*rows), kept, decoded, flags[rows.start : rows.stop])
             images.append(image[..., : clean.height, : clean.width].clamp(-1, 1))
         return torch.cat(images)
 
     def _finished(
-        self, clean: CleanLatent, images: Float[Tensor, "b 3 h w"], flags: Sequence[bool]
+        self, clean: CleanLatent, kept: CleanLatent, images: Float[Tensor, "b 3 h w"], flags: Sequence[bool]
     ) -> Float[Tensor, "b 3 h w"]:
-        """Decoded images with what the autoencoder lost: the photo's detail or, where flagged, by the correction."""
-        decoded = None if clean.decoded is None else clean.decoded.float()
+        """Decoded images with what the autoencoder lost: the detail of `kept` or, where flagged, by the correction."""
         if self.structure is None:
-            return images if decoded is None else keep_detail(clean.image, images, decoded)
+            return images if kept.decoded is None else keep_detail(kept.image, images, kept.decoded.float())
+        decoded = None if clean.decoded is None else clean.decoded.float()
         rows = [row for row, correct in enumerate(flags) if correct]
         if not rows:
             return images

@@ -5,25 +5,33 @@ network cannot make up, for it sees a part at a time. What they look like there 
 """
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from gendeg.intensity.ask import Ask
+from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.reach import nearest
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.rng import for_sample
 
 
-def draw_sketches(photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]) -> list[U8Image]:
-    """Each photo, degraded as near to what is asked of it as the simulators come.
+@dataclass(frozen=True)
+class Sketch:
+    """A photo, degraded by a simulator, and the direction that came of it."""
+
+    image: U8Image
+    direction: Direction
+
+
+def draw_sketch(photo: U8Image, ask: Ask, noise: torch.Generator) -> Sketch:
+    """The photo, degraded as near to what is asked of it as the simulators come.
 
     Drawn from the sample's seed, but not as `--model physics` draws from it: the two are compared. Raises `ValueError`
     where no mu, or no degradation, is asked for.
     """
-    if any(math.isnan(ask.mu) for ask in asks):
+    if math.isnan(ask.mu):
         raise ValueError("this model begins with a simulator's draw, which needs mu, and one of them is NaN")
-    return [
-        nearest(photo, ask, int(for_sample(generator.initial_seed(), ask.name, "sketch").integers(2**63))).image
-        for photo, ask, generator in zip(photos, asks, noise, strict=True)
-    ]
+    seed = int(for_sample(noise.initial_seed(), ask.name, "sketch").integers(2**63))
+    image = nearest(photo, ask, seed).image
+    return Sketch(image, measure_direction(photo, image, ask.mix))

@@ -81,4 +81,4 @@ def generate_asked(
     noise = [torch_generator(config.seed, i, "sheet") for i in range(len(asked))]
     encoded = generator.encode([clean])
     settled = generator.settle(asks)
-    return clean, finite(Stored(generator.decode(encoded, settled, generator.latents(encoded, settled, noise))))
+    return clean, finite(Stored(generator.decode(encoded, settled, generator.generate(encoded, settled, noise))))

@@ -54,9 +54,9 @@ def test_twice_the_statistics_are_twice_the_change():
     ask = Ask((Degradation.RAIN,), "", "rain", 0.5, 0.1, 0.1, "", Direction(0.5, 0.0))
     settled = generator.settle([ask])
     pipeline.config.change_scale.update({"rain": 1.0})
-    one = generator.latents(clean, settled, generators(3))
+    one = generator.generate(clean, settled, generators(3)).latents
     pipeline.config.change_scale.update({"rain": 2.0})
-    two = generator.latents(clean, settled, generators(3))
+    two = generator.generate(clean, settled, generators(3)).latents
     assert torch.allclose(two, 2 * one)
     back = pipeline.from_generated(one, clean.latent)
     assert torch.allclose(pipeline.to_generated(back, clean.latent), one, atol=1e-5)

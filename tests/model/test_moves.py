@@ -48,8 +48,8 @@ def test_between_a_batch_and_its_finished_pixels_nothing_is_read_back(make):
     generator = Generator(pipeline, SETTINGS)
     clean = generator.encode([photo(16, 24, seed) for seed in range(3)])
     settled = generator.settle([ask_for(kind, 0.15, 0.3) for kind in kinds])
-    latents = generator.latents(clean, settled, generators(0, 1, 2))
-    pixels = pack(generator.bring(clean, settled, generator.decode(clean, settled, latents)))
+    made = generator.generate(clean, settled, generators(0, 1, 2))
+    pixels = pack(generator.bring(clean, settled, generator.decode(clean, settled, made)))
     assert pixels.device.type == "meta" and pixels.shape == (3, 16 * 24 * 3 + 1)
     with pytest.raises(NotImplementedError):
         pixels.cpu()

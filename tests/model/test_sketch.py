@@ -13,12 +13,12 @@ from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.reach import is_met, nearest
 from gendeg.model.bundled import make_change_scheduler
-from gendeg.model.generate import Generator, settings_of
+from gendeg.model.generate import Generator, settings_of, to_signed_tensor
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler, DistilledScheduler
 from gendeg.model.schedulers import known_levels, level_at, noise_process, noised, up_to
-from gendeg.model.sketch import draw_sketches
+from gendeg.model.sketch import draw_sketch
 from gendeg.model.weights import model_sha256
 from gendeg.primitives.kinds import Degradation
 from tests.tiny import generators, photo, tiny_pipeline
@@ -36,10 +36,14 @@ def sketching(level: float) -> GenDegPipeline:
     )  # fmt: skip
 
 
+def drawn_of(ask: Ask, seed: int, scene: np.ndarray = SCENE) -> np.ndarray:
+    return draw_sketch(scene, ask, *generators(seed)).image
+
+
 def generated(pipeline: GenDegPipeline, *asks: Ask, seed: int = 0) -> torch.Tensor:
     generator = Generator(pipeline, settings_of(pipeline))
     clean = generator.encode([SCENE])
-    return generator.latents(clean, generator.settle(asks), generators(*[seed] * len(asks)))
+    return generator.generate(clean, generator.settle(asks), generators(*[seed] * len(asks))).latents
 
 
 @pytest.mark.parametrize("level", [0.1, 1.0, 5.0])
@@ -84,7 +88,7 @@ def test_the_published_sampler_and_a_students_begin_so_too():
 
 def test_under_hardly_any_noise_the_sketch_stays():
     pipeline = sketching(0.1)
-    (drawn,) = draw_sketches([SCENE], [RAIN], generators(3))
+    drawn = drawn_of(RAIN, 3)
     both = torch.cat([torch.from_numpy(x / 127.5 - 1).float().permute(2, 0, 1)[None] for x in (SCENE, drawn)])
     clean, degraded = encode(pipeline.vae, both)
     change = (degraded - clean) * pipeline.vae.config.scaling_factor
@@ -94,13 +98,13 @@ def test_under_hardly_any_noise_the_sketch_stays():
 
 def test_a_sketch_is_as_asked_and_no_draw_of_the_simulators_own():
     ask = replace(RAIN, direction=Direction.of(30))
-    (drawn,) = draw_sketches([SCENE], [ask], generators(3))
+    drawn = drawn_of(ask, 3)
     assert is_met(nearest(SCENE, ask, 3), ask.mu)
     assert abs(drawn.astype(float) - SCENE).mean() / 255 == pytest.approx(ask.mu, rel=0.05)
     assert measure_direction(SCENE, drawn, ask.mix).degrees == pytest.approx(30, abs=10)
     (own,) = Physics().degrade([SCENE], [ask], generators(3))
     assert isinstance(own, np.ndarray) and not np.array_equal(own, drawn)
-    again, other = draw_sketches([SCENE] * 2, [ask] * 2, [*generators(3), *generators(4)])
+    again, other = drawn_of(ask, 3), drawn_of(ask, 4)
     assert np.array_equal(again, drawn) and not np.array_equal(other, drawn)
 
 
@@ -108,10 +112,31 @@ def test_each_photo_has_its_own_sketch():
     pipeline = sketching(1.0)
     generator = Generator(pipeline, settings_of(pipeline))
     asks, seeds = [RAIN, HAZE], generators(1, 2)
-    both = generator.latents(generator.encode([SCENE, OTHER]), generator.settle(asks), seeds)
+    both = generator.generate(generator.encode([SCENE, OTHER]), generator.settle(asks), seeds).latents
     for row, (scene, ask) in enumerate(zip((SCENE, OTHER), asks, strict=True)):
-        alone = generator.latents(generator.encode([scene]), generator.settle([ask]), generators(row + 1))
+        alone = generator.generate(generator.encode([scene]), generator.settle([ask]), generators(row + 1)).latents
         assert torch.allclose(alone[0], both[row], atol=1e-4)
+
+
+def test_what_the_autoencoder_loses_of_the_draw_is_put_back():
+    """Where the network stays with the draw, and the decoder keeps its detail, the image is the draw; each its own."""
+    pipeline = sketching(1.0).with_parts(residual_decoding=True)
+    generator = Generator(pipeline, settings_of(pipeline))
+    asks, clean = [RAIN, HAZE], generator.encode([SCENE, OTHER])
+    made = generator.generate(clean, generator.settle(asks), generators(3, 4))
+    assert clean.decoded is None and made.sketch is not None and made.sketch.decoded is not None
+    stayed = pipeline.to_generated(made.sketch.latent, clean.latent)
+    back = pipeline.decode_latents(stayed, clean, sketch=made.sketch)
+    plain = pipeline.decode_latents(stayed, clean)
+    drawn = torch.cat([to_signed_tensor(one) for one in (drawn_of(RAIN, 3), drawn_of(HAZE, 4, OTHER))])
+    assert torch.equal(made.sketch.photo, drawn)
+    far, near = ((image - drawn).abs().mean((1, 2, 3)) for image in (plain, back))
+    assert (near < 0.2 * far).all(), (near, far)
+    batch = pipeline.decode_latents(made.latents, clean, sketch=made.sketch)
+    alone = generator.encode([OTHER])
+    one = generator.generate(alone, generator.settle([HAZE]), generators(4))
+    (image,) = pipeline.decode_latents(one.latents, alone, sketch=one.sketch)
+    assert torch.allclose(image, batch[1], atol=1e-3)
 
 
 def test_the_network_is_told_the_direction_that_the_sketch_has(monkeypatch):
@@ -119,7 +144,7 @@ def test_the_network_is_told_the_direction_that_the_sketch_has(monkeypatch):
     plain = pipeline.condition
     monkeypatch.setattr(pipeline, "condition", lambda *given: told.append(given[4:]) or plain(*given))
     generated(pipeline, RAIN, seed=3)
-    (drawn,) = draw_sketches([SCENE], [RAIN], generators(3))
+    drawn = drawn_of(RAIN, 3)
     assert (([measure_direction(SCENE, drawn, RAIN.mix)],)) in told
 
 

@@ -1,0 +1,105 @@
+"""What simulators draw for a build is drawn by threads, while the model is at the batch before; bytes do not tell."""
+
+import tarfile
+import threading
+from dataclasses import replace
+from itertools import groupby
+
+import numpy as np
+import pytest
+
+from gendeg.build.build import build
+from gendeg.build.shard import asks_of, make_images, noise_of_rows
+from gendeg.build.worker import load_model
+from gendeg.drive.driver import Degraded, Driver
+from gendeg.drive.physics import Physics
+from gendeg.model import generate
+from gendeg.model.bundled import make_change_scheduler
+from gendeg.primitives.images import read_rgb
+from gendeg.shards.layout import Layout
+from gendeg.shards.plan import PlanReader
+from tests.builds import KINDS, model_folder, small_build, tree
+from tests.tiny import tiny_pipeline
+
+
+@pytest.fixture(scope="module")
+def sketching(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("sketching")
+    tiny_pipeline(structure=False).with_parts(
+        scheduler=make_change_scheduler(), change_scale=dict.fromkeys(KINDS, 5.0), steps=2, guidance_text=1.0,
+        guidance_image=1.0, sketch=1.0,
+    ).save_pretrained(folder)  # fmt: skip
+    return str(folder)
+
+
+@pytest.mark.parametrize("physics", [False, True])
+def test_each_sample_is_drawn_once_by_a_thread_and_its_bytes_are_as_without(tmp_path, sketching, monkeypatch, physics):
+    config = small_build(tmp_path, model="physics" if physics else sketching, steps=None)
+    driver, threads = load_model(config).driver, []
+    source = Physics if physics else generate.Generator
+    plain = source.draw
+
+    def watched(self, *told):
+        threads.append(threading.current_thread().name)
+        return plain(self, *told)
+
+    monkeypatch.setattr(source, "draw", watched)
+    assert build(config) is not None
+    rows = [row for shard in PlanReader(Layout(config.out).plan) for row in shard]
+    assert len(threads) == len(rows) == 20 and all(name.startswith("encode") for name in threads)
+    assert build(replace(config, out=tmp_path / "other", workers=1)) is not None
+    assert tree(config.out) == tree(tmp_path / "other")
+    threads.clear()
+    for some in [list(batch) for _, batch in groupby(rows, key=lambda row: row.batch)][:3]:
+        photos = [read_rgb(tmp_path / "photos" / row.clean_path.decode()) for row in some]
+        for row, made in zip(some, make_images(driver, some, photos, 0), strict=True):
+            assert isinstance(made, Degraded)
+            assert np.array_equal(made.image, stored(config.out, row.key))
+    assert threads and not any(name.startswith("encode") for name in threads), "drawn on the spot"
+
+
+def test_the_next_batch_is_drawn_while_the_model_is_at_this_one(tmp_path, sketching, monkeypatch):
+    config = small_build(tmp_path, model=sketching, steps=None, workers=1)
+    drawn, seen, plain, run = [], [], generate.Generator.draw, generate.Generator.degrade
+    more = threading.Condition()
+
+    def drawing(self, photo, ask, noise):
+        with more:
+            drawn.append(ask)
+            more.notify_all()
+        return plain(self, photo, ask, noise)
+
+    def degrading(self, clean, asks, noise, sketches):
+        seen.extend(asks)
+        if len(seen) == len(asks):  # the first batch
+            with more:
+                assert more.wait_for(lambda: len(drawn) > len(asks), 30), "nobody draws meanwhile"
+        return run(self, clean, asks, noise, sketches)
+
+    monkeypatch.setattr(generate.Generator, "draw", drawing)
+    monkeypatch.setattr(generate.Generator, "degrade", degrading)
+    built = build(config)
+    assert built is not None and built.totals.written == 20
+
+
+def test_who_needs_no_draw_has_none_and_parts_wait_for_each_other(tmp_path, sketching):
+    photos, config = [np.zeros((32, 36, 3), np.uint8)], small_build(tmp_path, dry_run=True, types="haze,haze=0.5+rain")
+    build(config)
+    rows = [row for shard in PlanReader(Layout(config.out).plan) for row in shard]
+    of_parts = next(row for row in rows if row.ask.parts)
+    whole = next(row for row in rows if not row.ask.parts)
+
+    def ahead(driver: Driver, *some) -> int:
+        return len(driver.ahead(photos * len(some), asks_of(some), noise_of_rows(some, 0)))
+
+    drawing = load_model(replace(config, model=sketching)).driver
+    assert ahead(drawing, whole) == 1 and ahead(drawing, whole, of_parts) == 0
+    assert ahead(load_model(replace(config, model=str(model_folder()))).driver, whole) == 0
+
+
+def stored(out, key: str) -> np.ndarray:
+    for tar in sorted(out.glob("*/*.tar")):
+        with tarfile.open(tar) as members:
+            if f"{key}.degraded.png" in members.getnames():
+                return read_rgb(members.extractfile(f"{key}.degraded.png").read())  # type: ignore[union-attr]
+    raise AssertionError(f"{key} is in no shard")
