@@ -81,7 +81,7 @@ class BuildConfig(PlanConfig):
     structure: float = option(0.15, "Least correlation of structure with the photo; -1: any.")
     license: str = option("other", "Licence of the dataset, for its card.")
     device: str = DEVICE()
-    workers: int = option(4, "Threads of each process that read and encode.", min=1)
+    workers: int = option(4, "Threads of each process that read, simulate and encode.", min=1)
     engine: Literal["local", "ray"] = option("local", "ray: every shard is a task of a Ray cluster.")
     grace: float = option(20.0, "Seconds a shard gets to finish after Ctrl-C or SIGTERM.", min=0)
     check_disk: bool = option(True, "Stop before the start when the disk has not enough room.")

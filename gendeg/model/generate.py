@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.intensity.ask import Ask
-from gendeg.intensity.direction import UNKNOWN, Direction
+from gendeg.intensity.direction import Direction
 from gendeg.intensity.measure import Intensity
 from gendeg.model.change import change_sizes
 from gendeg.model.conditioner import Conditioning
@@ -141,7 +141,7 @@ def settings_of(
 
 def refuse_direction(pipeline: GenDegPipeline) -> None:
     """Raises `BadOption` for a model that was taught none: it would go its own way without a word."""
-    if not pipeline.config.directions:
+    if not (pipeline.config.directions or pipeline.config.sketch):
         raise BadOption("--direction", "this model was not taught directions (--model physics knows them)")
 
 
@@ -258,8 +258,7 @@ class Generator:
         photos = clean.pixels if clean.several else clean.pixels * len(asks)
         drawn = drawn or [self.draw(*each) for each in zip(photos, asks, noise, strict=True)]
         images = to_device(torch.cat([to_signed_tensor(one.image) for one in drawn]), self.pipeline.device)
-        directions = [one.direction if own.directions else UNKNOWN for one in drawn]
-        return self.pipeline.encode_sketches(images), directions
+        return self.pipeline.encode_sketches(images), [one.direction for one in drawn]
 
     def images(self, clean: CleanLatent, settled: Sequence[Settled], made: Generated) -> Stored:
         """Decoded, corrected where the settings say so, brought to the asked mu."""

@@ -39,7 +39,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
     With a `change_scale` (mix name → r), what is generated is the change from the clean latent to the degraded one,
     divided by r · hypot(mu, sigma): unit variance at every intensity (see `model.change`). Published: none.
-    `directions` (mix name → measured ones) is what a sample's direction is drawn from where it is not asked for.
+    `directions` (mix name → measured ones) is what a sample's direction is drawn from where it is neither asked for nor
+    that of its `sketch`.
     With `residual_decoding` what the autoencoder loses of the photo is put back as far as the degraded image keeps the
     photo's detail (`latents.keep_detail`), or structure correction starts from the photo plus the decoded change.
     With a `sketch` it is the sketch's detail, which has the photo's and that of streaks and flakes.

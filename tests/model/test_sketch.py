@@ -13,13 +13,14 @@ from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.reach import is_met, nearest
 from gendeg.model.bundled import make_change_scheduler
-from gendeg.model.generate import Generator, settings_of, to_signed_tensor
+from gendeg.model.generate import Generator, refuse_direction, settings_of, to_signed_tensor
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler, DistilledScheduler
 from gendeg.model.schedulers import known_levels, level_at, noise_process, noised, up_to
 from gendeg.model.sketch import draw_sketch
 from gendeg.model.weights import model_sha256
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import Degradation
 from tests.tiny import generators, photo, tiny_pipeline
 
@@ -32,7 +33,7 @@ SCHEDULERS = ("DPMSolverMultistepScheduler", "DDIMScheduler", "EulerDiscreteSche
 def sketching(level: float) -> GenDegPipeline:
     return tiny_pipeline(structure=False).with_parts(
         scheduler=make_change_scheduler(), change_scale=SCALES, steps=4, guidance_text=1.0, guidance_image=1.0,
-        directions={"rain": [[0.3, 0.1]]}, sketch=level,
+        sketch=level,
     )  # fmt: skip
 
 
@@ -146,6 +147,9 @@ def test_the_network_is_told_the_direction_that_the_sketch_has(monkeypatch):
     generated(pipeline, RAIN, seed=3)
     drawn = drawn_of(RAIN, 3)
     assert (([measure_direction(SCENE, drawn, RAIN.mix)],)) in told
+    refuse_direction(pipeline)
+    with pytest.raises(BadOption, match="not taught directions"):
+        refuse_direction(sketching(0.0))
 
 
 def test_without_mu_nothing_can_be_drawn():

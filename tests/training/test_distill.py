@@ -56,13 +56,13 @@ def velocity_model() -> GenDegPipeline:
     return tiny_stable_diffusion().with_parts(steps=4)
 
 
-def residual_model() -> GenDegPipeline:
-    """The older bundled kind: a change times a gain, said by itself, calibrated."""
+def sample_model() -> GenDegPipeline:
+    """The latent itself is said, text guidance, calibrated."""
     curves = {"haze": {"mu": [[0.1, 0.2]], "sigma": [[0.1, 1.2]]}}
     return tiny_pipeline().with_parts(guidance_text=2.0, calibration=curves, steps=4)
 
 
-KINDS = (change_model, sketch_model, published_model, velocity_model, residual_model)
+KINDS = (change_model, sketch_model, published_model, velocity_model, sample_model)
 
 
 @pytest.fixture
