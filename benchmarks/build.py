@@ -41,7 +41,7 @@ class Timed(Driver):
 
     def __init__(self, inner: Driver | None, draws: bool = False):
         self.inner, self.seconds = inner, 0.0
-        self.drawer = open_driver("physics") if draws else inner
+        self.drawer = inner or (open_driver("physics") if draws else None)
 
     network = None  # to be compiled
 

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import mean
 
 from gendeg.build.config import BuildConfig
 from gendeg.build.prepare import read_inputs
 from gendeg.build.sample import CleanHalf, read_clean, rules_of
-from gendeg.build.shard import make_images
+from gendeg.build.shard import asks_of, make_images, noise_of_rows
 from gendeg.build.worker import Model
 from gendeg.primitives.images import encode_image
 from gendeg.primitives.quantities import say_bytes, say_seconds
@@ -47,7 +48,8 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> For
         return Forecast(OVERHEAD, None)
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
     generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
-    seconds = _seconds(model, *generated[len(generated) // 2], rows) if generated and config.estimate else None
+    typical = generated[len(generated) // 2] if generated and config.estimate else None
+    seconds = _seconds(model, *typical, rows, config.workers) if typical else None
     return Forecast(mean(sizes), seconds)
 
 
@@ -60,16 +62,24 @@ def _area(row: PlannedSample) -> int:
     return row.width * row.height
 
 
-def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample]) -> float:
+def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample], workers: int) -> float:
     """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches."""
     count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
+    samples, photos = [row] * count, [half.image] * count
+    calls = model.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, 0))
+    with ThreadPoolExecutor(workers) as threads:
+        start = time.perf_counter()
+        drawn = [future.result() for future in [threads.submit(call) for call in calls]]
+        simulated = time.perf_counter() - start
 
     def run(steps: int) -> float:
         driver, start = model.driver.in_steps(steps), time.perf_counter()
-        list(make_images(driver, [row] * count, [half.image] * count, 0))
+        list(make_images(driver, samples, photos, 0, drawn))
         return time.perf_counter() - start
 
     run(1)  # the first call is slower than all others
     few, more = run(1), run(1 + STEPS)
     further = max(model.facts.settings.steps, 1) - 1
-    return (few + max(0.0, more - few) / STEPS * further) / count * relative_area(row, rows)
+    made = few + max(0.0, more - few) / STEPS * further
+    beside = model.driver.network is not None and model.driver.network.pipeline.together  # a GPU works meanwhile
+    return (max(simulated, made) if beside else simulated + made) / count * relative_area(row, rows)

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import groupby
+from weakref import WeakSet
 
 import torch
 
@@ -86,6 +87,7 @@ class ShardMaker:
         self.driver, self.attempts, self.told, self.check = driver, attempts, told, check
         self.pool = ThreadPoolExecutor(max(1, workers), "encode")
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
+        self.draws: WeakSet[Future[object]] = WeakSet()  # that somebody may still wait for
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
         self.model = ThreadPoolExecutor(1, "model", torch.set_num_threads, (torch.get_num_threads(),))
 
@@ -121,16 +123,16 @@ class ShardMaker:
         return mark
 
     def _batches(self, work: Work) -> Iterator[Batch]:
-        """Settled batches in order. While the model works on one, threads read the next and encode the last."""
+        """Settled batches in order. While the model works on one, threads read and draw the next, encode the last."""
         flying: deque[Batch] = deque()
         try:
             yield from self._settled(work, flying)
         finally:
-            for batch in flying:  # interrupted: the model ends with the batch that it is at
+            for batch in flying:  # interrupted: what has not begun never does
                 for group in batch.groups:
                     group.run.cancel()
-                    for future in group.drawn:
-                        future.cancel()
+            for future in list(self.draws):
+                future.cancel()
 
     def _settled(self, work: Work, flying: deque[Batch]) -> Iterator[Batch]:
         batches = [list(rows) for _, rows in groupby(work.rows, key=lambda row: row.batch)]
@@ -145,7 +147,7 @@ class ShardMaker:
             yield self._settle(flying.popleft())
 
     def _prepare(self, work: Work, rows: list[PlannedSample]) -> Batch:
-        """Reads the photos of a batch, once each, and says who goes through the model with whom."""
+        """Reads the photos of a batch, once each, says who goes through the model with whom, and has threads draw."""
         batch = Batch(rows, {}, [])
         if all(row.key in work.have or (row.key in work.gone and not work.retry) for row in rows):
             batch.made = {row.key: work.have.get(row.key) or work.gone[row.key] for row in rows}
@@ -178,6 +180,8 @@ class ShardMaker:
                 samples.append(row)
                 images.append(half)
         batch.groups = [self._group(work, number, *both) for number, both in sorted(ready.items())]
+        for group in batch.groups:
+            self._draw(group, group.start)
         return batch
 
     def _round(self, work: Work, batch: Batch, row: PlannedSample) -> int:
@@ -190,18 +194,16 @@ class ShardMaker:
 
     def _group(self, work: Work, number: int, samples: list[PlannedSample], halves: list[CleanHalf]) -> Group:
         if samples[0].graded:
-            group = Group(samples, halves, 0, 1)
-        else:
-            stop = self.attempts * (work.rounds - number + 1)
-            group = Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
-        self._draw(group, group.start)
-        return group
+            return Group(samples, halves, 0, 1)
+        stop = self.attempts * (work.rounds - number + 1)
+        return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
 
     def _draw(self, group: Group, attempt: int) -> None:
         """Has threads simulate what the model will ask for, so that it does not wait for more than the last of it."""
         photos, samples = [half.image for half in group.halves], group.samples
         calls = self.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, attempt))
         group.drawn = [self.pool.submit(call) for call in calls]
+        self.draws.update(group.drawn)
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
         """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""

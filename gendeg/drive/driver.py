@@ -59,10 +59,10 @@ class Driver:
     ) -> list[Callable[[], object]]:
         """The simulators' share of a batch, a call for each sample, for threads to do before the model comes to it.
 
-        None where they have no share, or a later pass of a mix in parts has to wait for the one before. Photos, one
-        for each ask.
+        None where they have no share, or a mix is made in parts, of which a later one has to wait for the one before.
+        Photos, one for each ask.
         """
-        if not self.maker.draws or any(len(self.passes(ask)) > 1 for ask in asks):
+        if not self.maker.draws or any(ask.parts for ask in asks):
             return []
         return [partial(self.maker.draw, *each) for each in zip(photos, asks, noise, strict=True)]
 

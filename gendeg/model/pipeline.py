@@ -43,7 +43,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     that of its `sketch`.
     With `residual_decoding` what the autoencoder loses of the photo is put back as far as the degraded image keeps the
     photo's detail (`latents.keep_detail`), or structure correction starts from the photo plus the decoded change.
-    With a `sketch` it is the sketch's detail, which has the photo's and that of streaks and flakes.
+    With a `sketch`, and no correction, it is the sketch's detail: the photo's, and that of streaks and flakes.
     Published: not so.
     With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
     With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.

@@ -119,8 +119,20 @@ def test_each_photo_has_its_own_sketch():
         assert torch.allclose(alone[0], both[row], atol=1e-4)
 
 
-def test_what_the_autoencoder_loses_of_the_draw_is_put_back():
+def test_a_correction_starts_from_the_photo_all_the_same():
+    pipeline = sketching(1.0).with_parts(residual_decoding=True, structure=tiny_pipeline().structure)
+    generator = Generator(pipeline, settings_of(pipeline))
+    clean = generator.encode([SCENE])
+    made = generator.generate(clean, generator.settle([RAIN]), generators(3))
+    assert clean.decoded is not None and made.sketch is not None and made.sketch.decoded is None
+    image, plain = (pipeline.decode_latents(made.latents, clean, True, one) for one in (made.sketch, None))
+    assert torch.equal(image, plain)
+
+
+@pytest.mark.parametrize("together", [False, True])  # as on a CPU, as on a GPU
+def test_what_the_autoencoder_loses_of_the_draw_is_put_back(together, monkeypatch):
     """Where the network stays with the draw, and the decoder keeps its detail, the image is the draw; each its own."""
+    monkeypatch.setattr(GenDegPipeline, "together", together)
     pipeline = sketching(1.0).with_parts(residual_decoding=True)
     generator = Generator(pipeline, settings_of(pipeline))
     asks, clean = [RAIN, HAZE], generator.encode([SCENE, OTHER])
