@@ -2,13 +2,13 @@
 
 python benchmarks/change.py --clean index.csv MODEL [MODEL …]
 
-For each degradation one line of the simulators, one of the same with other seeds, and one of each model: medians of
-`kurt` (excess, of the fine layer of the change), `fine` (its share), `local` and `global` coherence of directions (for
-blur of what was lost; a straight one has .3), `length` and `width` in pixels (autocorrelation down to a half). Then
-`distance` to the simulators ÷ what other seeds of theirs have (`metrics/energy.py`; 1 is as good as simulated), all and
-at each intensity, the same of each group of statistics, and `spread`: how much the statistics of seeds differ ÷ the
-simulators'. `pixels` is the same of plain pixels: a soft blot at another place counts there. Images are kept
-below --keep and found again as long as weights and code (gendeg/physics, gendeg/model) are the same.
+For each degradation one line of the simulators at the same mu and sigma, one of the same with other seeds, and one of
+each model: medians of `kurt` (excess, of the fine layer of the change), `fine` (its share), `local` and `global`
+coherence of directions (for blur of what was lost; a straight one has .3), `length` and `width` in pixels
+(autocorrelation down to a half). Then `distance` to the simulators ÷ what other seeds of theirs have
+(`metrics/energy.py`; 1 is as good as simulated), all and at each intensity, the same of each group of statistics, and
+`spread`: how much the statistics of seeds differ ÷ the simulators'. `pixels` is the same of plain pixels: a soft blot
+at another place counts there. Images are kept below --keep and found again as long as weights and code are the same.
 Core time as it stands: 1 minute for the simulations (once), 2 for each model.
 """
 
@@ -25,7 +25,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.ask import Ask, ask_intensity
-from gendeg.intensity.measure import measure_intensity
+from gendeg.intensity.reach import nearest, physics_sha256
 from gendeg.metrics.change import GROUPS, change_statistics
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.energy import Compared, compare_changes, typical
@@ -34,14 +34,11 @@ from gendeg.model.generate import Generator, finite, noise_of, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.photos import open_photos
-from gendeg.physics import degrade
-from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, u8_to_unit, unit_to_u8, write_image
+from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, write_image
 from gendeg.primitives.kinds import Degradation, Mix, mix_name, parse_mixes
 from gendeg.primitives.rng import for_sample
 from gendeg.synth.plan import sample_photos
 
-NEAR = 0.02  # of the asked mu: near enough for a simulation
-TRIES = 9  # of strengths
 DRAWS = 500
 GENDEG = Path(__file__).resolve().parents[1] / "gendeg"
 
@@ -70,7 +67,7 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(1)
     photos, mixes = square_photos(options), parse_mixes(options.type)
-    simulator = _kept(options.keep / f"physics-{_digest('physics')}-{options.size}", simulate)
+    simulator = _kept(options.keep / f"physics-{physics_sha256()[:10]}-{options.size}", simulate)
     makers = {"simulators": (simulator, options.simulations, 0), "other seeds": (simulator, options.seeds, 100)}
     for name in options.models:
         makers[name] = (_modeller(load_pipeline(name), options), options.seeds, 0)
@@ -141,37 +138,20 @@ def _modeller(pipeline: GenDegPipeline, options: argparse.Namespace) -> Make:
         noise = [noise_of(seed, photo.name, ask) for ask in asks]
         return finite(generator.degrade(generator.encode([photo.image]), asks, noise))
 
-    name = f"model-{model_sha256(pipeline)[:10]}-{_digest('model')}-{generator.settings.steps}-{options.size}"
+    name = f"model-{model_sha256(pipeline)[:10]}-{_code()}-{generator.settings.steps}-{options.size}"
     return _kept(options.keep / name, make)
 
 
 def simulate(photo: Photo, asks: list[Ask], seed: int) -> list[U8Image]:
-    """At the mu that each ask asks for, as the evaluation's are."""
-    return [_simulate(photo, ask.mix, ask.mu, seed) for ask in asks]
+    """At the mu and sigma that each asks for, as nearly as they come: what differs is then not what was asked."""
+    seeds = [int(for_sample(seed, f"{photo.name}/{ask.name}", "simulate").integers(2**63)) for ask in asks]
+    return [nearest(photo.image, ask, one).image for ask, one in zip(asks, seeds, strict=True)]
 
 
-def _simulate(photo: Photo, mix: Mix, mu: float, seed: int) -> U8Image:
-    """The first image within `NEAR` of mu, or the nearest of `TRIES`: mu rises about as the square of the strength."""
-    clean, low, high, best, off = u8_to_unit(photo.image), 0.0, 1.0, photo.image, float("inf")
-    strength = min(2 * mu**0.5, 0.9)
-    for _ in range(TRIES):
-        generator = for_sample(seed, f"{photo.name}/{mix_name(mix)}", "simulate")
-        image = unit_to_u8(degrade(clean, mix, strength, generator))
-        measured = measure_intensity(photo.image, image).mu
-        if abs(measured - mu) < off:
-            best, off = image, abs(measured - mu)
-        if off < NEAR * mu:
-            break
-        low, high = (strength, high) if measured < mu else (low, strength)
-        guess = strength * (mu / max(measured, 1e-6)) ** 0.5
-        strength = guess if low < guess < high else 0.5 * (low + high)
-    return best
-
-
-def _digest(room: str) -> str:
-    """Of the code that made an image: another code's is made anew."""
-    files = sorted((GENDEG / room).glob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
+def _code() -> str:
+    """Of what made a model's image: another code's is made anew."""
+    files = sorted((GENDEG / "model").glob("*.py"))
+    return hashlib.sha256(b"".join(map(Path.read_bytes, files)) + physics_sha256().encode()).hexdigest()[:10]
 
 
 # --- the table ---

@@ -34,7 +34,7 @@ def sketching(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("physics", [False, True])
 def test_each_sample_is_drawn_once_by_a_thread_and_its_bytes_are_as_without(tmp_path, sketching, monkeypatch, physics):
-    config = small_build(tmp_path, model="physics" if physics else sketching, steps=None)
+    config = small_build(tmp_path, model="physics" if physics else sketching, steps=None, per_image=2)
     driver, threads = load_model(config).driver, []
     source = Physics if physics else generate.Generator
     plain = source.draw
@@ -46,11 +46,11 @@ def test_each_sample_is_drawn_once_by_a_thread_and_its_bytes_are_as_without(tmp_
     monkeypatch.setattr(source, "draw", watched)
     assert build(config) is not None
     shards = list(PlanReader(Layout(config.out).plan))
-    assert len(threads) == sum(map(len, shards)) == 20 and all(name.startswith("encode") for name in threads)
+    assert len(threads) == sum(map(len, shards)) == 10 and all(name.startswith("encode") for name in threads)
     assert build(replace(config, out=tmp_path / "other", workers=1)) is not None
     assert tree(config.out) == tree(tmp_path / "other")
     threads.clear()
-    for some in [list(batch) for shard in shards for _, batch in groupby(shard, key=lambda row: row.batch)][::3]:
+    for some in [list(batch) for shard in shards for _, batch in groupby(shard, key=lambda row: row.batch)][::2]:
         photos = [read_rgb(tmp_path / "photos" / row.clean_path.decode()) for row in some]
         for row, made in zip(some, make_images(driver, some, photos, 0), strict=True):
             assert isinstance(made, Degraded)
@@ -59,7 +59,7 @@ def test_each_sample_is_drawn_once_by_a_thread_and_its_bytes_are_as_without(tmp_
 
 
 def test_the_next_batch_is_drawn_while_the_model_is_at_this_one(tmp_path, sketching, monkeypatch):
-    config = small_build(tmp_path, model=sketching, steps=None, workers=1)
+    config = small_build(tmp_path, model=sketching, steps=None, workers=1, per_image=2)
     drawn, seen, plain, run = [], [], generate.Generator.draw, generate.Generator.degrade
     more = threading.Condition()
 
@@ -79,11 +79,11 @@ def test_the_next_batch_is_drawn_while_the_model_is_at_this_one(tmp_path, sketch
     monkeypatch.setattr(generate.Generator, "draw", drawing)
     monkeypatch.setattr(generate.Generator, "degrade", degrading)
     built = build(config)
-    assert built is not None and built.totals.written == 20
+    assert built is not None and built.totals.written == 10
 
 
 def test_another_attempt_has_draws_of_its_own(tmp_path, sketching, monkeypatch):
-    config = small_build(tmp_path, model=sketching, steps=None, attempts=2, tolerance=0.0)
+    config = small_build(tmp_path, model=sketching, steps=None, per_image=2, attempts=2, tolerance=0.0)
     plain, seeds = generate.Generator.draw, []
 
     def watched(self, photo, ask, noise):
@@ -92,10 +92,10 @@ def test_another_attempt_has_draws_of_its_own(tmp_path, sketching, monkeypatch):
 
     monkeypatch.setattr(generate.Generator, "draw", watched)
     built = build(config)
-    assert built is not None and built.totals.failed == 20
+    assert built is not None and built.totals.failed == 10
     rows = [row for shard in PlanReader(Layout(config.out).plan) for row in shard]
     wanted = [noise.initial_seed() for attempt in (0, 1) for noise in noise_of_rows(rows, attempt)]
-    assert sorted(seeds) == sorted(("encode", seed) for seed in wanted) and len(set(seeds)) == 40
+    assert sorted(seeds) == sorted(("encode", seed) for seed in wanted) and len(set(seeds)) == 20
 
 
 def test_a_draw_that_fails_ends_the_build_with_its_reason(tmp_path, sketching, monkeypatch):
