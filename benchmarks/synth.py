@@ -55,8 +55,7 @@ def degrade_once(generator: Generator, photo: U8Image, watch: Stopwatch) -> None
     clean = watch.time("encode", lambda: generator.pipeline.encode_clean(to_signed_tensor(photo)))
     settled = watch.time("settle", lambda: generator.settle(asks))
     made = watch.time("denoise", lambda: generator.generate(clean, settled, noise))
-    plain = lambda: generator.pipeline.decode_latents(made.latents, clean, False, made.sketch)  # noqa: E731
-    images = watch.time("decode", plain)
+    images = watch.time("decode", lambda: generator.pipeline.decode_latents(made.latents, clean, False, made.sketch))
     if generator.pipeline.structure is not None:
         images = watch.time(BOTH, lambda: generator.bring(clean, settled, generator.decode(clean, settled, made)))
     watch.time("write", lambda: encode_image(finite(Stored(images))[0], "png"))
