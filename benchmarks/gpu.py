@@ -60,6 +60,8 @@ from gendeg.model.weights import load_pipeline, use_channels_last
 from gendeg.shards.index import Mark
 from gendeg.shards.layout import Layout
 
+Later = Callable[[], None]
+
 PEAKS = {"H100": 989, "H200": 989, "GH200": 989, "A100": 312, "L40S": 362, "4090": 165}
 """TFLOP/s of fp16 with fp32 sums, dense, by the makers' sheets; of other cards a large product is timed."""
 LONG = 20  # steps that are timed in full
@@ -165,6 +167,7 @@ def ladder(options: argparse.Namespace) -> list[Spec]:
     return [start, half, together, built, *shorter, interval, *student]
 
 
+TRAINED = (("ours", our_step), ("as diffusers' InstructPix2Pix example", their_step))
 OWN = [Spec("own sampler", 0, "own"), Spec("--sampler fast", 0, "fast")]
 """A real model as it is meant to be sampled."""
 
@@ -228,16 +231,17 @@ class Bench:
         self.report.machine["seconds"] = round(time.monotonic() - self.since, 1)
         self.report.write()
 
-    def models(self, name: str, make: Callable[[], GenDegPipeline], sizes: list[int], specs: list[Spec]) -> None:
-        """All lines of a model at each size: plain first, then compiled, which costs minutes."""
+    def models(self, name: str, make: Callable[[], GenDegPipeline], sizes: list[int], specs: list[Spec]) -> Later:
+        """All lines of a model at each size; returns what times them again with compiled networks."""
         pipelines: dict[bool, GenDegPipeline] = {}
 
         def ready(half: bool) -> GenDegPipeline:
-            """One at a time on the card."""
+            """One at a time on the card; one in fp32 is made into one of fp16."""
             if half not in pipelines:
+                pipeline = pipelines.popitem()[1] if half and pipelines else None
                 pipelines.clear()
                 _free()
-                pipelines[half] = prepared(make(), self.device, half and not self.options.cpu)
+                pipelines[half] = prepared(pipeline or make(), self.device, half and not self.options.cpu)
             return pipelines[half]
 
         done: list[tuple[Spec, Line]] = []
@@ -247,10 +251,15 @@ class Bench:
                 self.report.lines.append(line)
                 self.tried(line, partial(self.plain_on, ready, line, spec, size))
                 done.append((spec, line))
-        if self.options.compile:
-            self.compiled([(spec, line) for spec, line in done if spec.built and line.images_a_second], ready)
         pipelines.clear()
         _free()
+
+        def later() -> None:
+            self.compiled([(spec, line) for spec, line in done if spec.built and line.images_a_second], ready)
+            pipelines.clear()
+            _free()
+
+        return later
 
     def tried(self, line: Line, work: Callable[[], None]) -> None:
         """A line's work; what goes wrong is its note."""
@@ -378,30 +387,32 @@ class Bench:
 
     # --- training ---
 
-    def training(self) -> None:
-        """Steps a second of ours and of the example's order, plain and compiled."""
+    def training(self, compiled: bool = False) -> None:
+        """Steps a second of ours and of the example's order; compiled ones join the lines that are there."""
         toy = self.options.cpu
         size, batch, counted = (64, 2, 2) if toy else (256, 16, 10)
-        for name, make in (("ours", our_step), ("as diffusers' InstructPix2Pix example", their_step)):
-            row: dict[str, Any] = {"name": f"{name}, batch {batch}"}
-            self.report.training.append(row)
-            for key in ("steps_a_second", *(("compiled",) if self.options.compile else ())):
-                if self.late:
-                    row["note"] = "no time left"
-                    continue
-                try:
-                    with torch.random.fork_rng(devices=[]):
-                        parts = tuple(part.to(self.device) for part in networks(toy, "cpu"))
-                    if key == "compiled":
-                        parts[0].compile()
-                    row[key] = steps_a_second(make(parts, batch, size, self.device), counted, self.device)
-                    row["memory_gb"] = peak_memory(self.device)
-                except torch.OutOfMemoryError:
-                    row["note"] = "out of memory"
-                except Exception as error:  # as in `tried`
-                    row["note"] = first_line(error)
-                parts = ()
-                _free()
+        for number, (name, make) in enumerate(TRAINED):
+            if not compiled:
+                self.report.training.append({"name": f"{name}, batch {batch}"})
+            row = self.report.training[number]
+            if self.late:
+                row["note"] = "no time left"
+                continue
+            parts: tuple[Any, ...] = ()
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    parts = tuple(part.to(self.device) for part in networks(toy, "cpu"))
+                if compiled:
+                    parts[0].compile()
+                speed = steps_a_second(make(parts, batch, size, self.device), counted, self.device)
+                row["compiled" if compiled else "steps_a_second"] = speed
+                row["memory_gb"] = peak_memory(self.device)
+            except torch.OutOfMemoryError:
+                row["note"] = "out of memory"
+            except Exception as error:  # as in `tried`
+                row["note"] = first_line(error)
+            parts = ()
+            _free()
             self.save()
             print(row, flush=True)
 
@@ -522,15 +533,21 @@ def main() -> None:
         torch.backends.cudnn.benchmark = True
     bench = Bench(options)
     wanted, sizes = options.only.split(","), [64] if options.cpu else [256, 512]
+    later: list[Later] = []
+    first, *rest = ladder(options)
     if "sd15" in wanted:
         name = "Stable Diffusion 1.5's size" if not options.cpu else "Stable Diffusion's layout, toy"
-        bench.models(name, lambda: stable_diffusion(options.cpu), [64 if options.cpu else 512], ladder(options))
+        size = 64 if options.cpu else 512
+        later.append(bench.models(name, lambda: stable_diffusion(options.cpu), [size], [first, *rest]))
+    if "bundled" in wanted:  # as it is meant to be sampled comes before what is only there to compare
+        later.append(bench.models("the bundled model", load_pipeline, sizes, [first, *OWN, *rest]))
+    if options.student:
+        later.append(bench.models(options.student.name, lambda: load_pipeline(str(options.student)), sizes, OWN))
     if "training" in wanted:
         bench.training()
-    if "bundled" in wanted:
-        bench.models("the bundled model", load_pipeline, sizes, [*ladder(options), *OWN])
-    if options.student:
-        bench.models(options.student.name, lambda: load_pipeline(str(options.student)), sizes, OWN)
+        later.append(partial(bench.training, compiled=True))
+    for compiled in later if options.compile else ():
+        compiled()
     bench.save()
     print(f"\n{bench.report.markdown()}\n{options.out / 'bench.md'}, {options.out / 'bench.json'}")
 
@@ -540,7 +557,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cpu", action="store_true", help="toy sizes on the CPU")
     parser.add_argument("--only", default="sd15,training,bundled", help="sd15, training, bundled: a comma list")
     parser.add_argument("--student", type=Path, help="folder of a distilled model")
-    parser.add_argument("--batch", type=int, default=0, help="images at a time; 0: what fits")
+    parser.add_argument("--batch", type=int, default=32, help="images at a time; 0: what fits")
     parser.add_argument("--workers", type=int, default=8, help="threads that read and encode")
     parser.add_argument("--seconds", type=float, default=280, help="after which no line is begun")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=None, help="default: on a GPU")
