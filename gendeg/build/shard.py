@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import groupby
@@ -58,7 +58,8 @@ class Group:
     halves: list[CleanHalf]
     start: int
     stop: int
-    drawn: list[Future[object]] = field(default_factory=list)  # the simulators' share, by the threads
+    draws: list[Callable[[], object]] = field(default_factory=list)  # the simulators' share
+    drawn: list[Future[object]] = field(default_factory=list)  # by threads or processes
     run: Future[list[Future[Made]]] = field(default_factory=Future)  # of the model; gives those of the threads
 
 
@@ -82,11 +83,13 @@ class ShardMaker:
     def __init__(
         self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], driver: Driver,
         attempts: int, workers: int, told: Callable[[int], None], check: Callable[[float], None],
+        drawers: Executor | None = None,
     ):  # fmt: skip
         self.layout, self.fingerprint, self.rules, self.inputs = layout, fingerprint, rules, inputs
         self.driver, self.attempts, self.told, self.check = driver, attempts, told, check
         self.pool = ThreadPoolExecutor(max(1, workers), "encode")
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
+        self.drawers = drawers or self.pool
         self.draws: WeakSet[Future[object]] = WeakSet()  # that somebody may still wait for
         # A thread of its own, so that the model does not wait while this one writes; as many cores as this one uses.
         self.model = ThreadPoolExecutor(1, "model", torch.set_num_threads, (torch.get_num_threads(),))
@@ -98,6 +101,7 @@ class ShardMaker:
     def close(self) -> None:
         self.model.shutdown(cancel_futures=True)
         self.readers.shutdown(cancel_futures=True)
+        self.drawers.shutdown(cancel_futures=True)
         self.pool.shutdown(cancel_futures=True)
 
     def make(self, work: Work) -> Mark:
@@ -199,16 +203,20 @@ class ShardMaker:
         return Group(samples, halves, stop - self.attempts if work.retry else 0, stop)
 
     def _draw(self, group: Group, attempt: int) -> None:
-        """Has threads simulate what the model will ask for, so that it does not wait for more than the last of it."""
+        """Has others simulate what the model will ask for, so that it does not wait for more than the last of it."""
         photos, samples = [half.image for half in group.halves], group.samples
-        calls = self.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, attempt))
-        group.drawn = [self.pool.submit(call) for call in calls]
+        group.draws = self.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, attempt))
+        try:
+            group.drawn = [self.drawers.submit(call) for call in group.draws]
+        except BrokenExecutor:  # a process was killed, and threads go on
+            self.drawers = self.pool
+            group.drawn = [self.pool.submit(call) for call in group.draws]
         self.draws.update(group.drawn)
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
         """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""
         samples, halves = group.samples, group.halves
-        drawn = [future.result() for future in group.drawn]
+        drawn = list(map(_result, group.drawn, group.draws))
         images = make_images(self.driver, samples, [half.image for half in halves], attempt, drawn)
         self.told(len(images))
 
@@ -234,6 +242,14 @@ class ShardMaker:
                 group.halves = [group.halves[i] for i in again]
         batch.made |= {key: future.result() for key, future in batch.existing.items()}
         return batch
+
+
+def _result(drawn: Future[object], again: Callable[[], object]) -> object:
+    """What a process drew or, where it was killed, what it would have drawn."""
+    try:
+        return drawn.result()
+    except BrokenExecutor:
+        return again()
 
 
 def can_retry(row: PlannedSample, known: Failure) -> bool:

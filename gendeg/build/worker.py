@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from gendeg.model.compiled import Size, check_compiler, compile_networks, warm
 from gendeg.model.fitting import PLAIN_BATCH, fitting_batch
 from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.files import append_jsonl
+from gendeg.primitives.parallel import processes
 from gendeg.shards.description import Description
 from gendeg.shards.index import Mark
 from gendeg.shards.layout import Layout
@@ -56,6 +58,19 @@ def load_model(config: BuildConfig) -> Model:
     return Model(driver, ModelFacts(driver.sha256, driver.settings, precision, driver.write, fitting))
 
 
+DRAWS = 16
+"""Of each process that simulates, without which it is not worth its start."""
+
+
+def drawers_of(driver: Driver, workers: int, samples: int) -> Executor | None:
+    """Processes that simulate: threads stand in each other's way, and in the model's. None: threads do, all the same.
+
+    Beside a network on the CPU all cores have enough to do.
+    """
+    count = min(workers, samples // DRAWS) if driver.maker.draws and driver.alone else 0
+    return processes(count) if count > 1 else None
+
+
 class Log:
     """What this process did and when, a line each; `status` reads the lines of all."""
 
@@ -87,6 +102,7 @@ class Workshop:
         self.maker = ShardMaker(
             self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), driver,
             description.settings["attempts"], config.workers, self._made, self._check,
+            drawers_of(driver, config.workers, description.samples),
         )  # fmt: skip
         network = driver.network
         if config.compile and network is not None:

@@ -57,14 +57,20 @@ class Driver:
     def ahead(
         self, photos: Sequence[U8Image], asks: Sequence[Ask], noise: Sequence[torch.Generator]
     ) -> list[Callable[[], object]]:
-        """The simulators' share of a batch, a call for each sample, for threads to do before the model comes to it.
+        """The simulators' share of a batch, a call for each sample, for others to do before the model comes to it.
 
         None where they have no share, or a mix is made in parts, of which a later one has to wait for the one before.
         Photos, one for each ask.
         """
         if not self.maker.draws or any(ask.parts for ask in asks):
             return []
-        return [partial(self.maker.draw, *each) for each in zip(photos, asks, noise, strict=True)]
+        seeds = [one.initial_seed() for one in noise]
+        return [partial(self.maker.draw, *each) for each in zip(photos, asks, seeds, strict=True)]
+
+    @property
+    def alone(self) -> bool:
+        """Whether all cores are the simulators': a network on a GPU needs one, to say what comes next."""
+        return self.network is None or self.network.pipeline.together
 
     def degrade(
         self,

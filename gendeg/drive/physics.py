@@ -42,17 +42,17 @@ class Physics:
         clean: Sequence[U8Image],
         asks: Sequence[Ask],
         noise: Sequence[torch.Generator],
-        drawn: Sequence[U8Image | Unmade] = (),
+        drawn: Sequence[Shot] = (),
     ) -> list[U8Image | Unmade]:
         """Of the photo with its number, or of the only one. What is `drawn` already is not drawn again."""
         photos = clean if len(clean) > 1 else list(clean) * len(asks)
-        return list(drawn) or [self.draw(*each) for each in zip(photos, asks, noise, strict=True)]
+        seeds = [one.initial_seed() for one in noise]
+        drawn = drawn or [self.draw(*each) for each in zip(photos, asks, seeds, strict=True)]
+        return list(map(_made, asks, drawn))
 
     draws = True
-
-    def draw(self, photo: U8Image, ask: Ask, noise: torch.Generator) -> U8Image | Unmade:
-        """One image; of the generator only the seed is read. Any thread may do it."""
-        return _made(ask, nearest(photo, ask, noise.initial_seed()))
+    draw = staticmethod(nearest)
+    """One image, of its generator's seed; any thread or process may make it."""
 
     def used(self, ask: Ask) -> Settings:
         return self.settings

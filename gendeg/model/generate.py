@@ -202,9 +202,8 @@ class Generator:
         """Whether samples begin with a simulator's draw, which `draw` can make before the model comes to it."""
         return bool(self.pipeline.config.sketch)
 
-    def draw(self, photo: U8Image, ask: Ask, noise: torch.Generator) -> Sketch:
-        """What a sample begins with; of its generator only the seed is read. Any thread may do it."""
-        return draw_sketch(photo, ask, noise)
+    draw = staticmethod(draw_sketch)
+    """What a sample begins with, of its generator's seed; any thread or process may make it."""
 
     def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
         """Photos of one size. What goes into one call is remembered as such, and never depends on what was before."""
@@ -256,7 +255,8 @@ class Generator:
             told = zip(asks, noise, strict=True)
             return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
         photos = clean.pixels if clean.several else clean.pixels * len(asks)
-        drawn = drawn or [self.draw(*each) for each in zip(photos, asks, noise, strict=True)]
+        seeds = [one.initial_seed() for one in noise]
+        drawn = drawn or [self.draw(*each) for each in zip(photos, asks, seeds, strict=True)]
         images = to_device(torch.cat([to_signed_tensor(one.image) for one in drawn]), self.pipeline.device)
         return self.pipeline.encode_sketches(images), [one.direction for one in drawn]
 

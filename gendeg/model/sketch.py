@@ -7,8 +7,6 @@ network cannot make up, for it sees a part at a time. What they look like there 
 import math
 from dataclasses import dataclass
 
-import torch
-
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.reach import nearest
@@ -24,7 +22,7 @@ class Sketch:
     direction: Direction
 
 
-def draw_sketch(photo: U8Image, ask: Ask, noise: torch.Generator) -> Sketch:
+def draw_sketch(photo: U8Image, ask: Ask, seed: int) -> Sketch:
     """The photo, degraded as near to what is asked of it as the simulators come.
 
     Drawn from the sample's seed, but not as `--model physics` draws from it: the two are compared. Raises `ValueError`
@@ -32,6 +30,5 @@ def draw_sketch(photo: U8Image, ask: Ask, noise: torch.Generator) -> Sketch:
     """
     if math.isnan(ask.mu):
         raise ValueError("this model begins with a simulator's draw, which needs mu, and one of them is NaN")
-    seed = int(for_sample(noise.initial_seed(), ask.name, "sketch").integers(2**63))
-    image = nearest(photo, ask, seed).image
+    image = nearest(photo, ask, int(for_sample(seed, ask.name, "sketch").integers(2**63))).image
     return Sketch(image, measure_direction(photo, image, ask.mix))

@@ -8,8 +8,9 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
-from typing import TypeVar
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,14 +45,37 @@ def per_core(asked: int = 0) -> int:
 def in_processes(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     """`function` of every item, in the items' order, in so many processes; in this one where one is enough.
 
-    Ctrl-C is this process's to handle. A worker that was killed raises (where a `Pool` would wait for ever).
+    A worker that was killed raises (where a `Pool` would wait for ever).
     """
     if workers <= 1:
         yield from map(function, items)
         return
-    quiet = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(workers, get_context("spawn"), *quiet) as pool:
+    with processes(workers) as pool:
         yield from in_order(function, items, pool, 8 * workers)
+
+
+def processes(workers: int, begin: Callable[..., object] | None = None, *told: Any) -> ProcessPoolExecutor:
+    """Processes below the priority of this one, that leave Ctrl-C to it and end when it ends, killed or not.
+
+    Each calls `begin(*told)` first.
+    """
+    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (begin, told))
+
+
+def _begin(begin: Callable[..., object] | None, told: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_leave_with_parent, daemon=True).start()
+    os.nice(1)
+    if begin is not None:
+        begin(*told)
+
+
+def _leave_with_parent() -> None:
+    """A parent that is killed cannot say so, and its workers would wait for work for ever."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,14 @@ times.jsonl                        seconds of every run, which no number depends
 
 import os
 import shutil
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -28,6 +25,7 @@ from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoPairs, RunsFailed
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_json, write_jsonl
 from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.parallel import processes
 from gendeg.primitives.progress import bar
 from gendeg.restore.config import RestoreTrainConfig
 from gendeg.restore.loading import RESULT as MODEL
@@ -98,7 +96,7 @@ def _here(tasks: Sequence[Job]) -> Iterator[tuple[str, float]]:
 def _in_processes(tasks: Sequence[Job], workers: int) -> Iterator[tuple[str, float]]:
     """As they end. Raises `RunsFailed` when a worker was killed; whatever ends this ends the workers too."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are to be started
-    with ProcessPoolExecutor(workers, get_context("spawn"), _alone, (os.getpid(),)) as pool:
+    with processes(workers, torch.set_num_threads, 1) as pool:  # so that sums are the same, however many there are
         waiting = {pool.submit(_timed, task): name for name, task in tasks}
         try:
             for done in as_completed(waiting):
@@ -110,22 +108,6 @@ def _in_processes(tasks: Sequence[Job], workers: int) -> Iterator[tuple[str, flo
                 process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _alone(parent: int) -> None:
-    """One thread a process, so that sums come out the same however many there are. Ctrl-C is the parent's.
-
-    A worker whose parent was killed ends too: it would go on in folders that the next call works in.
-    """
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _timed(task: Callable[[], None]) -> float:

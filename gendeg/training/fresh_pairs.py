@@ -1,13 +1,8 @@
 """Pairs simulated while a model trains on them, so that no crop is seen twice: clean photos → views, in processes."""
 
-import os
-import signal
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context, parent_process
-from threading import Thread
 
 import numpy as np
 from jaxtyping import UInt8
@@ -21,6 +16,7 @@ from gendeg.physics import degrade
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, mix_name, parse_mix, parse_mixes
+from gendeg.primitives.parallel import processes
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import words
 from gendeg.training.config import FreshConfig
@@ -94,9 +90,8 @@ def fresh_recipe(config: FreshConfig, pairs: Sequence[Pair]) -> Recipe:
 class FreshPairs:
     """Simulates in processes of its own, below the priority of what trains. A view depends on its number only."""
 
-    def __init__(self, recipe: Recipe, processes: int):
-        quiet = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-        self._pool = ProcessPoolExecutor(processes, get_context("spawn"), _start, (recipe, quiet))
+    def __init__(self, recipe: Recipe, workers: int):
+        self._pool = processes(workers, _start, recipe)
 
     def views(self, numbers: Sequence[int], size: int) -> list[Seen]:
         """Crops of `size` pixels, one a number. Raises `BadImage` when a photo cannot be read."""
@@ -110,20 +105,9 @@ class FreshPairs:
 _RECIPE: Recipe | None = None
 
 
-def _start(recipe: Recipe, ignored: tuple[signal.Signals, signal.Handlers]) -> None:
+def _start(recipe: Recipe) -> None:
     global _RECIPE
-    signal.signal(*ignored)
-    Thread(target=_leave_with_parent, daemon=True).start()
-    os.nice(1)
     _RECIPE = recipe
-
-
-def _leave_with_parent() -> None:
-    """A parent that is killed cannot say so, and its workers would wait for work for ever."""
-    parent = parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)
 
 
 def _views(numbers: tuple[int, ...], size: int) -> list[Seen]:

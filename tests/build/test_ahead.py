@@ -1,7 +1,9 @@
-"""What simulators draw for a build is drawn by threads, while the model is at the batch before; bytes do not tell."""
+"""What simulators draw for a build is drawn beside it, while the model is at the batch before; bytes do not tell."""
 
+import os
 import tarfile
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import groupby
 
@@ -10,12 +12,13 @@ import pytest
 
 from gendeg.build.build import build
 from gendeg.build.shard import asks_of, make_images, noise_of_rows
-from gendeg.build.worker import load_model
+from gendeg.build.worker import DRAWS, drawers_of, load_model
 from gendeg.drive.driver import Degraded, Driver
 from gendeg.drive.physics import Physics
 from gendeg.model import generate
 from gendeg.model.bundled import make_change_scheduler
 from gendeg.primitives.images import read_rgb
+from gendeg.primitives.parallel import processes
 from gendeg.shards.layout import Layout
 from gendeg.shards.plan import PlanReader
 from tests.builds import KINDS, model_folder, small_build, tree
@@ -39,11 +42,11 @@ def test_each_sample_is_drawn_once_by_a_thread_and_its_bytes_are_as_without(tmp_
     source = Physics if physics else generate.Generator
     plain = source.draw
 
-    def watched(self, *told):
+    def watched(*told):
         threads.append(threading.current_thread().name)
-        return plain(self, *told)
+        return plain(*told)
 
-    monkeypatch.setattr(source, "draw", watched)
+    monkeypatch.setattr(source, "draw", staticmethod(watched))
     assert build(config) is not None
     shards = list(PlanReader(Layout(config.out).plan))
     assert len(threads) == sum(map(len, shards)) == 10 and all(name.startswith("encode") for name in threads)
@@ -63,11 +66,11 @@ def test_the_next_batch_is_drawn_while_the_model_is_at_this_one(tmp_path, sketch
     drawn, seen, plain, run = [], [], generate.Generator.draw, generate.Generator.degrade
     more = threading.Condition()
 
-    def drawing(self, photo, ask, noise):
+    def drawing(photo, ask, seed):
         with more:
             drawn.append(ask)
             more.notify_all()
-        return plain(self, photo, ask, noise)
+        return plain(photo, ask, seed)
 
     def degrading(self, clean, asks, noise, sketches):
         seen.extend(asks)
@@ -76,7 +79,7 @@ def test_the_next_batch_is_drawn_while_the_model_is_at_this_one(tmp_path, sketch
                 assert more.wait_for(lambda: len(drawn) > len(asks), 30), "nobody draws meanwhile"
         return run(self, clean, asks, noise, sketches)
 
-    monkeypatch.setattr(generate.Generator, "draw", drawing)
+    monkeypatch.setattr(generate.Generator, "draw", staticmethod(drawing))
     monkeypatch.setattr(generate.Generator, "degrade", degrading)
     built = build(config)
     assert built is not None and built.totals.written == 10
@@ -86,11 +89,11 @@ def test_another_attempt_has_draws_of_its_own(tmp_path, sketching, monkeypatch):
     config = small_build(tmp_path, model=sketching, steps=None, per_image=2, attempts=2, tolerance=0.0)
     plain, seeds = generate.Generator.draw, []
 
-    def watched(self, photo, ask, noise):
-        seeds.append((threading.current_thread().name[:6], noise.initial_seed()))
-        return plain(self, photo, ask, noise)
+    def watched(photo, ask, seed):
+        seeds.append((threading.current_thread().name[:6], seed))
+        return plain(photo, ask, seed)
 
-    monkeypatch.setattr(generate.Generator, "draw", watched)
+    monkeypatch.setattr(generate.Generator, "draw", staticmethod(watched))
     built = build(config)
     assert built is not None and built.totals.failed == 10
     rows = [row for shard in PlanReader(Layout(config.out).plan) for row in shard]
@@ -99,12 +102,42 @@ def test_another_attempt_has_draws_of_its_own(tmp_path, sketching, monkeypatch):
 
 
 def test_a_draw_that_fails_ends_the_build_with_its_reason(tmp_path, sketching, monkeypatch):
-    def broken(self, photo, ask, noise):
+    def broken(photo, ask, seed):
         raise ValueError("no weather today")
 
-    monkeypatch.setattr(generate.Generator, "draw", broken)
+    monkeypatch.setattr(generate.Generator, "draw", staticmethod(broken))
     with pytest.raises(ValueError, match="no weather today"):
         build(small_build(tmp_path, model=sketching, steps=None))
+
+
+def test_many_are_drawn_by_processes_and_threads_go_on_where_one_is_killed(tmp_path, monkeypatch):
+    config = small_build(tmp_path, model="physics", steps=None, per_image=8)
+    driver = load_model(config).driver
+    assert drawers_of(driver, 4, 2 * DRAWS - 1) is None and drawers_of(driver, 1, 1000) is None
+    started: list[ProcessPoolExecutor] = []
+
+    def opened(workers: int) -> ProcessPoolExecutor:
+        started.append(processes(workers))
+        return started[-1]
+
+    monkeypatch.setattr("gendeg.build.worker.processes", opened)
+    assert build(config) is not None and len(started) == 1
+    assert build(replace(config, out=tmp_path / "alone", workers=1)) is not None and len(started) == 1
+    assert tree(config.out) == tree(tmp_path / "alone")
+
+    def killed(workers: int) -> ProcessPoolExecutor:
+        pool = opened(workers)
+        pool.submit(os._exit, 1)
+        return pool
+
+    monkeypatch.setattr("gendeg.build.worker.processes", killed)
+    assert build(replace(config, out=tmp_path / "killed")) is not None and len(started) == 2
+    assert tree(config.out) == tree(tmp_path / "killed")
+
+
+def test_beside_a_network_on_the_cpu_threads_are_enough(tmp_path, sketching):
+    driver = load_model(small_build(tmp_path, model=sketching, steps=None)).driver
+    assert driver.maker.draws and drawers_of(driver, 4, 1000) is None
 
 
 def test_who_needs_no_draw_has_none_and_parts_wait_for_each_other(tmp_path, sketching):
