@@ -45,6 +45,10 @@ class Timed(Driver):
 
     network = None  # to be compiled
 
+    @property
+    def draws_alone(self) -> bool:
+        return self.drawer is not None and self.drawer.draws_alone
+
     def ahead(
         self, photos: Sequence[np.ndarray], asks: Sequence[Ask], noise: Sequence[Any]
     ) -> list[Callable[[], object]]:

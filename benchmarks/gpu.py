@@ -65,6 +65,7 @@ Later = Callable[[], None]
 PEAKS = {"H100": 989, "H200": 989, "GH200": 989, "A100": 312, "L40S": 362, "4090": 165}
 """TFLOP/s of fp16 with fp32 sums, dense, by the makers' sheets; of other cards a large product is timed."""
 LONG = 20  # steps that are timed in full
+PHOTOS = 32
 FEW, MORE = 2, 6  # steps that are timed of longer runs
 EARLIER = 4  # photos at a time before batches are chosen by memory
 
@@ -218,6 +219,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace):
         self.options, self.device = options, "cpu" if options.cpu else "cuda"
         self.since = time.monotonic()
+        self.folder = tempfile.TemporaryDirectory()
         card = platform.processor() or platform.machine() if options.cpu else torch.cuda.get_device_name()
         self.report = Report(options.out, {"card": card, "torch": torch.__version__, "seconds": 0.0})
         self.peak = None if options.cpu else peak_of(card)
@@ -241,6 +243,7 @@ class Bench:
                 pipeline = pipelines.popitem()[1] if half and pipelines else None
                 pipelines.clear()
                 _free()
+                torch.backends.cudnn.benchmark = half and self.device == "cuda"  # in fp32 it takes all memory there is
                 pipelines[half] = prepared(pipeline or make(), self.device, half and not self.options.cpu)
             return pipelines[half]
 
@@ -324,6 +327,11 @@ class Bench:
 
     # --- speed ---
 
+    def photos(self, size: int) -> Path:
+        """Drawn once: some tens, of which a build makes as many images as it is asked for."""
+        folder = Path(self.folder.name) / str(size)
+        return folder if folder.exists() else photos_folder(folder, PHOTOS, size)
+
     def speed(self, generator: Generator, spec: Spec, size: int, batch: int) -> tuple[float, int]:
         """Images a second in all, and how many came to nothing (random weights overflow)."""
         steps, count = generator.settings.steps, batch * (3 if spec.built else 1)
@@ -346,6 +354,9 @@ class Bench:
         """Seconds of so many images as `gendeg build` makes them, from photos on the disk to a tar."""
         with self.planned(size, batch, count) as (config, description):
             workshop = Workshop(config, description, drive(generator.pipeline, generator.settings))
+            awake = [workshop.maker.drawers.submit(time.sleep, 0.2) for _ in range(config.workers)]
+            for one in awake:
+                one.result()
             _wait(self.device)
             marks: list[Mark] = []
             began = time.perf_counter()
@@ -367,11 +378,10 @@ class Bench:
     def planned(self, size: int, batch: int, count: int) -> Iterator[tuple[BuildConfig, Any]]:
         with tempfile.TemporaryDirectory() as name:
             root = Path(name)
-            photos = photos_folder(root / "photos", min(count, 2 * batch), size)
             config = BuildConfig(
-                clean=(str(photos),), out=root / "out", types="haze", intensity="0.5", samples=count, shard_size=count,
-                batch_size=batch, attempts=1, tolerance=1.0, structure=-1.0, workers=self.options.workers,
-                progress=False,
+                clean=(str(self.photos(size)),), out=root / "out", types="all", intensity="0.5", samples=count,
+                shard_size=count, batch_size=batch, attempts=1, tolerance=1.0, structure=-1.0, progress=False,
+                workers=self.options.workers,
             )  # fmt: skip
             Layout(config.out).side.mkdir(parents=True)
             yield config, prepare(config, ModelFacts("bench", STAND_IN, "fp16"))
@@ -443,11 +453,11 @@ def steps_a_second(step: Callable[[], float], counted: int, device: str) -> floa
 # --- models ---
 
 
-def stable_diffusion(toy: bool) -> GenDegPipeline:
+def stable_diffusion(toy: bool, device: str) -> GenDegPipeline:
     """Random weights at Stable Diffusion 1.5's sizes; the bundled tokenizer, whose numbers CLIP's table holds."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        unet, vae, text, conditioner = networks(toy, "cpu")
+        unet, vae, text, conditioner = networks(toy, device)
     tokenizer = copy.deepcopy(load_pipeline().tokenizer)
     return GenDegPipeline(
         vae=vae.eval(), text_encoder=text.eval(), tokenizer=tokenizer, unet=unet.eval(),
@@ -529,8 +539,6 @@ def main() -> None:
         sys.exit("no GPU here; --cpu shows at toy size that the script runs")
     if options.cpu:
         torch.set_num_threads(1)
-    else:
-        torch.backends.cudnn.benchmark = True
     bench = Bench(options)
     wanted, sizes = options.only.split(","), [64] if options.cpu else [256, 512]
     later: list[Later] = []
@@ -538,14 +546,16 @@ def main() -> None:
     if "sd15" in wanted:
         name = "Stable Diffusion 1.5's size" if not options.cpu else "Stable Diffusion's layout, toy"
         size = 64 if options.cpu else 512
-        later.append(bench.models(name, lambda: stable_diffusion(options.cpu), [size], [first, *rest]))
+        later.append(bench.models(name, lambda: stable_diffusion(options.cpu, bench.device), [size], [first, *rest]))
     if "bundled" in wanted:  # as it is meant to be sampled comes before what is only there to compare
-        later.append(bench.models("the bundled model", load_pipeline, sizes, [first, *OWN, *rest]))
+        later.append(bench.models("the bundled model", load_pipeline, sizes, [first, *OWN]))
     if options.student:
         later.append(bench.models(options.student.name, lambda: load_pipeline(str(options.student)), sizes, OWN))
     if "training" in wanted:
         bench.training()
         later.append(partial(bench.training, compiled=True))
+    if "bundled" in wanted:
+        later.append(bench.models("the bundled model", load_pipeline, sizes, rest))
     for compiled in later if options.compile else ():
         compiled()
     bench.save()

@@ -121,8 +121,8 @@ def train(asked: argparse.Namespace) -> None:
         print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", flush=True)
         torch.backends.cudnn.benchmark = True  # two sizes of batch in all
         torch.set_float32_matmul_precision("high")
-        batch = choose_batch(asked.recipe, clean, "cuda")
-        changed["diffusion"] |= batch
+        if not asked.as_recipe:
+            changed["diffusion"] |= choose_batch(asked.recipe, clean, "cuda")
     left = asked.seconds - (time.time() - since) - LAST
     print(f"{left:.0f} s are left to train in", flush=True)
     config = BundleConfig(
@@ -208,6 +208,7 @@ def main() -> None:
     leg.add_argument("--seconds", type=float, default=540, help="from --started to the last part")
     leg.add_argument("--started", type=float, help="seconds since 1970; now")
     leg.add_argument("--recipe", type=Path, default=Path("manifests/recipes/bundled.toml"))
+    leg.add_argument("--as-recipe", action="store_true", help="its batch, not one chosen by what is timed there")
     leg.add_argument("--weights", default="", help="how often degradations and sources are drawn: gopro=2")
     start = leg.add_mutually_exclusive_group()
     start.add_argument("--keep-autoencoder", action="store_true", help="the default: latents stay what they are")

@@ -81,5 +81,5 @@ def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[P
     few, more = run(1), run(1 + STEPS)
     further = max(model.facts.settings.steps, 1) - 1
     made = few + max(0.0, more - few) / STEPS * further
-    beside = model.driver.network is not None and model.driver.alone  # a GPU works meanwhile
+    beside = model.driver.network is not None and model.driver.network.pipeline.together  # a GPU works meanwhile
     return (max(simulated, made) if beside else simulated + made) / count * relative_area(row, rows)

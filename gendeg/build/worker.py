@@ -67,7 +67,7 @@ def drawers_of(driver: Driver, workers: int, samples: int) -> Executor | None:
 
     Beside a network on the CPU all cores have enough to do.
     """
-    count = min(workers, samples // DRAWS) if driver.maker.draws and driver.alone else 0
+    count = min(workers, samples // DRAWS) if driver.draws_alone else 0
     return processes(count) if count > 1 else None
 
 

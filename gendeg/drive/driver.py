@@ -68,9 +68,9 @@ class Driver:
         return [partial(self.maker.draw, *each) for each in zip(photos, asks, seeds, strict=True)]
 
     @property
-    def alone(self) -> bool:
-        """Whether all cores are the simulators': a network on a GPU needs one, to say what comes next."""
-        return self.network is None or self.network.pipeline.together
+    def draws_alone(self) -> bool:
+        """Whether simulators draw, and all cores are theirs: a network on a GPU needs one, to say what comes next."""
+        return self.maker.draws and (self.network is None or self.network.pipeline.together)
 
     def degrade(
         self,
