@@ -66,7 +66,7 @@ PEAKS = {"H100": 989, "H200": 989, "GH200": 989, "A100": 312, "L40S": 362, "4090
 """TFLOP/s of fp16 with fp32 sums, dense, by the makers' sheets; of other cards a large product is timed."""
 LONG = 20  # steps that are timed in full
 PHOTOS = 32
-FEW, MORE = 2, 6  # steps that are timed of longer runs
+FEW, MORE = 4, 20  # steps that are timed of longer runs: what varies beside them counts six times
 EARLIER = 4  # photos at a time before batches are chosen by memory
 
 
@@ -100,6 +100,7 @@ class Line:
     idle: float | None = None
     memory_gb: float | None = None
     failed: int = 0
+    took: float | None = None  # seconds of the bench itself, with all that is not timed
     note: str = ""
 
 
@@ -269,6 +270,7 @@ class Bench:
         if self.late:
             line.note = line.note or "no time left"
         else:
+            began = time.monotonic()
             try:
                 work()
             except torch.OutOfMemoryError:
@@ -276,6 +278,7 @@ class Bench:
             except Exception as error:  # whatever it is, the other lines are worth having
                 line.note = first_line(error)
                 print(f"{line.name}: {line.note}", file=sys.stderr, flush=True)
+            line.took = round((line.took or 0.0) + time.monotonic() - began, 1)
         _free()
         self.save()
         print(_table([line])[-1], flush=True)
@@ -388,7 +391,7 @@ class Bench:
 
     def idle(self, generator: Generator, spec: Spec, size: int, batch: int) -> float | None:
         """Share of the time between the first and the last kernel in which none runs, over two batches."""
-        short = self.with_steps(generator, min(generator.settings.steps, MORE))
+        short = self.with_steps(generator, min(generator.settings.steps, FEW))
         kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
         with torch.profiler.profile(activities=kinds[1:]) as profile:
             (self.build if spec.built else self.loop)(short, size, batch, 2 * batch)
