@@ -81,7 +81,9 @@ class BuildConfig(PlanConfig):
     structure: float = option(0.15, "Least correlation of structure with the photo; -1: any.")
     license: str = option("other", "Licence of the dataset, for its card.")
     device: str = DEVICE()
-    workers: int = option(4, "Threads of each process that read, simulate and encode.", min=1)
+    workers: int = option(
+        0, "Threads of each process that read and encode; 0: its share of the cores, at least 4.", min=0
+    )
     engine: Literal["local", "ray"] = option("local", "ray: every shard is a task of a Ray cluster.")
     grace: float = option(20.0, "Seconds a shard gets to finish after Ctrl-C or SIGTERM.", min=0)
     check_disk: bool = option(True, "Stop before the start when the disk has not enough room.")
@@ -97,11 +99,13 @@ def check_config(config: BuildConfig) -> None:
     from gendeg.pairs.split import parse_split
 
     least = {"--per-image": config.per_image, "--shard-size": config.shard_size,
-             "--attempts": config.attempts, "--workers": config.workers}  # fmt: skip
+             "--attempts": config.attempts}  # fmt: skip
     for flag, value in least.items():
         if value is not None and value < 1:
             raise BadOption(flag, f"must be at least 1, got {value}")
-    for flag, value in {"--samples": config.samples, "--size": config.size, "--batch-size": config.batch_size}.items():
+    none = {"--samples": config.samples, "--size": config.size, "--batch-size": config.batch_size,
+            "--workers": config.workers}  # fmt: skip
+    for flag, value in none.items():
         if value < 0:
             raise BadOption(flag, f"must not be negative, got {value}")
     check_model(config.model)

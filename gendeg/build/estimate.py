@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import mean
 
@@ -10,8 +9,9 @@ from gendeg.build.config import BuildConfig
 from gendeg.build.prepare import read_inputs
 from gendeg.build.sample import CleanHalf, read_clean, rules_of
 from gendeg.build.shard import asks_of, make_images, noise_of_rows
-from gendeg.build.worker import Model
+from gendeg.build.worker import LEAST_THREADS, Model, drawers_of
 from gendeg.primitives.images import encode_image
+from gendeg.primitives.parallel import per_core
 from gendeg.primitives.quantities import say_bytes, say_seconds
 from gendeg.shards.description import Description
 from gendeg.shards.layout import Layout
@@ -19,6 +19,7 @@ from gendeg.shards.plan import GENERATED, PlannedSample, PlanReader
 
 PHOTOS = 4  # that are looked at
 STEPS = 2  # that are timed; the rest is taken to go on like that
+IN_THREADS = 2  # simulators that Python lets work at a time
 OVERHEAD = 4096  # bytes of headers, padding and record of a sample
 NOISE = 1.15  # a degraded image compresses a little worse than its photo
 
@@ -49,7 +50,9 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> For
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
     generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
     typical = generated[len(generated) // 2] if generated and config.estimate else None
-    seconds = _seconds(model, *typical, rows, config.workers) if typical else None
+    workers = per_core(config.workers, LEAST_THREADS)
+    drawers = drawers_of(model.driver, workers, description.samples) or min(workers, per_core(), IN_THREADS)
+    seconds = _seconds(model, *typical, rows, drawers) if typical else None
     return Forecast(mean(sizes), seconds)
 
 
@@ -62,15 +65,17 @@ def _area(row: PlannedSample) -> int:
     return row.width * row.height
 
 
-def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample], workers: int) -> float:
-    """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches."""
+def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample], drawers: int) -> float:
+    """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches.
+
+    So many `drawers` simulate at a time.
+    """
     count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
     samples, photos = [row] * count, [half.image] * count
     calls = model.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, 0))
-    with ThreadPoolExecutor(workers) as threads:
-        start = time.perf_counter()
-        drawn = [future.result() for future in [threads.submit(call) for call in calls]]
-        simulated = time.perf_counter() - start
+    start = time.perf_counter()
+    drawn = [call() for call in calls[:1]] * count  # they are all the same
+    simulated = (time.perf_counter() - start) * (len(drawn) / drawers)
 
     def run(steps: int) -> float:
         driver, start = model.driver.in_steps(steps), time.perf_counter()

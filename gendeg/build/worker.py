@@ -4,7 +4,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,7 @@ from gendeg.model.compiled import Size, check_compiler, compile_networks, warm
 from gendeg.model.fitting import PLAIN_BATCH, fitting_batch
 from gendeg.primitives.device import choose_device, local_device
 from gendeg.primitives.files import append_jsonl
-from gendeg.primitives.parallel import processes
+from gendeg.primitives.parallel import per_core, processes
 from gendeg.shards.description import Description
 from gendeg.shards.index import Mark
 from gendeg.shards.layout import Layout
@@ -58,17 +57,18 @@ def load_model(config: BuildConfig) -> Model:
     return Model(driver, ModelFacts(driver.sha256, driver.settings, precision, driver.write, fitting))
 
 
+LEAST_THREADS = 4
 DRAWS = 16
 """Of each process that simulates, without which it is not worth its start."""
 
 
-def drawers_of(driver: Driver, workers: int, samples: int) -> Executor | None:
-    """Processes that simulate: threads stand in each other's way, and in the model's. None: threads do, all the same.
+def drawers_of(driver: Driver, workers: int, samples: int) -> int:
+    """Processes that simulate: threads stand in each other's way, and in the model's. 0: threads do, all the same.
 
     Beside a network on the CPU all cores have enough to do.
     """
     count = min(workers, samples // DRAWS) if driver.draws_alone else 0
-    return processes(count) if count > 1 else None
+    return count if count > 1 else 0
 
 
 class Log:
@@ -99,10 +99,12 @@ class Workshop:
         self.log, self.stopper = Log(self.layout, rank), stopper or Stopper(config.grace)
         self.plan = PlanReader(self.layout.plan)
         self._started = time.monotonic()
+        workers = per_core(config.workers, LEAST_THREADS)
+        drawers = drawers_of(driver, workers, description.samples)
         self.maker = ShardMaker(
             self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), driver,
-            description.settings["attempts"], config.workers, self._made, self._check,
-            drawers_of(driver, config.workers, description.samples),
+            description.settings["attempts"], workers, self._made, self._check,
+            processes(drawers) if drawers else None,
         )  # fmt: skip
         network = driver.network
         if config.compile and network is not None:

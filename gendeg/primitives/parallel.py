@@ -37,9 +37,13 @@ def in_order(
                 future.cancel()
 
 
-def per_core(asked: int = 0) -> int:
-    """So many threads or processes as asked; 0: one for each core."""
-    return asked or os.cpu_count() or 1
+def per_core(asked: int = 0, least: int = 1) -> int:
+    """So many threads or processes as asked; 0: one for each core that this process has, `least` at least.
+
+    Processes that a launcher has started on this machine share its cores.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return asked or max(least, cores // max(1, _number("LOCAL_WORLD_SIZE", 1)))
 
 
 def in_processes(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

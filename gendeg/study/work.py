@@ -25,7 +25,7 @@ from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import NoPairs, RunsFailed
 from gendeg.primitives.files import append_jsonl, ensure_writable, write_json, write_jsonl
 from gendeg.primitives.kinds import Degradation
-from gendeg.primitives.parallel import processes
+from gendeg.primitives.parallel import per_core, processes
 from gendeg.primitives.progress import bar
 from gendeg.restore.config import RestoreTrainConfig
 from gendeg.restore.loading import RESULT as MODEL
@@ -73,7 +73,7 @@ def run_all(config: StudyConfig, tasks: Sequence[Job]) -> int:
     if not tasks:
         return 0
     device = choose_device(config.device)
-    workers = min(len(tasks), config.workers or (1 if device != "cpu" else os.cpu_count() or 1))
+    workers = min(len(tasks), per_core(config.workers or (0 if device == "cpu" else 1)))
     ended = _here(tasks) if workers == 1 else _in_processes(tasks, workers)
     with bar("runs", total=len(tasks), wanted=config.progress) as progress:
         for name, seconds in ended:
