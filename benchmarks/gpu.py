@@ -392,11 +392,9 @@ class Bench:
     def idle(self, generator: Generator, spec: Spec, size: int, batch: int) -> float | None:
         """Share of the time between the first and the last kernel in which none runs, over two batches."""
         short = self.with_steps(generator, min(generator.settings.steps, FEW))
-        kinds = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
-        with torch.profiler.profile(activities=kinds[1:]) as profile:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
             (self.build if spec.built else self.loop)(short, size, batch, 2 * batch)
-        spans = [(e.time_range.start, e.time_range.end) for e in profile.events() if e.device_type.name == "CUDA"]
-        return idle_share(spans)
+        return idle_share(kernels(profile, "CUDA"))
 
     # --- training ---
 
@@ -428,6 +426,14 @@ class Bench:
             _free()
             self.save()
             print(row, flush=True)
+
+
+def kernels(profile: torch.profiler.profile, device: str) -> list[tuple[float, float]]:
+    """Start and end of each on that device, in seconds. `profile.events()` makes a tree of them: half a minute."""
+    assert profile.profiler is not None and profile.profiler.kineto_results is not None
+    found = profile.profiler.kineto_results.events()
+    mine = (event for event in found if event.device_type().name == device)
+    return [(event.start_ns() / 1e9, (event.start_ns() + event.duration_ns()) / 1e9) for event in mine]
 
 
 def idle_share(spans: list[tuple[float, float]]) -> float | None:
