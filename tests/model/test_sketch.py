@@ -38,7 +38,7 @@ def sketching(level: float) -> GenDegPipeline:
 
 
 def drawn_of(ask: Ask, seed: int, scene: np.ndarray = SCENE) -> np.ndarray:
-    return draw_sketch(scene, ask, *generators(seed)).image
+    return draw_sketch(scene, ask, generators(seed)[0].initial_seed()).image
 
 
 def generated(pipeline: GenDegPipeline, *asks: Ask, seed: int = 0) -> torch.Tensor:
