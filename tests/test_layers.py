@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -179,3 +180,10 @@ def _package(folder: Path) -> Path:
     (package / "build" / "b.py").write_text("from gendeg.model.heavy import weigh\n")
     (package / "model" / "heavy.py").write_text("import torch\n")
     return package
+
+
+def test_no_folder_of_tests_is_passed_over(pytestconfig: pytest.Config) -> None:
+    """pytest leaves out folders by name, by default all that are called build."""
+    folders = {path.parent.name for path in Path(__file__).parent.rglob("test_*.py")}
+    skipped = pytestconfig.getini("norecursedirs")
+    assert "build" in folders and not [name for name in folders for one in skipped if fnmatch(name, one)]
