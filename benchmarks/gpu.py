@@ -65,9 +65,9 @@ Later = Callable[[], None]
 PEAKS = {"H100": 989, "H200": 989, "GH200": 989, "A100": 312, "L40S": 362, "4090": 165}
 """TFLOP/s of fp16 with fp32 sums, dense, by the makers' sheets; of other cards a large product is timed."""
 LONG = 20  # steps that are timed in full
-PHOTOS = 32
+PHOTOS = 32  # that images are made of
 FEW, MORE = 4, 20  # steps that are timed of longer runs: what varies beside them counts six times
-EARLIER = 4  # photos at a time before batches are chosen by memory
+EARLIER = 4  # photos at a time in the plain loop
 
 
 @dataclass(frozen=True)

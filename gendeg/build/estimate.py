@@ -9,7 +9,7 @@ from gendeg.build.config import BuildConfig
 from gendeg.build.prepare import read_inputs
 from gendeg.build.sample import CleanHalf, read_clean, rules_of
 from gendeg.build.shard import asks_of, make_images, noise_of_rows
-from gendeg.build.worker import LEAST_THREADS, Model, drawers_of
+from gendeg.build.worker import Model, drawers_of, threads_of
 from gendeg.primitives.images import encode_image
 from gendeg.primitives.parallel import per_core
 from gendeg.primitives.quantities import say_bytes, say_seconds
@@ -50,7 +50,7 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> For
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
     generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
     typical = generated[len(generated) // 2] if generated and config.estimate else None
-    workers = per_core(config.workers, LEAST_THREADS)
+    workers = threads_of(config)
     drawers = drawers_of(model.driver, workers, description.samples) or min(workers, per_core(), IN_THREADS)
     seconds = _seconds(model, *typical, rows, drawers) if typical else None
     return Forecast(mean(sizes), seconds)

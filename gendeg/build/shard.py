@@ -58,7 +58,7 @@ class Group:
     halves: list[CleanHalf]
     start: int
     stop: int
-    draws: list[Callable[[], object]] = field(default_factory=list)  # the simulators' share
+    calls: list[Callable[[], object]] = field(default_factory=list)  # the simulators' share
     drawn: list[Future[object]] = field(default_factory=list)  # by threads or processes
     run: Future[list[Future[Made]]] = field(default_factory=Future)  # of the model; gives those of the threads
 
@@ -205,18 +205,18 @@ class ShardMaker:
     def _draw(self, group: Group, attempt: int) -> None:
         """Has others simulate what the model will ask for, so that it does not wait for more than the last of it."""
         photos, samples = [half.image for half in group.halves], group.samples
-        group.draws = self.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, attempt))
+        group.calls = self.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, attempt))
         try:
-            group.drawn = [self.drawers.submit(call) for call in group.draws]
+            group.drawn = [self.drawers.submit(call) for call in group.calls]
         except BrokenExecutor:  # a process was killed, and threads go on
             self.drawers = self.pool
-            group.drawn = [self.pool.submit(call) for call in group.draws]
+            group.drawn = [self.pool.submit(call) for call in group.calls]
         self.draws.update(group.drawn)
 
     def _launch(self, group: Group, attempt: int) -> list[Future[Made]]:
         """Through the model, in its thread; the images go to the threads, which wait for them where it is a GPU."""
         samples, halves = group.samples, group.halves
-        drawn = list(map(_result, group.drawn, group.draws))
+        drawn = list(map(_result, group.drawn, group.calls))
         images = make_images(self.driver, samples, [half.image for half in halves], attempt, drawn)
         self.told(len(images))
 

@@ -62,6 +62,11 @@ DRAWS = 16
 """Of each process that simulates, without which it is not worth its start."""
 
 
+def threads_of(config: BuildConfig) -> int:
+    """Those of this process, as asked or by its share of the cores."""
+    return per_core(config.workers, LEAST_THREADS)
+
+
 def drawers_of(driver: Driver, workers: int, samples: int) -> int:
     """Processes that simulate: threads stand in each other's way, and in the model's. 0: threads do, all the same.
 
@@ -99,7 +104,7 @@ class Workshop:
         self.log, self.stopper = Log(self.layout, rank), stopper or Stopper(config.grace)
         self.plan = PlanReader(self.layout.plan)
         self._started = time.monotonic()
-        workers = per_core(config.workers, LEAST_THREADS)
+        workers = threads_of(config)
         drawers = drawers_of(driver, workers, description.samples)
         self.maker = ShardMaker(
             self.layout, description.fingerprint, rules_of(description), read_inputs(self.layout), driver,

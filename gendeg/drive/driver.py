@@ -64,7 +64,7 @@ class Driver:
         """
         if not self.maker.draws or any(ask.parts for ask in asks):
             return []
-        seeds = [one.initial_seed() for one in noise]
+        seeds = map(torch.Generator.initial_seed, noise)
         return [partial(self.maker.draw, *each) for each in zip(photos, asks, seeds, strict=True)]
 
     @property

@@ -46,7 +46,7 @@ class Physics:
     ) -> list[U8Image | Unmade]:
         """Of the photo with its number, or of the only one. What is `drawn` already is not drawn again."""
         photos = clean if len(clean) > 1 else list(clean) * len(asks)
-        seeds = [one.initial_seed() for one in noise]
+        seeds = map(torch.Generator.initial_seed, noise)
         drawn = drawn or [self.draw(*each) for each in zip(photos, asks, seeds, strict=True)]
         return list(map(_made, asks, drawn))
 

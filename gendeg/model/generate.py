@@ -255,7 +255,7 @@ class Generator:
             told = zip(asks, noise, strict=True)
             return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
         photos = clean.pixels if clean.several else clean.pixels * len(asks)
-        seeds = [one.initial_seed() for one in noise]
+        seeds = map(torch.Generator.initial_seed, noise)
         drawn = drawn or [self.draw(*each) for each in zip(photos, asks, seeds, strict=True)]
         images = to_device(torch.cat([to_signed_tensor(one.image) for one in drawn]), self.pipeline.device)
         return self.pipeline.encode_sketches(images), [one.direction for one in drawn]

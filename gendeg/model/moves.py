@@ -6,6 +6,7 @@ from typing import overload
 
 import numpy as np
 import torch
+from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -20,6 +21,14 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def draw_noise(
+    shape: tuple[int, ...], generators: torch.Generator | list[torch.Generator] | None, device: torch.device
+) -> Rows:
+    """Of variance 1, drawn where the generators are (none: on the device), one for each row or one for all."""
+    one = generators[0] if isinstance(generators, list) else generators
+    return to_device(randn_tensor(shape, generators, one.device if one else device, torch.float32), device)
 
 
 def filled(batch: Rows, rows: int) -> Filled:

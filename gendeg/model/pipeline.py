@@ -9,7 +9,6 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
-from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -20,7 +19,7 @@ from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, combine, guided
 from gendeg.model.inputs import check_image, check_lists
 from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, keep_detail, onto_photo
-from gendeg.model.moves import filled, to_device
+from gendeg.model.moves import draw_noise, filled, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
 from gendeg.model.schedulers import NoiseProcess, noise_process
@@ -207,8 +206,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     def prepare_latents(self, clean: CleanLatent, generators: list[torch.Generator]) -> Float[Tensor, "b c y x"]:
         """Each sample's own starting noise, of variance 1."""
         channels, size = self.unet.config.out_channels, clean.latent.shape[-2:]
-        noise = [randn_tensor((1, channels, *size), generator=g, dtype=torch.float32) for g in generators]
-        return to_device(torch.cat(noise), self.device)
+        return draw_noise((len(generators), channels, *size), generators, self.device)
 
     @property
     def together(self) -> bool:

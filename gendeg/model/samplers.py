@@ -12,11 +12,10 @@ from diffusers.schedulers.scheduling_euler_ancestral_discrete import (
     EulerAncestralDiscreteSchedulerOutput,
 )
 from diffusers.schedulers.scheduling_utils import SchedulerMixin, SchedulerOutput
-from diffusers.utils.torch_utils import randn_tensor
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gendeg.model.moves import to_device
+from gendeg.model.moves import draw_noise
 from gendeg.model.schedulers import known_levels, landed, noised
 
 LDM_SCHEDULE: dict[str, Any] = {
@@ -84,7 +83,7 @@ class ContinuousEulerAncestralScheduler(EulerAncestralDiscreteScheduler):
         clean = self._clean(model_output, sample, sigma)
         added = (following**2 * (sigma**2 - following**2) / sigma**2).sqrt()
         kept = (following**2 - added**2).clamp(min=0).sqrt()
-        noise = _drawn(sample, generator) if noise is None else noise
+        noise = draw_noise(sample.shape, generator, sample.device) if noise is None else noise
         before = sample + (sample - clean) / sigma * (kept - sigma) + noise * added
         self._step_index += 1
         if not return_dict:
@@ -99,16 +98,6 @@ class ContinuousEulerAncestralScheduler(EulerAncestralDiscreteScheduler):
         if self.config.prediction_type == "v_prediction":
             return sample / (sigma**2 + 1) - output * sigma / (sigma**2 + 1).sqrt()
         return output
-
-
-def _drawn(
-    like: Float[Tensor, "b c y x"], generator: torch.Generator | list[torch.Generator] | None
-) -> Float[Tensor, "b c y x"]:
-    """Where the generators are, and brought over without waiting: a GPU would stand still at every step."""
-    one = generator[0] if isinstance(generator, list) else generator
-    return to_device(
-        randn_tensor(like.shape, generator, one.device if one else like.device, torch.float32), like.device
-    )
 
 
 def _positions(known: Float[Tensor, " n"], asked: Float[Tensor, " steps"]) -> Float[Tensor, " steps"]:
