@@ -21,6 +21,7 @@ from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.memory import keep_freed
 from gendeg.primitives.options import BUNDLED
 from gendeg.primitives.rng import torch_generator
 from gendeg.prompts import make_prompt
@@ -63,6 +64,7 @@ def degrade_once(generator: Generator, photo: U8Image, watch: Stopwatch) -> None
 
 def main() -> None:
     options = _options()
+    keep_freed()  # as the command line does
     watch = Stopwatch(options.device, {})
     try:
         pipeline = watch.time("load", lambda: load_pipeline(options.model, options.device))

@@ -22,6 +22,7 @@ from gendeg.export import command as export
 from gendeg.pairs import command as pairs
 from gendeg.play import command as play
 from gendeg.primitives.exits import INTERRUPTED, TERMINATED, WRONG_USAGE, advice_for
+from gendeg.primitives.memory import keep_freed
 from gendeg.primitives.options import one_spelling
 from gendeg.primitives.parallel import world
 from gendeg.primitives.silence import watched
@@ -126,6 +127,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     hush_libraries()
+    keep_freed()
     with mended_streams(), _watching():
         code = _run(arguments)
         if arguments is None and code in (INTERRUPTED, TERMINATED):
