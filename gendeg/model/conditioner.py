@@ -31,6 +31,10 @@ class Conditioning(NamedTuple):
         vector = None if self.vector is None else self.vector.expand(count, -1)
         return Conditioning(self.context.expand(count, -1, -1), vector)
 
+    def of(self, rows: Int[Tensor, " some"]) -> "Conditioning":
+        """Those of some samples."""
+        return Conditioning(self.context[rows], None if self.vector is None else self.vector[rows])
+
 
 class Conditioner(OwnMemory, ModelMixin, ConfigMixin):
     """Adds mu and sigma to the text tokens: two channels, then a projection back that starts as the identity.

@@ -4,6 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -241,10 +242,33 @@ class Generator:
         text, pooled = (torch.cat(parts) for parts in zip(*texts, strict=True))
         mu, sigma = zip(*(one.told for one in settled), strict=True)
         full = self.pipeline.condition(text, pooled, mu, sigma, directions)
-        latents = self.pipeline.denoise(
-            clean, full, self._nothing(), self._branches, list(noise), self.settings.steps, sizes=sizes, sketch=begin
-        )
-        return Generated(latents, sketch)
+        return Generated(self._denoise(clean, settled, full, noise, sizes, begin), sketch)
+
+    def _denoise(
+        self,
+        clean: CleanLatent,
+        settled: Sequence[Settled],
+        full: Conditioning,
+        noise: Sequence[torch.Generator],
+        sizes: Float[Tensor, " b"] | None,
+        begin: Float[Tensor, "b c y x"] | None,
+    ) -> Float[Tensor, "b c y x"]:
+        """Samples that begin at one level go together."""
+        null, chosen, steps = self._nothing(), self._branches, self.settings.steps
+        levels = [self.pipeline.level_of(one.ask.mix) for one in settled]
+        if begin is None or len(set(levels)) == 1:
+            return self.pipeline.denoise(
+                clean, full, null, chosen, list(noise), steps, sizes=sizes, sketch=begin, level=levels[0]
+            )
+        made, order = [], sorted(range(len(levels)), key=levels.__getitem__)
+        for level, some in groupby(order, levels.__getitem__):
+            rows = list(some)
+            own = to_device(torch.tensor(rows), self.pipeline.device)
+            made.append(self.pipeline.denoise(
+                clean.of(*rows), full.of(own), null, chosen, [noise[row] for row in rows], steps,
+                sizes=None if sizes is None else sizes[own], sketch=begin[own], level=level,
+            ))  # fmt: skip
+        return torch.cat(made)[to_device(torch.tensor(order).argsort(), self.pipeline.device)]
 
     def _begin(
         self, clean: CleanLatent, asks: list[Ask], noise: Sequence[torch.Generator], drawn: Sequence[Sketch]

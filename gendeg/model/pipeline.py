@@ -23,10 +23,11 @@ from gendeg.model.moves import draw_noise, filled, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
 from gendeg.model.schedulers import NoiseProcess, noise_process
+from gendeg.model.sketch import checked_levels
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 from gendeg.primitives.images import U8Image, signed_to_u8
-from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.kinds import Mix, parse_mix
 from gendeg.primitives.memory import OwnMemory
 
 CORRECTED = ("haze", "motion_blur", "raindrop")  # where the published model corrects structure (GenDeg, section 3.4)
@@ -49,8 +50,9 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
     make of three; it takes no others, and no other number of steps.
-    With a `sketch` sampling begins at that noise / signal, with a simulator's draw under the noise (`model.sketch`).
-    Published: with noise alone.
+    With a `sketch` sampling begins at that noise / signal, with a simulator's draw under the noise (`model.sketch`);
+    degradations that `sketch_levels` names, and mixes with them, begin at less and keep more of the draw. Published:
+    with noise alone.
     Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
@@ -79,6 +81,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         guidance_interval: list[float] | None = None,
         guidance_built_in: bool = False,
         sketch: float = 0.0,
+        sketch_levels: dict[str, float] | None = None,
     ):
         super().__init__()
         self.rows = 0  # that a compiled network's batches are filled up to
@@ -101,6 +104,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             guidance_interval=list(guidance_interval or []),
             guidance_built_in=guidance_built_in,
             sketch=sketch,
+            sketch_levels=checked_levels(sketch, sketch_levels or {}),
         )
 
     def with_parts(self, **changed: Any) -> "GenDegPipeline":
@@ -273,13 +277,15 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         noise: Sequence[Float[Tensor, "b c y x"]] = (),
         sizes: Float[Tensor, " b"] | None = None,
         sketch: Float[Tensor, "b c y x"] | None = None,
+        level: float | None = None,
     ) -> Float[Tensor, "b c y x"]:
         """The sampling loop; returns scaled latents, of a model with a `change_scale` multiplied by their `sizes`.
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
-        `sketch` is what to begin with under the noise; a model with a `sketch` level needs one.
+        `sketch` is what to begin with under the noise, at `level` (None: the configuration's); a model with a `sketch`
+        needs one.
         """
-        process = self.noise_process(steps)
+        process = self.noise_process(steps, level)
         latents = process.begin(noise[0] if noise else self.prepare_latents(clean, generators), sketch)
         timesteps = to_device(process.scheduler.timesteps, self.device)  # all at once; the scheduler keeps its own
         read: dict[tuple[Branch, ...], Conditioning] = {}
@@ -294,9 +300,14 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             latents = process.step(said, timestep, latents, random)
         return latents if sizes is None else latents * sizes[:, None, None, None]
 
-    def noise_process(self, steps: int) -> NoiseProcess:
+    def level_of(self, mix: Mix) -> float:
+        """Noise / signal at which samples of a mix begin, the least of its members'; 0: with noise alone."""
+        own, less = float(self.config.sketch), self.config.sketch_levels
+        return min((float(less.get(kind, own)) for kind in mix), default=own)
+
+    def noise_process(self, steps: int, level: float | None = None) -> NoiseProcess:
         """The sampler, set to so many steps. It counts on the host, where nothing has to be waited for."""
-        process = noise_process(self.scheduler, self._trained, self.config.sketch)
+        process = noise_process(self.scheduler, self._trained, self.config.sketch if level is None else level)
         process.scheduler.set_timesteps(steps, device="cpu")
         return process
 

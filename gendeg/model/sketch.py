@@ -5,12 +5,14 @@ network cannot make up, for it sees a part at a time. What they look like there 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.reach import nearest
 from gendeg.primitives.images import U8Image
+from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.rng import for_sample
 
 
@@ -20,6 +22,14 @@ class Sketch:
 
     image: U8Image
     direction: Direction
+
+
+def checked_levels(sketch: float, lower: Mapping[str, float]) -> dict[str, float]:
+    """`sketch_levels` of a configuration. Raises `ValueError` for what is no degradation, or no level up to `sketch`."""
+    for name, level in lower.items():
+        if name not in list(Degradation) or not 0 < level <= sketch:
+            raise ValueError(f"sketch_levels: {name} = {level}: a degradation, and a level above 0, at most {sketch}")
+    return dict(lower)
 
 
 def draw_sketch(photo: U8Image, ask: Ask, seed: int) -> Sketch:

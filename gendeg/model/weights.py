@@ -120,6 +120,7 @@ def as_student(teacher: GenDegPipeline, taught: Taught, **parts: Any) -> GenDegP
         **scales,
         guidance_built_in=True,
         guidance_interval=[],
+        sketch_levels={},
         **parts,
     )
 
@@ -153,7 +154,7 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return own_memory(module).eval()
 
 
-LATER = ("calibration", "residual_decoding", "guidance_interval", "guidance_built_in", "sketch")
+LATER = ("calibration", "residual_decoding", "guidance_interval", "guidance_built_in", "sketch", "sketch_levels")
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:

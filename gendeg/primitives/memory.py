@@ -27,10 +27,10 @@ def keep_freed() -> None:
 def own_memory(loaded: Loaded) -> Loaded:
     """Every weight and buffer of a module (or of a pipeline's modules) moved to where torch allocates; returns it.
 
-    Mapped from a file, they begin at whatever byte the file has them at. Kernels of the CPU choose their path, and so the order of their sums, by where a tensor begins: without this a
-    loaded network and the same one in memory differ in the last bit on some machines. Whatever loads weights calls it
-    or copies them into tensors that torch made (`load_state_dict` without `assign`). What lies on a GPU, or is still
-    missing (`meta`), was not mapped and stays.
+    Mapped from a file, they begin at whatever byte the file has them at. Kernels of the CPU choose their path, and so
+    the order of their sums, by where a tensor begins: without this a loaded network and the same one in memory differ
+    in the last bit on some machines. Whatever loads weights calls it or copies them into tensors that torch made
+    (`load_state_dict` without `assign`). What lies on a GPU, or is still missing (`meta`), was not mapped and stays.
     """
     parts: Any = loaded
     for part in getattr(parts, "components", {"": parts}).values():

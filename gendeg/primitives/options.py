@@ -206,6 +206,10 @@ def _fitted(hint: Any, said: Said, value: Any) -> Any:
     if kind is Literal:
         if value not in parts:
             raise ValueError(f"must be one of {', '.join(filter(None, parts))}, not {value!r}")
+    elif kind is dict:
+        if not isinstance(value, dict):
+            raise ValueError(f"must be a table, not {value!r}")
+        return {name: _fitted(parts[1], said, item) for name, item in value.items()}
     elif kind is not None:
         if not isinstance(value, list):
             raise ValueError(f"must be a list, not {value!r}")

@@ -1,6 +1,6 @@
 """Knobs of gendeg train, and of the model that it makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -170,3 +170,4 @@ class ExportConfig:
     guidance_image: float = 1.0
     tile: int = 512
     strength_gain: float = 1.0
+    sketch_levels: dict[str, float] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from gendeg.model.generate import Generator, refuse_direction, settings_of, to_s
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler, DistilledScheduler
-from gendeg.model.schedulers import known_levels, level_at, noise_process, noised, up_to
+from gendeg.model.schedulers import NoiseProcess, known_levels, level_at, noise_process, noised, up_to
 from gendeg.model.sketch import draw_sketch
 from gendeg.model.weights import model_sha256
 from gendeg.primitives.errors import BadOption
@@ -119,6 +119,35 @@ def test_each_photo_has_its_own_sketch():
         assert torch.allclose(alone[0], both[row], atol=1e-4)
 
 
+def test_what_begins_lower_goes_beside_what_does_not(monkeypatch):
+    """In any order each sample is what it is alone; a mix begins as low as its lowest member."""
+    scales = SCALES | {"rain+haze": 5.0}
+    plain = sketching(1.0).with_parts(change_scale=scales)
+    pipeline, high = plain.with_parts(sketch_levels={"haze": 0.1}), Generator(plain, settings_of(plain))
+    both = ask_intensity((Degradation.RAIN, Degradation.HAZE), 0.6)
+    assert [pipeline.level_of(ask.mix) for ask in (RAIN, HAZE, both)] == [1.0, 0.1, 0.1]
+    begun, begin = [], NoiseProcess.begin
+    monkeypatch.setattr(NoiseProcess, "begin", lambda *given: begun.append(len(given[1])) or begin(*given))
+    generator = Generator(pipeline, settings_of(pipeline))
+    for clean in (generator.encode([SCENE, OTHER, SCENE]), generator.encode([SCENE])):
+        asks, seeds = [both, RAIN, HAZE], (1, 2, 3)
+        rows = generator.generate(clean, generator.settle(asks), generators(*seeds)).latents
+        assert begun[-2:] == [2, 1]
+        for row, (ask, seed) in enumerate(zip(asks, seeds, strict=True)):
+            one = clean.of(row) if clean.several else clean
+            alone = generator.generate(one, generator.settle([ask]), generators(seed)).latents
+            assert torch.allclose(alone[0], rows[row], atol=1e-4)
+            if ask is not RAIN:
+                far = high.generate(one, high.settle([ask]), generators(seed)).latents
+                assert not torch.allclose(alone, far, atol=1e-2)
+
+
+@pytest.mark.parametrize("lower", [{"hail": 0.1}, {"haze": 0.0}, {"haze": 2.0}])
+def test_a_lower_level_is_a_degradations_own_and_lower(lower):
+    with pytest.raises(ValueError, match="sketch_levels"):
+        sketching(1.0).with_parts(sketch_levels=lower)
+
+
 def test_a_correction_starts_from_the_photo_all_the_same():
     pipeline = sketching(1.0).with_parts(residual_decoding=True, structure=tiny_pipeline().structure)
     generator = Generator(pipeline, settings_of(pipeline))
@@ -176,4 +205,5 @@ def test_the_call_on_images_draws_too_and_the_hash_tells():
     told = ["rain"], [RAIN.mu], [RAIN.sigma]
     one, two = (pipeline(image, *told, generators(3), degradations=["rain"]) for _ in range(2))
     assert torch.equal(one, two) and one.shape == image.shape
-    assert model_sha256(pipeline) != model_sha256(sketching(0.0))
+    lower = pipeline.with_parts(sketch_levels={"haze": 0.1})
+    assert len({model_sha256(one) for one in (pipeline, sketching(0.0), lower)}) == 3

@@ -1,6 +1,6 @@
 """A config's fields as options and as settings: what is given, what is refused, and in which words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ class Small:
     fast: bool = option(False, "Fast.")
     exact: bool = option(True, "Exact.")
     hidden: tuple[tuple[int, float], ...] = ()
+    shares: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def test_a_number_is_finite(text: str) -> None:
     ("name", "value", "held"),
     [
         ("photos", ["a"], (Path("a"),)), ("strengths", [0, 0.5], (0, 0.5)), ("steps", 2, 2), ("format", "", ""),
-        ("hidden", [[1, 2.0]], ((1, 2.0),)), ("fast", True, True),
+        ("hidden", [[1, 2.0]], ((1, 2.0),)), ("fast", True, True), ("shares", {"a": 0.5}, {"a": 0.5}),
     ],
 )  # fmt: skip
 def test_a_setting_is_held_as_its_field_says(name: str, value: object, held: object) -> None:
@@ -125,6 +126,7 @@ def test_a_setting_is_held_as_its_field_says(name: str, value: object, held: obj
         ("steps", "many", "must be a whole number, not 'many'"), ("steps", 2.0, "whole"), ("steps", True, "whole"),
         ("steps", 0, "must be 1 or more, got 0"), ("format", "gif", "must be one of png, jpg, not 'gif'"),
         ("fast", 1, "must be true or false"), ("more", "x", "must be a number"), ("more", float("nan"), "finite"),
+        ("shares", [1], "must be a table"), ("shares", {"a": "b"}, "must be a number"),
         ("hidden", [[1]], "must be a list of 2"), ("hidden", 3, "must be a list, not 3"),
     ],
 )  # fmt: skip
