@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 demo: export HF_HUB_OFFLINE = 1
 demo: setup ## degrade the sample photos: haze, then a sheet of all six at three intensities
 	$(BIN)/gendeg synth --type haze --intensity 0.6 --out out/demo/haze --overwrite
-	$(BIN)/gendeg synth --type all --intensity 0.3,0.6,0.9 --size 224 --out out/demo/all --overwrite
+	$(BIN)/gendeg synth --type all --intensity 0.25,0.5,0.75 --size 224 --out out/demo/all --overwrite
 	@echo "Open out/demo/all/sheet.png (and out/demo/haze/sheet.png)"
 
 picture: setup ## draw the README's picture again: six degradations, and one at five strengths

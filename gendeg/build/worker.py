@@ -46,7 +46,7 @@ def load_model(config: BuildConfig) -> Model:
     if config.compile:
         check_compiler(device.partition(":")[0])
     driver = open_driver(
-        config.model, device, PRECISIONS[precision], config.sampler, asks_direction(config.direction),
+        config.model, device, PRECISIONS[precision], config.sampler, asks_direction(config.direction), config.tolerance,
         steps=config.steps, guidance_text=config.guidance_text, guidance_image=config.guidance_image,
         structure_correction=config.structure_correction, compile=config.compile or None,
     )  # fmt: skip

@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 
-from gendeg.drive.physics import Physics, Unmade
+from gendeg.drive.physics import Physics, Unmade, unreached
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.intensity.reach import physics_sha256
 from gendeg.model.generate import Generator, Settings, choose_sampler, refuse_direction, settings_of
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.strength import in_reach
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.images import U8Image
@@ -40,10 +41,14 @@ Maker = Generator | Physics
 
 
 class Driver:
-    """A model that is ready to degrade. `sha256` is its hash, `write` writes prompts that it reads whole."""
+    """A model that is ready to degrade. `sha256` is its hash, `write` writes prompts that it reads whole.
 
-    def __init__(self, maker: Maker, sha256: str, write: PromptWriter):
-        self.maker, self.sha256, self.write = maker, sha256, write
+    A network that begins with draws comes no farther than they. Where one falls short of the asked mu, by more than
+    `tolerance` too, there is no image.
+    """
+
+    def __init__(self, maker: Maker, sha256: str, write: PromptWriter, tolerance: float = 0.0):
+        self.maker, self.sha256, self.write, self.tolerance = maker, sha256, write, tolerance
 
     @property
     def network(self) -> Generator | None:
@@ -86,7 +91,7 @@ class Driver:
         """
         passes = [self.passes(ask) for ask in asks]
         if all(len(each) == 1 for each in passes):
-            return Coming(self._pass(photos, asks, noise, drawn))
+            return self._pass(photos, asks, noise, drawn)
         every = list(photos) if len(photos) > 1 else list(photos) * len(asks)
         made: list[Degraded | Unmade] = [Degraded(photo) for photo in every]
         for turn in range(max(map(len, passes))):
@@ -96,7 +101,7 @@ class Driver:
             before = [made[i].image for i in rows]  # type: ignore[union-attr]
             images = self._pass(before, [passes[i][turn] for i in rows], [noise[i] for i in rows])
             for i, photo, image in zip(rows, before, images, strict=True):
-                made[i] = _after(made[i], photo, image) if len(passes[i]) > 1 else _named(image)
+                made[i] = _after(made[i], photo, image) if len(passes[i]) > 1 else image
         return made
 
     def _pass(
@@ -105,10 +110,19 @@ class Driver:
         asks: Sequence[Ask],
         noise: Sequence[torch.Generator],
         drawn: Sequence[object] = (),
-    ) -> Sequence[U8Image | Unmade | None]:
+    ) -> Sequence[Degraded | Unmade]:
         maker: Any = self.maker  # what it encodes to and draws, only it knows
-        images: Sequence[U8Image | Unmade | None] = maker.degrade(maker.encode(photos), asks, noise, drawn)
-        return images
+        clean = maker.encode(photos)
+        missed: list[Unmade | None] = [None] * len(asks)
+        if self.network is not None and self.network.draws:
+            drawn = drawn or self.network.draw_each(clean, asks, noise)
+            missed = [self._missed(*each) for each in zip(asks, drawn, strict=True)]
+        return Coming(maker.degrade(clean, asks, noise, drawn), missed)
+
+    def _missed(self, ask: Ask, drawn: Any) -> Unmade | None:
+        assert self.network is not None
+        most = in_reach(drawn.mu, ask.mu, self.network.pipeline.config.strength_gain)
+        return None if abs(most - ask.mu) <= self.tolerance else unreached(ask, most)
 
     def used(self, ask: Ask) -> Settings:
         """The settings that its image is made with."""
@@ -120,7 +134,8 @@ class Driver:
         """The same in so many steps, where it has any."""
         if self.network is None:
             return self
-        return Driver(Generator(self.network.pipeline, replace(self.settings, steps=steps)), self.sha256, self.write)
+        fewer = Generator(self.network.pipeline, replace(self.settings, steps=steps))
+        return Driver(fewer, self.sha256, self.write, self.tolerance)
 
     def passes(self, ask: Ask) -> list[Ask]:
         """Each pass as an ask of its own, with a prompt that the model reads whole."""
@@ -136,26 +151,22 @@ class Driver:
 
 
 class Coming(Sequence[Degraded | Unmade]):
-    """The images of one pass, looked at when they are taken."""
+    """The images of one pass, or why there is none (`missed`), looked at when they are taken."""
 
-    def __init__(self, images: Sequence[U8Image | Unmade | None]):
-        self._images = images
+    def __init__(self, images: Sequence[U8Image | Unmade | None], missed: Sequence[Unmade | None]):
+        self._images, self._missed = images, missed
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, number: Any) -> Any:
-        return _named(self._images[number])
+        found = self._missed[number] or self._images[number]
+        if found is None:
+            return UNFINISHED
+        return found if isinstance(found, Unmade) else Degraded(found)
 
 
-def _named(image: U8Image | Unmade | None) -> Degraded | Unmade:
-    if image is None:
-        return UNFINISHED
-    return image if isinstance(image, Unmade) else Degraded(image)
-
-
-def _after(so_far: Degraded | Unmade, photo: U8Image, image: U8Image | Unmade | None) -> Degraded | Unmade:
-    made = _named(image)
+def _after(so_far: Degraded | Unmade, photo: U8Image, made: Degraded | Unmade) -> Degraded | Unmade:
     if isinstance(made, Unmade) or isinstance(so_far, Unmade):
         return made
     return Degraded(made.image, (*so_far.parts, measure_intensity(photo, made.image)))
@@ -167,12 +178,13 @@ def open_driver(
     dtype: torch.dtype = torch.float32,
     sampler: str = "own",
     directed: bool = False,
+    tolerance: float = 0.0,
     **chosen: Any,
 ) -> Driver:
     """`bundled`, a folder, a hub id, or `physics`: no weights then, and nothing to choose.
 
-    `directed`: directions will be asked for; `chosen` as in `settings_of`. Raises `BadModel`, `HubUnreachable`,
-    `BadOption`.
+    `directed`: directions will be asked for; `tolerance` as `Driver` has it, `chosen` as in `settings_of`.
+    Raises `BadModel`, `HubUnreachable`, `BadOption`.
     """
     if model == PHYSICS:
         refuse_choices(sampler, **chosen)
@@ -186,9 +198,9 @@ def open_driver(
     choose_sampler(pipeline, sampler)
     if directed:
         refuse_direction(pipeline)
-    return drive(pipeline, settings_of(pipeline, sampler=sampler, **chosen))
+    return drive(pipeline, settings_of(pipeline, sampler=sampler, **chosen), tolerance)
 
 
-def drive(pipeline: GenDegPipeline, settings: Settings) -> Driver:
+def drive(pipeline: GenDegPipeline, settings: Settings, tolerance: float = 0.0) -> Driver:
     """A loaded network."""
-    return Driver(Generator(pipeline, settings), model_sha256(pipeline), PromptWriter(pipeline.reader))
+    return Driver(Generator(pipeline, settings), model_sha256(pipeline), PromptWriter(pipeline.reader), tolerance)

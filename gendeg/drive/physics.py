@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 
 from gendeg.intensity.ask import Ask
-from gendeg.intensity.reach import Shot, is_met, nearest
+from gendeg.intensity.reach import Shot, is_near, nearest
 from gendeg.model.generate import Settings
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.options import PHYSICS
 
 UNREACHED = "unreached"
-"""Why there is no image: no strength of the simulator gives so much, or so little, on this photo."""
+"""Why there is no image: no strength of the simulator that draws it gives so much, or so little, on this photo."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,12 @@ class Physics:
 
 
 def _made(ask: Ask, shot: Shot) -> U8Image | Unmade:
-    if is_met(shot, ask.mu):
-        return shot.image
-    so_far = f"{shot.measured.mu:.3f} is the {'most' if shot.measured.mu < ask.mu else 'least'}"
-    return Unmade(UNREACHED, f"{ask.name} of mu {ask.mu:.3f} cannot be simulated on this photo: {so_far}")
+    return unreached(ask, shot.measured.mu) or shot.image
+
+
+def unreached(ask: Ask, mu: float) -> Unmade | None:
+    """Why there is no image where `mu`, the nearest that this photo can have, is too far from the asked one."""
+    if is_near(mu, ask.mu):
+        return None
+    so_far = f"{mu:.3f} is the {'most' if mu < ask.mu else 'least'}"
+    return Unmade(UNREACHED, f"{ask.name} of mu {ask.mu:.3f} cannot be had on this photo: {so_far}")

@@ -40,15 +40,20 @@ def evaluate(
     from gendeg.model.loading import check_model
 
     check_model(config.model)
+    from gendeg.drive.physics import UNREACHED
     from gendeg.evaluate.evaluate import evaluate as run
     from gendeg.evaluate.headline import tabulate_headline
 
     results = run(config)
     print(tabulate_headline(results.headline))
-    for failure in results.failures:
+    unreached = sum(failure.failed == UNREACHED for failure in results.failures)
+    failures = [failure for failure in results.failures if failure.failed != UNREACHED]
+    for failure in failures:
         print(f"gendeg: {failure.message}", file=sys.stderr)
+    if unreached:
+        print(f"gendeg: {unreached} images are not counted: more was asked than their photo can lose", file=sys.stderr)
     _write_page(config.out)
-    return SOME_FAILED if results.failures else 0
+    return SOME_FAILED if failures else 0
 
 
 def _write_page(out: Path) -> None:

@@ -165,8 +165,8 @@ class _Sitting:
     def _make(self, batch: tuple[Sample, ...], arms: list[str]) -> None:
         generator = self.studio.network
         noise = [noise_of(one.seed, self.sha256, one.ask) for one in batch]
-        if generator is None or any(sample.ask.parts for sample in batch):
-            self._drive(batch, noise)
+        if generator is None or generator.pipeline.structure is None or any(sample.ask.parts for sample in batch):
+            self._drive(batch, noise, arms[0])
             return
         clean = generator.encode([self.clean])
         settled = generator.settle([sample.ask for sample in batch])
@@ -182,18 +182,19 @@ class _Sitting:
                 elif not self._file(arm, sample).exists():
                     self._write(self._file(arm, sample), image)
 
-    def _drive(self, batch: tuple[Sample, ...], noise: list[torch.Generator]) -> None:
+    def _drive(self, batch: tuple[Sample, ...], noise: list[torch.Generator], arm: str) -> None:
         """As everybody does; what cannot be made is a failure. Parts are kept beside their image."""
         for sample, made in zip(
             batch, self.studio.driver.degrade([self.clean], [one.ask for one in batch], noise), strict=True
         ):
             if isinstance(made, Unmade):
-                self.studio.failures.append(unmade(sample, made, self.photo.photo.name))
-            elif not self._file(MODEL, sample).exists():
+                if arm == MODEL:
+                    self.studio.failures.append(unmade(sample, made, self.photo.photo.name))
+            elif not self._file(arm, sample).exists():
                 if made.parts:
                     self._parts_file(sample).parent.mkdir(parents=True, exist_ok=True)
                     write_json(self._parts_file(sample), {"parts": [list(part) for part in made.parts]})
-                self._write(self._file(MODEL, sample), made.image)
+                self._write(self._file(arm, sample), made.image)
 
     def _parts_file(self, sample: Sample) -> Path:
         return self.out / "images" / "parts" / f"{sample.key}.json"

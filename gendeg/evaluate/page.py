@@ -125,7 +125,7 @@ def _refused(config: ReportConfig, results: Results, samples: Sequence[Scored]) 
         blocks.append(Sheet([sample_card(config.path, one, config.picture_size) for one in chosen]))
     if results.failures:
         failed = [[one.failed, one.clean_path, one.message] for one in results.failures]
-        blocks.append(Table("Photos that could not be used", ["reason", "photo", "message"], failed))
+        blocks.append(Table("What could not be read, or made so strong", ["reason", "photo", "message"], failed))
     mine = sum(one.arm == "model" for one in samples)
     text = (
         f"{len(refused):,} of the model's {mine:,} images would be refused by the filter of gendeg build at the first "

@@ -104,7 +104,12 @@ def reach(at: At, clean: U8Image, mu: float, guess: Shot | None, steerable: bool
 
 def is_met(shot: Shot, mu: float) -> bool:
     """Whether its mu is the asked one."""
-    return shot.off(mu) <= max(MET[0], MET[1] * mu)
+    return is_near(shot.measured.mu, mu)
+
+
+def is_near(found: float, mu: float) -> bool:
+    """Whether a measured mu is taken for the asked one."""
+    return abs(found - mu) <= max(MET[0], MET[1] * mu)
 
 
 def find_strength(at: At, clean: U8Image, mu: float, evenness: float, start: float) -> Shot:

@@ -206,6 +206,12 @@ class Generator:
     draw = staticmethod(draw_sketch)
     """What a sample begins with, of its generator's seed; any thread or process may make it."""
 
+    def draw_each(self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator]) -> list[Sketch]:
+        """One for each sample of a batch."""
+        photos = clean.pixels if clean.several else clean.pixels * len(asks)
+        seeds = map(torch.Generator.initial_seed, noise)
+        return [self.draw(*each) for each in zip(photos, asks, seeds, strict=True)]
+
     def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
         """Photos of one size. What goes into one call is remembered as such, and never depends on what was before."""
         if not self.pipeline.together:
@@ -278,9 +284,7 @@ class Generator:
         if not own.sketch:
             told = zip(asks, noise, strict=True)
             return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
-        photos = clean.pixels if clean.several else clean.pixels * len(asks)
-        seeds = map(torch.Generator.initial_seed, noise)
-        drawn = drawn or [self.draw(*each) for each in zip(photos, asks, seeds, strict=True)]
+        drawn = drawn or self.draw_each(clean, asks, noise)
         images = to_device(torch.cat([to_signed_tensor(one.image) for one in drawn]), self.pipeline.device)
         return self.pipeline.encode_sketches(images), [one.direction for one in drawn]
 

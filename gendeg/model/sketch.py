@@ -18,14 +18,15 @@ from gendeg.primitives.rng import for_sample
 
 @dataclass(frozen=True)
 class Sketch:
-    """A photo, degraded by a simulator, and the direction that came of it."""
+    """A photo, degraded by a simulator, and what that measures."""
 
     image: U8Image
     direction: Direction
+    mu: float
 
 
 def checked_levels(sketch: float, lower: Mapping[str, float]) -> dict[str, float]:
-    """`sketch_levels` of a configuration. Raises `ValueError` for what is no degradation, or no level up to `sketch`."""
+    """`sketch_levels` of a configuration. Raises `ValueError` for what is no degradation, or too high."""
     for name, level in lower.items():
         if name not in list(Degradation) or not 0 < level <= sketch:
             raise ValueError(f"sketch_levels: {name} = {level}: a degradation, and a level above 0, at most {sketch}")
@@ -40,5 +41,5 @@ def draw_sketch(photo: U8Image, ask: Ask, seed: int) -> Sketch:
     """
     if math.isnan(ask.mu):
         raise ValueError("this model begins with a simulator's draw, which needs mu, and one of them is NaN")
-    image = nearest(photo, ask, int(for_sample(seed, ask.name, "sketch").integers(2**63))).image
-    return Sketch(image, measure_direction(photo, image, ask.mix))
+    shot = nearest(photo, ask, int(for_sample(seed, ask.name, "sketch").integers(2**63)))
+    return Sketch(shot.image, measure_direction(photo, shot.image, ask.mix), shot.measured.mu)

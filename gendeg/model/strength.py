@@ -13,6 +13,11 @@ WEAKEST = 0.25
 """The change may shrink to this share; blending towards the clean photo is harmless."""
 
 
+def in_reach(made: float, mu: float, most: float) -> float:
+    """The mu nearest to the asked one that a finished image of mu `made` can be brought to."""
+    return mu if most <= 1 else min(max(mu, WEAKEST * made), most * made)
+
+
 def meet_mu(
     clean: Float[Tensor, "n 3 h w"], degraded: Float[Tensor, "b 3 h w"], mu: Sequence[float], most: float
 ) -> Float[Tensor, "b 3 h w"]:
