@@ -186,6 +186,7 @@ class Generator:
         self._branches = branches_of(pipeline, *asked)
         self._photos, self._texts = Recent(), Recent()
         self._null: Conditioning | None = None
+        self._passes: dict[float, int] = {}
 
     def degrade(
         self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator], drawn: Sequence[Sketch] = ()
@@ -316,7 +317,10 @@ class Generator:
 
     def used(self, ask: Ask) -> Settings:
         """The settings that its image is made with."""
-        return replace(self.settings, structure_correction=self.corrects(ask.mix))
+        level = self.pipeline.level_of(ask.mix)
+        if level not in self._passes:
+            self._passes[level] = self.pipeline.passes(self.settings.steps, self._branches, level)
+        return replace(self.settings, structure_correction=self.corrects(ask.mix), passes=self._passes[level])
 
     def _encode(self, photos: Sequence[U8Image]) -> CleanLatent:
         """In one call, or as remembered of the same photos."""

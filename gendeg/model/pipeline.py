@@ -22,6 +22,7 @@ from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, facto
 from gendeg.model.moves import draw_noise, filled, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
+from gendeg.model.samplers import ContinuousEulerAncestralScheduler
 from gendeg.model.schedulers import NoiseProcess, noise_process
 from gendeg.model.sketch import checked_levels
 from gendeg.model.text import Reader
@@ -306,18 +307,25 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         return min((float(less.get(kind, own)) for kind in mix), default=own)
 
     def noise_process(self, steps: int, level: float | None = None) -> NoiseProcess:
-        """The sampler, set to so many steps. It counts on the host, where nothing has to be waited for."""
+        """The sampler, set to so many steps. It counts on the host, where nothing has to be waited for.
+
+        A way that begins low has few levels; with more steps than these the first two of most schedulers would be one.
+        """
         process = noise_process(self.scheduler, self._trained, self.config.sketch if level is None else level)
-        process.scheduler.set_timesteps(steps, device="cpu")
+        between = isinstance(
+            process.scheduler, ContinuousEulerAncestralScheduler
+        )  # whose steps lie between levels, too
+        most = steps if between else min(steps, len(process.levels))
+        process.scheduler.set_timesteps(most, device="cpu")
         return process
 
     def branches_at(self, process: NoiseProcess, timestep: Tensor, chosen: list[Branch]) -> list[Branch]:
         """The UNet passes of one step."""
         return guided(chosen, self.config.guidance_interval, process.noise_at(timestep))
 
-    def passes(self, steps: int, chosen: list[Branch]) -> int:
+    def passes(self, steps: int, chosen: list[Branch], level: float | None = None) -> int:
         """UNet passes that an image takes: of every branch at every call, however many windows it is cut into."""
-        process = self.noise_process(steps)
+        process = self.noise_process(steps, level)
         return sum(len(self.branches_at(process, timestep, chosen)) for timestep in process.scheduler.timesteps)
 
     def predict(

@@ -142,6 +142,18 @@ def test_what_begins_lower_goes_beside_what_does_not(monkeypatch):
                 assert not torch.allclose(alone, far, atol=1e-2)
 
 
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_more_steps_than_a_low_way_has_levels_are_as_many_as_it_has(name):
+    pipeline = sketching(1.0).with_parts(sketch_levels={"haze": 0.1})
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
+    few = len(pipeline.noise_process(1, 0.1).levels)
+    assert 1 < few < 100 < len(pipeline.noise_process(1).levels)
+    generator = Generator(pipeline, settings_of(pipeline, 100))
+    assert (generator.used(RAIN).passes, generator.used(HAZE).passes) == (100, few)
+    clean = generator.encode([SCENE])
+    assert generator.generate(clean, generator.settle([HAZE]), generators(3)).latents.isfinite().all()
+
+
 @pytest.mark.parametrize("lower", [{"hail": 0.1}, {"haze": 0.0}, {"haze": 2.0}])
 def test_a_lower_level_is_a_degradations_own_and_lower(lower):
     with pytest.raises(ValueError, match="sketch_levels"):
