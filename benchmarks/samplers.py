@@ -68,7 +68,7 @@ class Row:
     """One line of the table; NaN where a number makes no sense."""
 
     name: str
-    passes: int
+    passes: float
     seconds: float
     mu: float
     sigma: float
@@ -217,8 +217,9 @@ def measured(
         compared = compare_changes(simulated[mix], np.transpose(rows, (2, 0, 1, 3)), 20, for_sample(0, name, "draws"))
         distances.append(compared.distance.value)
     mu, sigma = np.mean(off, axis=0)
+    passes = float(np.mean([generator.used(_asks(mix)[0]).passes for mix in SINGLES]))
     return Row(
-        name, generator.settings.passes, seconds, float(mu), float(sigma), float(np.mean(distances)),
+        name, passes, seconds, float(mu), float(sigma), float(np.mean(distances)),
         float(np.mean(named)), float(np.mean(close)) if close else float("nan"),
     )  # fmt: skip
 
@@ -233,7 +234,7 @@ def table(rows: list[Row], options: argparse.Namespace) -> str:
         return f"{value:.{digits}f}{'*' if worse else ''}"
 
     lines = [[
-        row.name, str(row.passes), f"{row.seconds:.2f}", marked(row, "mu", 4), marked(row, "sigma", 4),
+        row.name, f"{row.passes:.3g}", f"{row.seconds:.2f}", marked(row, "mu", 4), marked(row, "sigma", 4),
         marked(row, "distance", 2), marked(row, "recognised", 3), "" if np.isnan(row.psnr) else f"{row.psnr:.1f}",
     ] for row in rows]  # fmt: skip
     head = ["sampler", "passes", "s", "error of mu", "error of sigma", "distance", "recognised",

@@ -14,6 +14,7 @@ from gendeg.evaluate.calibrate import calibrate
 from gendeg.evaluate.config import CalibrateConfig
 from gendeg.model.latents import Autoencoder
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.sketch import checked_levels
 from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.simulate import simulate
 from gendeg.primitives.errors import BadManifest, BadOption, NoPairs
@@ -81,6 +82,12 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) 
         raise BadManifest(config.recipe, 0, reason)
     if not config.init and "autoencoder" not in recipe.tables and not set(STARTS) & set(recipe.settings("diffusion")):
         raise BadManifest(config.recipe, 0, "it needs a table [autoencoder], or an init or vae in [diffusion]")
+    try:
+        checked_levels(
+            recipe.settings("diffusion").get("sketch", 0.0), recipe.settings("export").get("sketch_levels", {})
+        )
+    except ValueError as error:
+        raise BadManifest(config.recipe, 0, f"[export] {error}") from error
     if config.minutes < 0:
         raise BadOption("--minutes", f"must be above 0, not {config.minutes:g}")
     table = dict(recipe.tables.get("diffusion", {}))

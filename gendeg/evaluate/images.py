@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gendeg.drive.driver import UNFINISHED, Driver, Unmade
-from gendeg.drive.physics import Physics
+from gendeg.drive.physics import UNREACHED, Physics
 from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.results import Scored
 from gendeg.intensity.ask import ask_intensities, learnt_by
@@ -188,16 +188,16 @@ class _Sitting:
             batch, self.studio.driver.degrade([self.clean], [one.ask for one in batch], noise), strict=True
         ):
             if isinstance(made, Unmade):
-                if arm == MODEL:
+                if arm == MODEL or made.reason != UNREACHED:
                     self.studio.failures.append(unmade(sample, made, self.photo.photo.name))
             elif not self._file(arm, sample).exists():
                 if made.parts:
-                    self._parts_file(sample).parent.mkdir(parents=True, exist_ok=True)
-                    write_json(self._parts_file(sample), {"parts": [list(part) for part in made.parts]})
+                    self._parts_file(arm, sample).parent.mkdir(parents=True, exist_ok=True)
+                    write_json(self._parts_file(arm, sample), {"parts": [list(part) for part in made.parts]})
                 self._write(self._file(arm, sample), made.image)
 
-    def _parts_file(self, sample: Sample) -> Path:
-        return self.out / "images" / "parts" / f"{sample.key}.json"
+    def _parts_file(self, arm: str, sample: Sample) -> Path:
+        return self.out / "images" / "parts" / arm / f"{sample.key}.json"
 
     def _generator(self, arm: str) -> Generator:
         assert self.studio.network is not None
@@ -209,7 +209,7 @@ class _Sitting:
         if arm == UNCORRECTED:
             settings = replace(settings, structure_correction=False)
         digest = studio.plain_digest if arm == UNCALIBRATED else studio.digest
-        parts = read_json_object(self._parts_file(sample))["parts"] if sample.ask.parts else []
+        parts = read_json_object(self._parts_file(arm, sample))["parts"] if sample.ask.parts else []
         return record_of(
             sample, self.clean, image, settings, studio.config.model, digest, self.photo.photo.name, self.sha256,
             [Intensity(*part) for part in parts],

@@ -46,10 +46,11 @@ def recognise(rows: Sequence[Scored], config: EvaluateConfig) -> tuple[list[Scor
 
 
 def summarise_recognition(summary: Summary, known: dict[str, Any]) -> Recognition:
-    """Over images of one degradation: a mix has no name of its own."""
+    """Over images of one degradation (a mix has no name of its own); the simulators' where the model made one too."""
+    made = {row.place for row in summary.grid(MODEL)}
 
     def naming(arm: str) -> Naming:
-        rows = [row for row in summary.grid(arm) if row.degradation in LABELS]
+        rows = [row for row in summary.grid(arm) if row.degradation in LABELS and row.place in made]
         strong = [row for row in rows if row.record.intensity >= STRONG]
         return Naming(
             _accuracy(summary, f"{arm}/named", rows),

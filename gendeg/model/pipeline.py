@@ -1,5 +1,6 @@
 """GenDegPipeline: clean images + prompts + (mu, sigma) → degraded images (GenDeg, CVPR 2025, section 3)."""
 
+import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -311,7 +312,10 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         A way that begins low has few levels; with more steps than these the first two of most schedulers would be one.
         """
-        process = noise_process(self.scheduler, self._trained, self.config.sketch if level is None else level)
+        return self._process(self.scheduler, steps, level)
+
+    def _process(self, scheduler: SchedulerMixin, steps: int, level: float | None) -> NoiseProcess:
+        process = noise_process(scheduler, self._trained, self.config.sketch if level is None else level)
         between = isinstance(
             process.scheduler, ContinuousEulerAncestralScheduler
         )  # whose steps lie between levels, too
@@ -324,8 +328,11 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         return guided(chosen, self.config.guidance_interval, process.noise_at(timestep))
 
     def passes(self, steps: int, chosen: list[Branch], level: float | None = None) -> int:
-        """UNet passes that an image takes: of every branch at every call, however many windows it is cut into."""
-        process = self.noise_process(steps, level)
+        """UNet passes that an image takes: of every branch at every call, however many windows it is cut into.
+
+        Counted on another scheduler than the one that samples, for others ask while it does.
+        """
+        process = self._process(copy.copy(self.scheduler), steps, level)
         return sum(len(self.branches_at(process, timestep, chosen)) for timestep in process.scheduler.timesteps)
 
     def predict(

@@ -14,8 +14,8 @@ WEAKEST = 0.25
 
 
 def in_reach(made: float, mu: float, most: float) -> float:
-    """The mu nearest to the asked one that a finished image of mu `made` can be brought to."""
-    return mu if most <= 1 else min(max(mu, WEAKEST * made), most * made)
+    """The mu nearest to the asked one that an image of mu `made` can be brought to, if nothing of it is clamped."""
+    return made if most <= 1 else min(max(mu, WEAKEST * made), most * made)
 
 
 def meet_mu(

@@ -15,8 +15,8 @@ def keep_freed() -> None:
     """Let this process use again what it freed; a process's own choice, so the command line makes it, no import.
 
     By default glibc gives every array above 32 MB back to the kernel, and takes as much for the next: zeroed, a page at
-    a time. The networks' activations are such arrays, and on a CPU it took a third of their time. What a process needs
-    at most is the same. Other C libraries are left as they are.
+    a time. The networks' activations are such arrays, and on a CPU it took a third of their time. Other C libraries are
+    left as they are.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

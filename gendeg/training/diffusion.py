@@ -153,7 +153,9 @@ def train_diffusion(config: DiffusionConfig, shown: Shown | None = None) -> None
     if pipeline.config.guidance_built_in:
         raise BadOption("--init", "this model was distilled: train its teacher, and distil that again")
     # What was measured on weights that are about to change goes.
-    pipeline.register_to_config(calibration={}, sketch=config.sketch or pipeline.config.sketch)
+    pipeline.register_to_config(calibration={})
+    if config.sketch:
+        pipeline.register_to_config(sketch=config.sketch, sketch_levels={})
     check_start(config, pipeline, pairs)
     drawn = fresh_recipe(config, pairs) if config.clean else Deal(pairs, config.seed, parse_weights(config.weights))
     denoiser = make_denoiser(pipeline, config)

@@ -130,7 +130,7 @@ def make_teacher(config: DistillConfig) -> Teacher:
     built_in = pipeline.config.guidance_built_in
     pipeline.scheduler = process.scheduler if built_in else steady(pipeline.scheduler)
     scales = {"guidance_text": settings.guidance_text, "guidance_image": settings.guidance_image}
-    pipeline.register_to_config(steps=steps, **scales)
+    pipeline.register_to_config(steps=steps, **scales, sketch_levels={})  # a student learns one way for all
     return Teacher(pipeline, process, levels_of(process), branches_of(pipeline, *scales.values()))
 
 
