@@ -7,11 +7,13 @@ import torch
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 from gendeg.model.generate import Generator, Settings, choose_sampler, settings_of
+from gendeg.model.guidance import FULL
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import DistilledScheduler, Taught
 from gendeg.model.schedulers import noise_process
 from gendeg.model.weights import as_student, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadOption
+from gendeg.primitives.kinds import Degradation
 from tests.tiny import clean_image, generators, make_scheduler, tiny_pipeline, tiny_stable_diffusion
 
 ASK = (["a photo, in hazy conditions"] * 2, [0.1, 0.2], [0.1, 0.1])
@@ -50,6 +52,20 @@ def test_a_step_is_one_pass_of_one_branch(model: GenDegPipeline) -> None:
     model(clean_image(16, 16), *ASK, generators(0, 1))
     hook.remove()
     assert seen == [2, 2], "two samples in each of two passes"
+
+
+def test_who_asks_for_the_passes_does_not_disturb_who_samples(model: GenDegPipeline) -> None:
+    """A build's writers ask for a record's settings while the next batch is sampled."""
+    plain = model(clean_image(16, 16), *ASK, generators(0, 1))
+    hook = model.unet.register_forward_pre_hook(lambda *_: model.passes(2, [FULL]) and None)
+    disturbed = model(clean_image(16, 16), *ASK, generators(0, 1))
+    hook.remove()
+    assert torch.equal(plain, disturbed)
+
+
+def test_a_student_begins_as_high_for_all() -> None:
+    teacher = tiny_pipeline(structure=False).with_parts(sketch=0.2, sketch_levels={"haze": 0.1})
+    assert student(teacher).level_of((Degradation.HAZE,)) == 0.2
 
 
 def test_its_folder_is_the_model(model: GenDegPipeline, tmp_path: Path) -> None:
