@@ -122,7 +122,9 @@ class Driver:
     def _missed(self, ask: Ask, drawn: Any) -> Unmade | None:
         assert self.network is not None
         most = in_reach(drawn.mu, ask.mu, self.network.pipeline.config.strength_gain)
-        return None if abs(most - ask.mu) <= self.tolerance else unreached(ask, most)
+        if abs(most - ask.mu) <= self.tolerance or unreached(ask, most) is None:
+            return None
+        return unreached(ask, drawn.mu)
 
     def used(self, ask: Ask) -> Settings:
         """The settings that its image is made with."""
