@@ -15,7 +15,7 @@ from gendeg.drive.physics import Physics, Unmade, unreached
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.intensity.reach import physics_sha256
+from gendeg.intensity.reach import is_near, physics_sha256
 from gendeg.model.generate import Generator, Settings, choose_sampler, refuse_direction, settings_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.strength import in_reach
@@ -122,9 +122,8 @@ class Driver:
     def _missed(self, ask: Ask, drawn: Any) -> Unmade | None:
         assert self.network is not None
         most = in_reach(drawn.mu, ask.mu, self.network.pipeline.config.strength_gain)
-        if abs(most - ask.mu) <= self.tolerance or unreached(ask, most) is None:
-            return None
-        return unreached(ask, drawn.mu)
+        met = abs(most - ask.mu) <= self.tolerance or is_near(most, ask.mu)
+        return None if met else unreached(ask, drawn.mu)
 
     def used(self, ask: Ask) -> Settings:
         """The settings that its image is made with."""

@@ -46,11 +46,10 @@ def evaluate(
 
     results = run(config)
     print(tabulate_headline(results.headline))
-    unreached = sum(failure.failed == UNREACHED for failure in results.failures)
     failures = [failure for failure in results.failures if failure.failed != UNREACHED]
     for failure in failures:
         print(f"gendeg: {failure.message}", file=sys.stderr)
-    if unreached:
+    if unreached := len(results.failures) - len(failures):
         print(f"gendeg: {unreached} images are not counted: more was asked than their photo can lose", file=sys.stderr)
     _write_page(config.out)
     return SOME_FAILED if failures else 0

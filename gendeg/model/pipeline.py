@@ -312,13 +312,10 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         A way that begins low has few levels; with more steps than these the first two of most schedulers would be one.
         """
-        return self._process(self.scheduler, steps, level)
-
-    def _process(self, scheduler: SchedulerMixin, steps: int, level: float | None) -> NoiseProcess:
+        scheduler = copy.copy(self.scheduler)  # it keeps where it stands, and others ask while one samples
         process = noise_process(scheduler, self._trained, self.config.sketch if level is None else level)
-        between = isinstance(
-            process.scheduler, ContinuousEulerAncestralScheduler
-        )  # whose steps lie between levels, too
+        # The steps of a continuous one lie between levels, too.
+        between = isinstance(process.scheduler, ContinuousEulerAncestralScheduler)
         most = steps if between else min(steps, len(process.levels))
         process.scheduler.set_timesteps(most, device="cpu")
         return process
@@ -328,11 +325,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         return guided(chosen, self.config.guidance_interval, process.noise_at(timestep))
 
     def passes(self, steps: int, chosen: list[Branch], level: float | None = None) -> int:
-        """UNet passes that an image takes: of every branch at every call, however many windows it is cut into.
-
-        Counted on another scheduler than the one that samples, for others ask while it does.
-        """
-        process = self._process(copy.copy(self.scheduler), steps, level)
+        """UNet passes that an image takes: of every branch at every call, however many windows it is cut into."""
+        process = self.noise_process(steps, level)
         return sum(len(self.branches_at(process, timestep, chosen)) for timestep in process.scheduler.timesteps)
 
     def predict(
