@@ -70,7 +70,8 @@ class Driver:
         if not self.maker.draws or any(ask.parts for ask in asks):
             return []
         seeds = map(torch.Generator.initial_seed, noise)
-        return [partial(self.maker.draw, *each) for each in zip(photos, asks, seeds, strict=True)]
+        each = zip(photos, asks, seeds, strict=True)
+        return [partial(self.maker.drawer(ask), photo, ask, seed) for photo, ask, seed in each]
 
     @property
     def draws_alone(self) -> bool:

@@ -3,7 +3,7 @@
 There are no weights and no network. Torch is only what seeds come in (`noise_of`), as for every other model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -52,7 +52,10 @@ class Physics:
 
     draws = True
     draw = staticmethod(nearest)
-    """One image, of its generator's seed; any thread or process may make it."""
+
+    def drawer(self, ask: Ask) -> Callable[[U8Image, Ask, int], Shot]:
+        """Makes one image, of its generator's seed; any thread or process may call it."""
+        return self.draw
 
     def used(self, ask: Ask) -> Settings:
         return self.settings

@@ -23,7 +23,7 @@ from gendeg.model.moves import Stored, to_device
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
 from gendeg.model.samplers import FEW_STEPS, INTERVAL, MULTISTEP, PAPER, ContinuousEulerAncestralScheduler
-from gendeg.model.sketch import Sketch, draw_sketch
+from gendeg.model.sketch import Sketch, draw_sketch, no_sketch
 from gendeg.model.strength import meet_mu
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.errors import BadOption
@@ -205,13 +205,16 @@ class Generator:
         return bool(self.pipeline.config.sketch)
 
     draw = staticmethod(draw_sketch)
-    """What a sample begins with, of its generator's seed; any thread or process may make it."""
+
+    def drawer(self, ask: Ask) -> Callable[[U8Image, Ask, int], Sketch]:
+        """Makes what a sample begins with, of its generator's seed; any thread or process may call it."""
+        return self.draw if self.pipeline.level_of(ask.mix) else no_sketch
 
     def draw_each(self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator]) -> list[Sketch]:
         """One for each sample of a batch."""
         photos = clean.pixels if clean.several else clean.pixels * len(asks)
         seeds = map(torch.Generator.initial_seed, noise)
-        return [self.draw(*each) for each in zip(photos, asks, seeds, strict=True)]
+        return [self.drawer(ask)(photo, ask, seed) for photo, ask, seed in zip(photos, asks, seeds, strict=True)]
 
     def encode(self, photos: Sequence[U8Image]) -> CleanLatent:
         """Photos of one size. What goes into one call is remembered as such, and never depends on what was before."""
@@ -281,13 +284,19 @@ class Generator:
         self, clean: CleanLatent, asks: list[Ask], noise: Sequence[torch.Generator], drawn: Sequence[Sketch]
     ) -> tuple[CleanLatent | None, list[Direction]]:
         """What sampling begins with under the noise (None: nothing), and the direction that each sample is told."""
-        own = self.pipeline.config
-        if not own.sketch:
-            told = zip(asks, noise, strict=True)
-            return None, [settle_direction(own.directions.get(ask.name, ()), ask.direction, one) for ask, one in told]
-        drawn = drawn or self.draw_each(clean, asks, noise)
+        known = self.pipeline.config.directions
+        if self.draws:
+            drawn = drawn or self.draw_each(clean, asks, noise)
+        directions = [
+            drawn[row].direction
+            if self.pipeline.level_of(ask.mix)
+            else settle_direction(known.get(ask.name, ()), ask.direction, noise[row])
+            for row, ask in enumerate(asks)
+        ]
+        if not self.draws:
+            return None, directions
         images = to_device(torch.cat([to_signed_tensor(one.image) for one in drawn]), self.pipeline.device)
-        return self.pipeline.encode_sketches(images), [one.direction for one in drawn]
+        return self.pipeline.encode_sketches(images), directions
 
     def images(self, clean: CleanLatent, settled: Sequence[Settled], made: Generated) -> Stored:
         """Decoded, corrected where the settings say so, brought to the asked mu."""

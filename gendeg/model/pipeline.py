@@ -24,7 +24,7 @@ from gendeg.model.moves import draw_noise, filled, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler
-from gendeg.model.schedulers import NoiseProcess, noise_process
+from gendeg.model.schedulers import NoiseProcess, known_levels, noise_process, share_of, up_to
 from gendeg.model.sketch import checked_levels
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
@@ -303,21 +303,28 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         return latents if sizes is None else latents * sizes[:, None, None, None]
 
     def level_of(self, mix: Mix) -> float:
-        """Noise / signal at which samples of a mix begin, the least of its members'; 0: with noise alone."""
+        """Noise / signal at which samples of a mix begin, the lowest of its members'; 0, the highest: noise alone."""
         own, less = float(self.config.sketch), self.config.sketch_levels
-        return min((float(less.get(kind, own)) for kind in mix), default=own)
+        levels = [float(less.get(kind, own)) for kind in mix] or [own]
+        return min((level for level in levels if level), default=0.0)
+
+    @property
+    def highest(self) -> float:
+        """The level at which the longest way begins, whose steps `steps` are."""
+        return 0.0 if 0 in self.config.sketch_levels.values() else float(self.config.sketch)
 
     def noise_process(self, steps: int, level: float | None = None) -> NoiseProcess:
-        """The sampler, set to so many steps. It counts on the host, where nothing has to be waited for.
+        """The sampler, set to so many steps of the longest way; one that begins further down (`level`) takes fewer.
 
-        A way that begins low has few levels; with more steps than these the first two of most schedulers would be one.
+        It counts on the host, where nothing has to be waited for. A way that begins low has few levels; with more steps
+        than these the first two of most schedulers would be one.
         """
         scheduler = copy.copy(self.scheduler)  # it keeps where it stands, and others ask while one samples
-        process = noise_process(scheduler, self._trained, self.config.sketch if level is None else level)
+        process = noise_process(scheduler, self._trained, self.highest if level is None else level)
+        own = share_of(steps, process.levels, up_to(known_levels(self._trained), self.highest))
         # The steps of a continuous one lie between levels, too.
         between = isinstance(process.scheduler, ContinuousEulerAncestralScheduler)
-        most = steps if between else min(steps, len(process.levels))
-        process.scheduler.set_timesteps(most, device="cpu")
+        process.scheduler.set_timesteps(own if between else min(own, len(process.levels)), device="cpu")
         return process
 
     def branches_at(self, process: NoiseProcess, timestep: Tensor, chosen: list[Branch]) -> list[Branch]:

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Latents = Float[Tensor, "b c y x"]
+RHO = 7.0
 LEAST_SIGNAL = 2.0**-24
 """What zero signal is to schedulers that count in noise / signal, as diffusers' own Euler scheduler has it."""
 ANY_PREDICTION = (
@@ -115,6 +116,16 @@ def up_to(levels: Float[Tensor, " timesteps"], most: float) -> Float[Tensor, " f
     if not most:
         return levels
     return levels[: int((((1 - levels) / levels).sqrt() < most).sum()) + 1]
+
+
+def share_of(steps: int, way: Float[Tensor, " fewer"], longest: Float[Tensor, " timesteps"]) -> int:
+    """How many of the `steps` of the longest way are left for one that begins further down, at least 1.
+
+    They are spread as by Karras et al. (2206.00364, equation 5, ρ = 7), whatever the scheduler.
+    """
+    ends = ((longest, 0), (way, -1), (longest, -1))
+    low, own, top = (float((1 - levels[at]) / levels[at].clamp(min=LEAST_SIGNAL)) ** (0.5 / RHO) for levels, at in ends)
+    return steps if own >= top else 1 + int((steps - 1) * (own - low) / (top - low))
 
 
 def noise_process(scheduler: SchedulerMixin, trained: SchedulerMixin, most: float = 0.0) -> NoiseProcess:

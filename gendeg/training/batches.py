@@ -138,7 +138,7 @@ def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, confi
         direction=torch.tensor(spoken),
         sizes=_sizes(seen, pipeline),
         noise=torch.cat([noise_of(n, "noise", config.repeats) for n in numbers[: len(seen)]]),
-        timestep=_timesteps(levels, config, up_to(pipeline.scheduler.alphas_cumprod, pipeline.config.sketch)),
+        timestep=_timesteps(levels, config, up_to(pipeline.scheduler.alphas_cumprod, pipeline.highest)),
         posterior=torch.cat([noise_of(n, "posterior", 1) for n in numbers]) if config.published else None,
     )
 

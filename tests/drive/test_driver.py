@@ -20,10 +20,10 @@ NIGHT = ask_intensity((Degradation.LOW_LIGHT,), 0.8)
 LITTLE = replace(NIGHT, mu=0.01)
 
 
-def driver(tolerance: float = 0.0, sketch: float = 0.2) -> Driver:
+def driver(tolerance: float = 0.0, sketch: float = 0.2, **numbers: object) -> Driver:
     pipeline = tiny_pipeline(structure=False).with_parts(
         scheduler=make_change_scheduler(), change_scale={"low_light": 5.0}, steps=2, guidance_text=1.0,
-        guidance_image=1.0, strength_gain=1.1, sketch=sketch,
+        guidance_image=1.0, strength_gain=1.1, sketch=sketch, **numbers,
     )  # fmt: skip
     return drive(pipeline, settings_of(pipeline), tolerance)
 
@@ -50,6 +50,7 @@ def test_drawn_before_or_now_is_the_same_refusal():
     assert before == now and isinstance(now, Unmade)
 
 
-def test_a_model_that_begins_with_noise_alone_does_not_know():
-    (made,) = driver(sketch=0.0).degrade([DARK], [NIGHT], generators(2))
+@pytest.mark.parametrize("alone", [{"sketch": 0.0}, {"sketch_levels": {"low_light": 0.0}}])
+def test_a_model_that_begins_with_noise_alone_does_not_know(alone):
+    (made,) = driver(**alone).degrade([DARK], [NIGHT], generators(2))
     assert isinstance(made, Degraded)

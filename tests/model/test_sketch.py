@@ -17,8 +17,8 @@ from gendeg.model.generate import Generator, refuse_direction, settings_of, to_s
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler, DistilledScheduler
-from gendeg.model.schedulers import NoiseProcess, known_levels, level_at, noise_process, noised, up_to
-from gendeg.model.sketch import draw_sketch
+from gendeg.model.schedulers import NoiseProcess, known_levels, level_at, noise_process, noised, share_of, up_to
+from gendeg.model.sketch import draw_sketch, no_sketch
 from gendeg.model.weights import model_sha256
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import Degradation
@@ -142,19 +142,56 @@ def test_what_begins_lower_goes_beside_what_does_not(monkeypatch):
                 assert not torch.allclose(alone, far, atol=1e-2)
 
 
+def test_noise_alone_goes_beside_draws():
+    """A degradation without a draw is what it is of a model that knows none; a mix begins as low as what is drawn."""
+    scales = SCALES | {"rain+haze": 5.0}
+    pipeline = sketching(1.0).with_parts(change_scale=scales, sketch_levels={"haze": 0.0}, residual_decoding=True)
+    both = ask_intensity((Degradation.RAIN, Degradation.HAZE), 0.6)
+    assert [pipeline.level_of(ask.mix) for ask in (RAIN, HAZE, both)] == [1.0, 0.0, 1.0]
+    generator = Generator(pipeline, settings_of(pipeline))
+    assert [generator.drawer(ask) for ask in (RAIN, HAZE)] == [draw_sketch, no_sketch]
+    asks, clean = [HAZE, RAIN], generator.encode([SCENE, OTHER])
+    rows = generator.generate(clean, generator.settle(asks), generators(1, 2))
+    assert rows.sketch is not None and torch.equal(rows.sketch.photo[0], to_signed_tensor(SCENE)[0])
+    plain = sketching(0.0).with_parts(residual_decoding=True)
+    other = Generator(plain, settings_of(plain))
+    photo_alone = other.encode([SCENE])
+    alone = other.generate(photo_alone, other.settle([HAZE]), generators(1))
+    assert alone.sketch is None and torch.allclose(alone.latents[0], rows.latents[0], atol=2e-3)
+    images = [generator.decode(clean, generator.settle(asks), rows), other.decode(photo_alone, other.settle([HAZE]), alone)]
+    assert torch.allclose(images[0][0], images[1][0], atol=5e-3), "what the autoencoder loses comes back of the photo"
+    drawn = Generator(sketching(1.0), settings_of(pipeline, 4))
+    few = generator.used(RAIN).passes
+    assert few < generator.used(HAZE).passes == 4 == drawn.used(HAZE).passes
+    same = Generator(sketching(1.0), settings_of(pipeline, few))
+    (own,) = same.generate(same.encode([OTHER]), same.settle([RAIN]), generators(2)).latents
+    assert torch.allclose(own, rows.latents[1], atol=2e-3)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 100])
+def test_who_begins_further_down_takes_its_share_of_the_steps(steps):
+    whole = known_levels(make_change_scheduler())
+    shares = [share_of(steps, up_to(whole, level), whole) for level in (0.03, 0.25, 1.0, 5.0, 0.0)]
+    assert shares == sorted(shares) and shares[0] == 1 and shares[-1] == steps
+    karras = noise_process(make_change_scheduler(), make_change_scheduler())
+    karras.scheduler.set_timesteps(steps)
+    below = sum(karras.noise_at(t) <= 1.0 for t in karras.scheduler.timesteps)
+    assert steps == 1 or shares[2] == below, "as many as the long way has down there"
+
+
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_more_steps_than_a_low_way_has_levels_are_as_many_as_it_has(name):
     pipeline = sketching(1.0).with_parts(sketch_levels={"haze": 0.1})
     pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
-    few = len(pipeline.noise_process(1, 0.1).levels)
-    assert 1 < few < 100 < len(pipeline.noise_process(1).levels)
-    generator = Generator(pipeline, settings_of(pipeline, 100))
-    assert (generator.used(RAIN).passes, generator.used(HAZE).passes) == (100, few)
+    few, most = (len(pipeline.noise_process(1, level).levels) for level in (0.1, None))
+    assert 1 < few < most
+    generator = Generator(pipeline, settings_of(pipeline, most))
+    assert (generator.used(RAIN).passes, generator.used(HAZE).passes) == (most, few)
     clean = generator.encode([SCENE])
     assert generator.generate(clean, generator.settle([HAZE]), generators(3)).latents.isfinite().all()
 
 
-@pytest.mark.parametrize("lower", [{"hail": 0.1}, {"haze": 0.0}, {"haze": 2.0}])
+@pytest.mark.parametrize("lower", [{"hail": 0.1}, {"haze": -0.1}, {"haze": 2.0}])
 def test_a_lower_level_is_a_degradations_own_and_lower(lower):
     with pytest.raises(ValueError, match="sketch_levels"):
         sketching(1.0).with_parts(sketch_levels=lower)
