@@ -5,7 +5,8 @@ bash benchmarks/gpu_leg.sh .leg                      there: installs what is mis
 python benchmarks/leg.py join runs/leg runs/model    here: a model folder again
 
 What lies in the output at any moment is whole: the averaged weights in half precision as parts of 15 MB at most (at
-most 8 files with log and sheet), renewed with every sheet, about every two minutes, and at the end.
+most 8 files with log and sheet), renewed about every two minutes and at the end. Going on with a diffusion model, which
+is the rule, is `replay.py`'s; where an autoencoder is trained too, or one begins from nothing, it is `gendeg bundle`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,22 @@ if __name__ != "__mp_main__":  # the processes that simulate import this file to
     import torch
     from PIL import Image
 
+    from benchmarks.replay import Time
+    from benchmarks.replay import train as replay
     from gendeg.bundle.bundle import make_bundle
     from gendeg.bundle.config import BundleConfig
-    from gendeg.model.latents import factor
+    from gendeg.drive.driver import Degraded, drive
+    from gendeg.intensity.ask import ask_intensities
+    from gendeg.model.generate import settings_of
     from gendeg.model.parts import INDEX, join_parts, write_parts
     from gendeg.model.pipeline import GenDegPipeline
     from gendeg.model.saving import write_folder
     from gendeg.model.weights import load_pipeline
+    from gendeg.pairs.photos import open_photos
     from gendeg.primitives.errors import GendegError
     from gendeg.primitives.files import atomic_write
-    from gendeg.training.config import DiffusionConfig
-    from gendeg.training.diffusion import make_denoiser, new_pipeline
-    from gendeg.training.fresh_pairs import FreshPairs, fresh_recipe
+    from gendeg.primitives.images import resize_short_side, write_image
+    from gendeg.report.sheet import Tile, draw_sheet
     from gendeg.training.presets import read_recipe
 
 FILES = 6
@@ -47,10 +50,10 @@ LAST = 25.0
 """Seconds for putting the finished model into parts."""
 LATE = 150.0
 """Seconds after which parts are made whatever the step, where a machine has become slower than it was timed at."""
-EXAMPLES = 512
-"""In a batch, all noise levels of its crops together: with twice as many a step takes nearly twice as long."""
-REPEATS = (4, 32)
-"""Noise levels that a crop is seen at, at least and at most."""
+SHOWN = 110.0
+"""Seconds between two sendings of a diffusion training."""
+SEEN = 192
+"""Short side of the photo on its sheet."""
 
 
 class Courier:
@@ -113,25 +116,44 @@ def train(asked: argparse.Namespace) -> None:
     work = Path(tempfile.mkdtemp(prefix="leg-"))
     courier = Courier(work, asked.out)
     init, changed = start_of(asked, work)
-    for stage in ("autoencoder", "diffusion"):
-        changed[stage] = {**changed.get(stage, {}), "sheet_seconds": LATE}
-    manifest = asked.carried / "data" / "manifest.jsonl"
-    clean = asked.carried / "data" / "clean.txt"
+    manifest, clean = (asked.carried / "data" / name for name in ("manifest.jsonl", "clean.txt"))
+    pairs = (manifest,) if manifest.exists() else ()
     if torch.cuda.is_available():
         print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", flush=True)
         torch.backends.cudnn.benchmark = True  # two sizes of batch in all
         torch.set_float32_matmul_precision("high")
-        if not asked.as_recipe:
-            changed["diffusion"] |= choose_batch(asked.recipe, clean, "cuda")
     left = asked.seconds - (time.time() - since) - LAST
     print(f"{left:.0f} s are left to train in", flush=True)
-    config = BundleConfig(
-        (clean,), asked.recipe, work / "run", left / 60, (manifest,) if manifest.exists() else (), asked.weights, init
-    )
-    model = make_bundle(config, courier, changed, short=True)
-    courier.send(model, {"stage": "done", "seconds": round(time.time() - since)})
+    if init:
+        recipe = read_recipe(asked.recipe, work).config("diffusion", pairs=pairs, clean=(clean,), out=work, init=init)
+        pipeline = load_pipeline(init)
+        taught = replace(recipe, batch_size=16, repeats=1, workers=1) if asked.toy else recipe
+        first = {"first": 64} if asked.toy else {}
+        replay(pipeline, taught, Time(time.time() + left, SHOWN), courier, **first)
+        courier(pipeline, 0)
+        draw_six(pipeline.to("cpu"), clean, asked.out / "sheet.jpg")
+    else:
+        for stage in ("autoencoder", "diffusion"):
+            changed[stage] = {**changed.get(stage, {}), "sheet_seconds": LATE}
+        config = BundleConfig((clean,), asked.recipe, work / "run", left / 60, pairs, "", init)
+        courier.send(make_bundle(config, courier, changed, short=True), {"stage": "done"})
+    print(f"ended after {time.time() - since:.0f} s", flush=True)
     if not asked.keep:
         shutil.rmtree(work)
+
+
+def draw_six(pipeline: GenDegPipeline, clean: Path, out: Path) -> None:
+    """A photo under each degradation at two strengths, as the weights are."""
+    photo = resize_short_side(open_photos([clean], most=1)[0].image(), SEEN)
+    driver = drive(pipeline, settings_of(pipeline))
+    asks = ask_intensities("all", (0.4, 0.7))
+    made = driver.degrade([photo], asks, [torch.Generator().manual_seed(0) for _ in asks])
+    tiles = [
+        Tile(one.image, f"{ask.name} {ask.intensity}")
+        for ask, one in zip(asks, made, strict=True)
+        if isinstance(one, Degraded)
+    ]
+    write_image(draw_sheet([[Tile(photo, "clean"), *tiles[:6]], tiles[6:]]), out, "jpeg")
 
 
 def split(asked: argparse.Namespace) -> None:
@@ -140,63 +162,6 @@ def split(asked: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as place:
         write_folder(Path(place) / "half", load_pipeline(str(asked.model), dtype=torch.float16).save_pretrained)
         print(write_parts(Path(place) / "half", asked.parts, {"stage": "done"}, most=FILES).files)
-
-
-def choose_batch(path: Path, clean: Path, device: str, together: int = EXAMPLES) -> dict[str, int]:
-    """Crops in a batch and noise levels of each: as many levels as the GPU has time for while crops are simulated."""
-    config: DiffusionConfig = read_recipe(path, Path()).config("diffusion", clean=(clean,), pairs=(), out=Path())
-    crops, examples = crops_a_second(config), examples_a_second(config, device, together)
-    repeats = REPEATS[0]
-    while 2 * repeats <= REPEATS[1] and 2 * repeats * crops < examples:
-        repeats *= 2
-    chosen = {"batch_size": max(4, together // repeats), "repeats": repeats}
-    print(f"{crops:.0f} crops/s are simulated, {examples:.0f} examples/s trained on: {chosen}", flush=True)
-    return chosen
-
-
-def crops_a_second(config: DiffusionConfig) -> float:
-    """Of all processes together, once all of them work."""
-    size, jobs = 16, 2 * config.workers
-    with closing(FreshPairs(fresh_recipe(config, ()), config.workers)) as fresh, ThreadPoolExecutor(jobs) as pool:
-
-        def make(job: int) -> None:
-            fresh.views(range(job * size, (job + 1) * size), config.size)
-
-        list(pool.map(make, range(config.workers)))
-        since = time.perf_counter()
-        list(pool.map(make, range(config.workers, config.workers + jobs)))
-        return jobs * size / (time.perf_counter() - since)
-
-
-def examples_a_second(config: DiffusionConfig, device: str, together: int) -> float:
-    """Forward and backward passes of a fresh network, in bfloat16."""
-    pipeline = new_pipeline(DiffusionConfig(pairs=(), out=Path(), vae="bundled", sizes=config.sizes))
-    denoiser = make_denoiser(pipeline, config).to(device)
-    side, channels = config.size // factor(pipeline.vae), pipeline.unet.config.out_channels
-    noisy = torch.randn(together, channels, side, side, device=device)
-    tokens = pipeline.tokenize(["a photo"] * together).to(device)
-    number = torch.full((together,), 0.1, device=device)
-    direction, time_step = number[:, None].repeat(1, 2), torch.full((together,), 400, device=device)
-
-    def step() -> None:
-        with torch.autocast(device, torch.bfloat16):
-            said = denoiser(noisy, noisy, time_step, tokens, number, number, direction)
-        said.float().square().mean().backward()
-
-    return together / seconds_of(step, device)
-
-
-def seconds_of(step: Callable[[], None], device: str, warm: int = 4, counted: int = 8) -> float:
-    """A step's, with the work of a GPU waited for."""
-    for _ in range(warm):
-        step()
-    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
-    wait()
-    since = time.perf_counter()
-    for _ in range(counted):
-        step()
-    wait()
-    return (time.perf_counter() - since) / counted
 
 
 def main() -> None:
@@ -208,8 +173,7 @@ def main() -> None:
     leg.add_argument("--seconds", type=float, default=540, help="from --started to the last part")
     leg.add_argument("--started", type=float, help="seconds since 1970; now")
     leg.add_argument("--recipe", type=Path, default=Path("manifests/recipes/bundled.toml"))
-    leg.add_argument("--as-recipe", action="store_true", help="its batch, not one chosen by what is timed there")
-    leg.add_argument("--weights", default="", help="how often degradations and sources are drawn: gopro=2")
+    leg.add_argument("--toy", action="store_true", help="batches of 16, that it runs")
     start = leg.add_mutually_exclusive_group()
     start.add_argument("--keep-autoencoder", action="store_true", help="the default: latents stay what they are")
     start.add_argument("--train-autoencoder", action="store_true", help="go on with it, then diffusion from nothing")

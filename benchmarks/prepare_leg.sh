@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 leg=${LEG:-.leg}
 index=${INDEX:-../shared/data/index.csv}
-most=${MOST:-34}
+most=${MOST:-27}
 room=${ROOM:-65}
 python=${PYTHON:-.venv/bin/python}
 packages=${PACKAGES:-$(grep -E '^(diffusers|importlib_metadata)==' constraints.txt | tr '\n' ' ')}

@@ -83,9 +83,9 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) 
     if not config.init and "autoencoder" not in recipe.tables and not set(STARTS) & set(recipe.settings("diffusion")):
         raise BadManifest(config.recipe, 0, "it needs a table [autoencoder], or an init or vae in [diffusion]")
     try:
-        checked_levels(
-            recipe.settings("diffusion").get("sketch", 0.0), recipe.settings("export").get("sketch_levels", {})
-        )
+        export = recipe.settings("export")
+        sketch = export.get("sketch") or recipe.settings("diffusion").get("sketch", 0.0)
+        checked_levels(sketch, export.get("sketch_levels", {}))
     except ValueError as error:
         raise BadManifest(config.recipe, 0, f"[export] {error}") from error
     if config.minutes < 0:

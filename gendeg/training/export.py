@@ -23,6 +23,7 @@ def export_model(config: ExportConfig, card: str) -> None:
         guidance_image=config.guidance_image,
         tile=config.tile,
         strength_gain=config.strength_gain,
+        sketch=config.sketch or trained.config.sketch,
         sketch_levels=config.sketch_levels,
     )
     write_folder(config.out, pipeline.save_pretrained)

@@ -158,7 +158,10 @@ def test_noise_alone_goes_beside_draws():
     photo_alone = other.encode([SCENE])
     alone = other.generate(photo_alone, other.settle([HAZE]), generators(1))
     assert alone.sketch is None and torch.allclose(alone.latents[0], rows.latents[0], atol=2e-3)
-    images = [generator.decode(clean, generator.settle(asks), rows), other.decode(photo_alone, other.settle([HAZE]), alone)]
+    images = [
+        generator.decode(clean, generator.settle(asks), rows),
+        other.decode(photo_alone, other.settle([HAZE]), alone),
+    ]
     assert torch.allclose(images[0][0], images[1][0], atol=5e-3), "what the autoencoder loses comes back of the photo"
     drawn = Generator(sketching(1.0), settings_of(pipeline, 4))
     few = generator.used(RAIN).passes
