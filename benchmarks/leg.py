@@ -153,7 +153,7 @@ def draw_six(pipeline: GenDegPipeline, clean: Path, out: Path) -> None:
         for ask, one in zip(asks, made, strict=True)
         if isinstance(one, Degraded)
     ]
-    write_image(draw_sheet([[Tile(photo, "clean"), *tiles[:6]], tiles[6:]]), out, "jpeg")
+    write_image(draw_sheet([[Tile(photo, "clean"), *tiles[:6]], tiles[6:]]), out, "jpg")
 
 
 def split(asked: argparse.Namespace) -> None:

@@ -216,10 +216,10 @@ def coming(
 
             def views(chosen: list[int], size: int = size) -> list[View]:
                 seen = fresh.views(chosen, size)
-                halves = (to_tensor([getattr(each, half) for each in seen]) for half in ("clean", "degraded"))
+                clean, degraded = (to_tensor([getattr(each, half) for each in seen]) for half in ("clean", "degraded"))
                 return [
-                    View(*both, each.degradation, each.caption, each.intensity, each.direction)
-                    for *both, each in zip(*halves, seen, strict=True)
+                    View(before, after, each.degradation, each.caption, each.intensity, each.direction)
+                    for before, after, each in zip(clean, degraded, seen, strict=True)
                 ]
 
             try:
