@@ -25,7 +25,7 @@ from gendeg.build.worker import Workshop, load_model  # noqa: E402
 from gendeg.drive.driver import Degraded, Driver, Unmade, open_driver  # noqa: E402
 from gendeg.intensity.ask import Ask  # noqa: E402
 from gendeg.intensity.measure import measure_intensity  # noqa: E402
-from gendeg.model.generate import Settings  # noqa: E402
+from gendeg.model.settings import Settings  # noqa: E402
 from gendeg.pairs.crops import random_view  # noqa: E402
 from gendeg.primitives.images import read_rgb, write_image  # noqa: E402
 from gendeg.primitives.rng import for_sample  # noqa: E402

@@ -30,8 +30,9 @@ from gendeg.metrics.change import GROUPS, change_statistics
 from gendeg.metrics.diversity import diversity
 from gendeg.metrics.energy import Compared, compare_changes, typical
 from gendeg.metrics.uncertainty import Estimate
-from gendeg.model.generate import Generator, finite, noise_of, settings_of
+from gendeg.model.generate import Generator, finite, noise_of
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side, write_image

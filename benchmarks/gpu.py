@@ -51,11 +51,12 @@ from gendeg.drive.driver import drive
 from gendeg.model.compiled import compile_networks, first_line, warm
 from gendeg.model.conditioner import Conditioning
 from gendeg.model.fitting import fitting_batch
-from gendeg.model.generate import Generator, choose_sampler, settings_of
+from gendeg.model.generate import Generator
 from gendeg.model.guidance import Branch
 from gendeg.model.latents import decode, encode, factor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import INTERVAL, LDM_SCHEDULE, MULTISTEP, PAPER, ContinuousEulerAncestralScheduler
+from gendeg.model.settings import choose_sampler, settings_of
 from gendeg.model.weights import load_pipeline, use_channels_last
 from gendeg.shards.index import Mark
 from gendeg.shards.layout import Layout

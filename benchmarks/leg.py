@@ -26,16 +26,16 @@ if __name__ != "__mp_main__":  # the processes that simulate import this file to
     import torch
     from PIL import Image
 
+    from benchmarks.parts import INDEX, join_parts, write_parts
     from benchmarks.replay import Time
     from benchmarks.replay import train as replay
     from gendeg.bundle.bundle import make_bundle
     from gendeg.bundle.config import BundleConfig
     from gendeg.drive.driver import Degraded, drive
     from gendeg.intensity.ask import ask_intensities
-    from gendeg.model.generate import settings_of
-    from gendeg.model.parts import INDEX, join_parts, write_parts
     from gendeg.model.pipeline import GenDegPipeline
     from gendeg.model.saving import write_folder
+    from gendeg.model.settings import settings_of
     from gendeg.model.weights import load_pipeline
     from gendeg.pairs.photos import open_photos
     from gendeg.primitives.errors import GendegError

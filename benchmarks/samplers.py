@@ -33,9 +33,10 @@ from gendeg.metrics.alignment import psnr
 from gendeg.metrics.change import change_statistics
 from gendeg.metrics.energy import compare_changes
 from gendeg.metrics.recognition import Recogniser, name_image, train_recogniser
-from gendeg.model.generate import Generator, choose_sampler, finite, noise_of, settings_of
+from gendeg.model.generate import Generator, finite, noise_of
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import MULTISTEP
+from gendeg.model.settings import choose_sampler, settings_of
 from gendeg.model.weights import load_pipeline
 from gendeg.physics import degrade
 from gendeg.primitives.errors import GendegError

@@ -14,9 +14,10 @@ from typing import TypeVar
 import torch
 
 from gendeg.intensity.ask import Ask
-from gendeg.model.generate import Generator, finite, settings_of, to_signed_tensor
+from gendeg.model.generate import Generator, finite, to_signed_tensor
 from gendeg.model.guidance import branches
 from gendeg.model.moves import Stored
+from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_short_side

@@ -16,7 +16,7 @@ from gendeg.intensity.ask import drawn_mixes
 from gendeg.intensity.draw import levels_of
 from gendeg.intensity.priors import priors_digest
 from gendeg.model.fitting import PLAIN_BATCH
-from gendeg.model.generate import Settings
+from gendeg.model.settings import Settings
 from gendeg.model.text import PromptWriter
 from gendeg.pairs.photos import Asked, Input, Kind, Opened, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons

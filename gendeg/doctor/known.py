@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from gendeg.intensity.ask import ask_statistics
-from gendeg.model.generate import Generator, finite, noise_of, settings_of
+from gendeg.model.generate import Generator, finite, noise_of
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.files import write_json
 from gendeg.primitives.images import U8Image, encode_image, read_rgb

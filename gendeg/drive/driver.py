@@ -16,8 +16,9 @@ from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.intensity.reach import is_near, physics_sha256
-from gendeg.model.generate import Generator, Settings, choose_sampler, refuse_direction, settings_of
+from gendeg.model.generate import Generator
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.settings import Settings, choose_sampler, refuse_direction, settings_of
 from gendeg.model.strength import in_reach
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256

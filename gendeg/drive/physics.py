@@ -10,7 +10,7 @@ import torch
 
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.reach import Shot, is_near, nearest
-from gendeg.model.generate import Settings
+from gendeg.model.settings import Settings
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.options import PHYSICS
 

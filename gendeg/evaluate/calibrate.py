@@ -15,10 +15,11 @@ from gendeg.evaluate.config import CalibrateConfig
 from gendeg.intensity.ask import Ask, ask_intensities
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Generator, Settled, noise_of, settings_of
+from gendeg.model.generate import Generator, Settled, noise_of
 from gendeg.model.loading import bundled_folder, check_folder
 from gendeg.model.moves import Stored
 from gendeg.model.response import checked_response
+from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device

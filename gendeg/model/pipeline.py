@@ -247,7 +247,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
         Raises `ValueError` for lists that do not fit each other, `UnknownDegradation`.
         """
-        from gendeg.model.generate import Generator, Settings  # which drives any pipeline, this one too
+        from gendeg.model.generate import Generator  # which drives any pipeline, this one too
+        from gendeg.model.settings import Settings
 
         check_lists(prompts, mu, sigma, generators)
         if not isinstance(structure_correction, bool) and len(structure_correction) != len(prompts):

@@ -12,7 +12,8 @@ import numpy as np
 from gendeg.drive.driver import Driver, Unmade, open_driver
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Settings, noise_of
+from gendeg.model.generate import noise_of
+from gendeg.model.settings import Settings
 from gendeg.pairs.photos import Photo
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat

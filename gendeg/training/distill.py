@@ -23,7 +23,6 @@ from torch import Tensor
 
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.conditioner import Conditioning
-from gendeg.model.generate import branches_of, settings_of
 from gendeg.model.guidance import Branch
 from gendeg.model.loading import quiet
 from gendeg.model.lora import fuse_lora, save_lora
@@ -32,6 +31,7 @@ from gendeg.model.response import told_statistics
 from gendeg.model.samplers import Taught
 from gendeg.model.saving import write_folder
 from gendeg.model.schedulers import NoiseProcess, landed, noise_process
+from gendeg.model.settings import branches_of, settings_of
 from gendeg.model.weights import as_student, load_pipeline
 from gendeg.pairs.pair import Pair
 from gendeg.primitives.errors import BadOption

@@ -8,9 +8,10 @@ import numpy as np
 
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Generator, finite, settings_of
+from gendeg.model.generate import Generator, finite
 from gendeg.model.moves import Stored
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.settings import settings_of
 from gendeg.model.text import PromptWriter
 from gendeg.pairs.pair import Pair, held_out_pairs, measured
 from gendeg.primitives.images import U8Image, write_image

@@ -10,7 +10,7 @@ from gendeg.drive.physics import UNREACHED
 from gendeg.intensity.ask import ask_intensity
 from gendeg.intensity.measure import measure_intensity
 from gendeg.model.bundled import make_change_scheduler
-from gendeg.model.generate import settings_of
+from gendeg.model.settings import settings_of
 from gendeg.primitives.kinds import Degradation
 from tests.tiny import generators, photo, tiny_pipeline
 

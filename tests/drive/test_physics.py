@@ -102,7 +102,7 @@ def test_parts_are_measured_on_what_they_were_laid_on(driver):
 
 def test_a_network_is_given_parts_one_after_the_other():
     from gendeg.drive.driver import drive
-    from gendeg.model.generate import settings_of
+    from gendeg.model.settings import settings_of
     from tests.tiny import tiny_pipeline
 
     pipeline = tiny_pipeline()

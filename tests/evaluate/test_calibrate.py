@@ -20,8 +20,9 @@ from gendeg.evaluate.calibrate import (
 from gendeg.evaluate.config import CalibrateConfig
 from gendeg.intensity.ask import ask_statistics
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.model.generate import Generator, finite, noise_of, settings_of
+from gendeg.model.generate import Generator, finite, noise_of
 from gendeg.model.response import checked_response, told_statistics
+from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.errors import BadModel, OutputExists
 from gendeg.primitives.images import write_image

@@ -9,9 +9,10 @@ from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.model.bundled import make_change_scheduler
 from gendeg.model.change import LEAST_SIZE, change_sizes, fit_scale
-from gendeg.model.generate import Generator, settings_of, settle_direction
+from gendeg.model.generate import Generator, settle_direction
 from gendeg.model.latents import keep_detail
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.settings import settings_of
 from gendeg.primitives.kinds import Degradation
 from tests.tiny import clean_image, generators, tiny_pipeline
 

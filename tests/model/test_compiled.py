@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gendeg.model.compiled import MOST_SIZES, check_compiler, first_line, warm
-from gendeg.model.generate import Generator, settings_of
+from gendeg.model.generate import Generator
+from gendeg.model.settings import settings_of
 from gendeg.primitives.errors import BadOption
 from tests.tiny import tiny_pipeline
 

@@ -3,7 +3,8 @@
 import pytest
 
 from gendeg.model.fitting import LEFT_FREE, MOST, PLAIN_BATCH, fitting_batch, most_that_fit
-from gendeg.model.generate import Generator, settings_of
+from gendeg.model.generate import Generator
+from gendeg.model.settings import settings_of
 from tests.tiny import tiny_pipeline
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from gendeg.intensity.ask import Ask, ask_intensity
-from gendeg.model.generate import Generator, Settings, finite
+from gendeg.model.generate import Generator, finite
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.settings import Settings
 from gendeg.primitives.kinds import parse_mix
 from tests.tiny import generators, photo, tiny_pipeline
 

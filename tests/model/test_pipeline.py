@@ -6,9 +6,9 @@ import torch
 
 from gendeg.intensity.ask import Ask
 from gendeg.model import samplers
-from gendeg.model.generate import settings_of
 from gendeg.model.latents import decode, encode
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.settings import settings_of
 from gendeg.primitives.kinds import Degradation, Mix
 from tests.tiny import clean_image, generators, tiny_pipeline, tiny_stable_diffusion
 

@@ -13,11 +13,12 @@ from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.reach import is_met, nearest
 from gendeg.model.bundled import make_change_scheduler
-from gendeg.model.generate import Generator, refuse_direction, settings_of, to_signed_tensor
+from gendeg.model.generate import Generator, to_signed_tensor
 from gendeg.model.latents import encode
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler, DistilledScheduler
 from gendeg.model.schedulers import NoiseProcess, known_levels, level_at, noise_process, noised, share_of, up_to
+from gendeg.model.settings import refuse_direction, settings_of
 from gendeg.model.sketch import draw_sketch, no_sketch
 from gendeg.model.weights import model_sha256
 from gendeg.primitives.errors import BadOption

@@ -6,11 +6,12 @@ import pytest
 import torch
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-from gendeg.model.generate import Generator, Settings, choose_sampler, settings_of
+from gendeg.model.generate import Generator
 from gendeg.model.guidance import FULL
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import DistilledScheduler, Taught
 from gendeg.model.schedulers import noise_process
+from gendeg.model.settings import Settings, choose_sampler, settings_of
 from gendeg.model.weights import as_student, load_pipeline, model_sha256
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import Degradation

@@ -12,10 +12,11 @@ import torch
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import Direction
 from gendeg.model.bundled import make_change_scheduler
-from gendeg.model.generate import Generator, settings_of, to_signed_tensor
+from gendeg.model.generate import Generator, to_signed_tensor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.samplers import LDM_SCHEDULE, ContinuousEulerAncestralScheduler
 from gendeg.model.schedulers import noised
+from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.pair import open_pairs
 from gendeg.primitives.errors import BadOption

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gendeg.model.parts import INDEX, join_parts, read_parts, write_parts
+from benchmarks.parts import INDEX, join_parts, read_parts, write_parts
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives import files
 from gendeg.primitives.errors import BadModel
@@ -53,8 +53,8 @@ def test_stopped_at_any_file_one_generation_is_whole(
         left[0] -= 1
         write(path, content)
 
-    for place in ("model.parts", "primitives.files"):  # the parts, and the index
-        monkeypatch.setattr(f"gendeg.{place}.atomic_write", dying)
+    for place in ("benchmarks.parts", "gendeg.primitives.files"):  # the parts, and the index
+        monkeypatch.setattr(f"{place}.atomic_write", dying)
     with suppress(KeyboardInterrupt):
         write_parts(tmp_path / "model", out, {"letter": "z"}, largest=4000)
     expected = "y" if moment < 4 else "z"
