@@ -33,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -48,6 +49,7 @@ from gendeg.build.config import BuildConfig
 from gendeg.build.prepare import ModelFacts, prepare
 from gendeg.build.worker import PRECISIONS, Workshop
 from gendeg.drive.driver import drive
+from gendeg.intensity.ask import ask_intensities
 from gendeg.model.compiled import compile_networks, first_line, warm
 from gendeg.model.conditioner import Conditioning
 from gendeg.model.fitting import fitting_batch
@@ -289,7 +291,7 @@ class Bench:
 
     def plain(self, line: Line, spec: Spec, pipeline: GenDegPipeline, size: int) -> None:
         with sampled(pipeline, spec) as generator:
-            line.passes = generator.settings.passes
+            line.passes = round(mean(generator.used(ask).passes for ask in ask_intensities("all", [0.5])))
             line.tflop = line.passes * flops_of(pipeline, size)[0] + flops_of(pipeline, size)[1]
             line.batch = self.batch(generator, spec, size)
             if self.device == "cuda":

@@ -57,7 +57,7 @@ SEEN = 192
 
 
 class Courier:
-    """Puts what is being trained into parts whenever a sheet has been drawn."""
+    """Puts what is being trained into parts whenever it is called."""
 
     def __init__(self, work: Path, out: Path):
         self.work, self.out = work, out
@@ -129,8 +129,7 @@ def train(asked: argparse.Namespace) -> None:
         pipeline = load_pipeline(init)
         taught = replace(recipe, batch_size=16, repeats=1, workers=1) if asked.toy else recipe
         first = {"first": 64} if asked.toy else {}
-        replay(pipeline, taught, Time(time.time() + left, SHOWN), courier, **first)
-        courier(pipeline, 0)
+        courier(pipeline, replay(pipeline, taught, Time(time.time() + left, SHOWN), courier, **first))
         draw_six(pipeline.to("cpu"), clean, asked.out / "sheet.jpg")
     else:
         for stage in ("autoencoder", "diffusion"):

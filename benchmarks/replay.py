@@ -96,10 +96,10 @@ def train(
     times: Time,
     shown: Callable[[GenDegPipeline, int], None],
     first: int = FIRST,
-) -> None:
-    """Go on with a pipeline's weights until the time is over; `shown` gets it with the averaged ones, and the step.
+) -> int:
+    """Go on with a pipeline's weights until the time is over; returns the steps done.
 
-    `first` crops are waited for.
+    `shown` gets it with the averaged weights, and the step; `first` crops are waited for. Raises `TimeoutError`.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(config.seed)
@@ -125,6 +125,8 @@ def train(
             return True
 
         while min(len(pools[False]), len(pools[True]) * JOB) < first:
+            if time.time() > times.end:
+                raise TimeoutError("too few crops came in time")
             take(True)
         began = last = time.time()
         for step in count(1):
@@ -155,6 +157,7 @@ def train(
     for weight, kept in zip(trained, average, strict=True):
         weight.data.copy_(kept)
     print(f"{step - 1} steps, crops {pools[False].seen} + {pools[True].seen} large", flush=True)
+    return step - 1
 
 
 def levels_of(size: int, alphas: Tensor, config: DiffusionConfig) -> tuple[Tensor, Tensor]:
@@ -198,7 +201,7 @@ def coming(
     """(large, batch) as processes bring them; threads only hand them on."""
     counts = Counter(pair.degradation for pair in pairs)
     sources = {pair.source for pair in pairs}
-    shares = {name: PAIRS[name] / number for name, number in counts.items() if name in PAIRS}
+    shares = {name: PAIRS.get(name, min(PAIRS.values())) / number for name, number in counts.items()}
     weights = shares | {name: weight for name, weight in SOURCES.items() if name in sources}
     recipe = fresh_recipe(replace(config, weights=SIMULATED), pairs)
     recipe = replace(recipe, deal=Deal(pairs, config.seed, weights)) if pairs else recipe

@@ -15,13 +15,12 @@ import torch
 
 from gendeg.intensity.ask import Ask
 from gendeg.model.generate import Generator, finite, to_signed_tensor
-from gendeg.model.guidance import branches
 from gendeg.model.moves import Stored
 from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline
 from gendeg.primitives.errors import GendegError
 from gendeg.primitives.images import U8Image, encode_image, read_rgb, resize_short_side
-from gendeg.primitives.kinds import Degradation
+from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.memory import keep_freed
 from gendeg.primitives.options import BUNDLED
 from gendeg.primitives.rng import torch_generator
@@ -50,10 +49,14 @@ class Stopwatch:
         return result
 
 
-def degrade_once(generator: Generator, photo: U8Image, watch: Stopwatch) -> None:
+def ask_of(name: str) -> Ask:
+    mix = parse_mix(name)
+    return Ask(mix, "", make_prompt("", mix), 0.5, MU, SIGMA, "")
+
+
+def degrade_once(generator: Generator, photo: U8Image, ask: Ask, watch: Stopwatch) -> None:
     """What `Generator.degrade` does for one sample, with a clock at each stage."""
-    mix = (Degradation.RAIN,)
-    asks, noise = [Ask(mix, "", make_prompt("", mix), 0.5, MU, SIGMA, "")], [torch_generator(0, 0, "bench")]
+    asks, noise = [ask], [torch_generator(0, 0, "bench")]
     clean = watch.time("encode", lambda: generator.pipeline.encode_clean(to_signed_tensor(photo)))
     settled = watch.time("settle", lambda: generator.settle(asks))
     made = watch.time("denoise", lambda: generator.generate(clean, settled, noise))
@@ -74,11 +77,12 @@ def main() -> None:
     steps = options.steps or pipeline.config.steps
     photo = resize_short_side(read_rgb(sample_photos()[0]), options.size)
     # The first call allocates and picks kernels.
-    degrade_once(Generator(pipeline, settings_of(pipeline, 1)), photo, Stopwatch(options.device, {}))
+    ask, generator = ask_of(options.type), Generator(pipeline, settings_of(pipeline, steps))
+    degrade_once(Generator(pipeline, settings_of(pipeline, 1)), photo, ask, Stopwatch(options.device, {}))
     for _ in range(options.repeats):
-        degrade_once(Generator(pipeline, settings_of(pipeline, steps)), photo, watch)
-    passes = len(branches(pipeline.config.guidance_text, pipeline.config.guidance_image))
-    print(f"model {options.model}, {photo.shape[1]} x {photo.shape[0]}, {steps} steps of {passes} UNet passes")
+        degrade_once(generator, photo, ask, watch)
+    passes = generator.used(ask).passes
+    print(f"model {options.model}, {photo.shape[1]} x {photo.shape[0]}, {ask.name}: {passes} UNet passes")
     print(f"device {options.device}, {torch.get_num_threads()} threads of {os.cpu_count()}, {platform.machine()}")
     if BOTH in watch.seconds:
         both = watch.seconds.pop(BOTH)
@@ -94,6 +98,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--size", type=int, default=256, help="short side in pixels")
     parser.add_argument("--steps", type=int, default=0, help="0: the model's own number")
+    parser.add_argument("--type", default="haze", help="a degradation, or a mix that the model has learnt")
     parser.add_argument("--repeats", type=int, default=3)
     return parser.parse_args()
 

@@ -18,7 +18,7 @@ from gendeg.shards.layout import Layout
 from gendeg.shards.plan import GENERATED, PlannedSample, PlanReader
 
 PHOTOS = 4  # that are looked at
-STEPS = 2  # that are timed; the rest is taken to go on like that
+STEPS = 2  # that are timed beyond the first; the rest is taken to go on like that
 IN_THREADS = 2  # simulators that Python lets work at a time
 OVERHEAD = 4096  # bytes of headers, padding and record of a sample
 NOISE = 1.15  # a degraded image compresses a little worse than its photo
@@ -48,8 +48,9 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> For
     if not looked:
         return Forecast(OVERHEAD, None)
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
-    generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
-    typical = generated[len(generated) // 2] if generated and config.estimate else None
+    made = [both for both in looked if both[0].origin == GENERATED]
+    made = [both for both in made if model.driver.draws(both[0].ask)] or made
+    typical = sorted(made, key=lambda both: _area(both[0]))[len(made) // 2] if made and config.estimate else None
     workers = threads_of(config)
     drawers = drawers_of(model.driver, workers, description.samples) or min(workers, per_core(), IN_THREADS)
     seconds = _seconds(model, *typical, rows, drawers) if typical else None
@@ -68,23 +69,31 @@ def _area(row: PlannedSample) -> int:
 def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample], drawers: int) -> float:
     """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches.
 
-    So many `drawers` simulate at a time.
+    So many `drawers` simulate at a time. Kinds that are not drawn, and passes of each, are counted over all `rows`.
     """
+    driver, own = model.driver, max(model.facts.settings.steps, 1)
+    asks = [one.ask for one in rows if one.origin == GENERATED]
     count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
     samples, photos = [row] * count, [half.image] * count
-    calls = model.driver.ahead(photos, asks_of(samples), noise_of_rows(samples, 0))
+    calls = driver.ahead(photos, asks_of(samples), noise_of_rows(samples, 0))
     start = time.perf_counter()
     drawn = [call() for call in calls[:1]] * count  # they are all the same
-    simulated = (time.perf_counter() - start) * (len(drawn) / drawers)
+    simulated = (time.perf_counter() - start) * (len(drawn) / drawers) * mean(map(driver.draws, asks))
 
     def run(steps: int) -> float:
-        driver, start = model.driver.in_steps(steps), time.perf_counter()
-        list(make_images(driver, samples, photos, 0, drawn))
+        fewer, start = driver.in_steps(steps), time.perf_counter()
+        list(make_images(fewer, samples, photos, 0, drawn))
         return time.perf_counter() - start
 
+    def passes(steps: int) -> int:
+        return driver.in_steps(steps).used(row.ask).passes
+
+    first = passes(1)
+    # Who begins far down has hardly more passes with more steps.
+    steps = next((n for n in range(2, own) if passes(n) >= (1 + STEPS) * first), own)
     run(1)  # the first call is slower than all others
-    few, more = run(1), run(1 + STEPS)
-    further = max(model.facts.settings.steps, 1) - 1
-    made = few + max(0.0, more - few) / STEPS * further
-    beside = model.driver.network is not None and model.driver.network.pipeline.together  # a GPU works meanwhile
+    few, more = run(1), run(steps)
+    further = mean(driver.used(ask).passes for ask in asks) - first
+    made = few + max(0.0, more - few) / max(passes(steps) - first, 1) * further
+    beside = driver.network is not None and driver.network.pipeline.together  # a GPU works meanwhile
     return (max(simulated, made) if beside else simulated + made) / count * relative_area(row, rows)

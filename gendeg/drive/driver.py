@@ -74,6 +74,10 @@ class Driver:
         each = zip(photos, asks, seeds, strict=True)
         return [partial(self.maker.drawer(ask), photo, ask, seed) for photo, ask, seed in each]
 
+    def draws(self, ask: Ask) -> bool:
+        """Whether simulators have a share in its image."""
+        return self.maker.draws and (self.network is None or self.network.begins_drawn(ask))
+
     @property
     def draws_alone(self) -> bool:
         """Whether simulators draw, and all cores are theirs: a network on a GPU needs one, to say what comes next."""

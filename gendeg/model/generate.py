@@ -89,14 +89,18 @@ class Generator:
 
     @property
     def draws(self) -> bool:
-        """Whether samples begin with a simulator's draw, which `draw` can make before the model comes to it."""
+        """Whether any samples begin with a simulator's draw, which can be made before the model comes to it."""
         return bool(self.pipeline.config.sketch)
+
+    def begins_drawn(self, ask: Ask) -> bool:
+        """Whether this one does, and not with noise alone."""
+        return bool(self.pipeline.level_of(ask.mix))
 
     draw = staticmethod(draw_sketch)
 
     def drawer(self, ask: Ask) -> Callable[[U8Image, Ask, int], Sketch]:
         """Makes what a sample begins with, of its generator's seed; any thread or process may call it."""
-        return self.draw if self.pipeline.level_of(ask.mix) else no_sketch
+        return self.draw if self.begins_drawn(ask) else no_sketch
 
     def draw_each(self, clean: CleanLatent, asks: Sequence[Ask], noise: Sequence[torch.Generator]) -> list[Sketch]:
         """One for each sample of a batch."""
@@ -155,8 +159,9 @@ class Generator:
         null, chosen, steps = self._nothing(), self._branches, self.settings.steps
         levels = [self.pipeline.level_of(one.ask.mix) for one in settled]
         if begin is None or len(set(levels)) == 1:
+            under = begin if levels[0] else None
             return self.pipeline.denoise(
-                clean, full, null, chosen, list(noise), steps, sizes=sizes, sketch=begin, level=levels[0]
+                clean, full, null, chosen, list(noise), steps, sizes=sizes, sketch=under, level=levels[0]
             )
         made, order = [], sorted(range(len(levels)), key=levels.__getitem__)
         for level, some in groupby(order, levels.__getitem__):
@@ -164,7 +169,7 @@ class Generator:
             own = to_device(torch.tensor(rows), self.pipeline.device)
             made.append(self.pipeline.denoise(
                 clean.of(*rows), full.of(own), null, chosen, [noise[row] for row in rows], steps,
-                sizes=None if sizes is None else sizes[own], sketch=begin[own], level=level,
+                sizes=None if sizes is None else sizes[own], sketch=begin[own] if level else None, level=level,
             ))  # fmt: skip
         return torch.cat(made)[to_device(torch.tensor(order).argsort(), self.pipeline.device)]
 
@@ -175,16 +180,28 @@ class Generator:
         known = self.pipeline.config.directions
         if self.draws:
             drawn = drawn or self.draw_each(clean, asks, noise)
+        under = [row for row, ask in enumerate(asks) if self.begins_drawn(ask)]
         directions = [
             drawn[row].direction
-            if self.pipeline.level_of(ask.mix)
+            if row in under
             else settle_direction(known.get(ask.name, ()), ask.direction, noise[row])
             for row, ask in enumerate(asks)
         ]
-        if not self.draws:
-            return None, directions
-        images = to_device(torch.cat([to_signed_tensor(one.image) for one in drawn]), self.pipeline.device)
-        return self.pipeline.encode_sketches(images), directions
+        return self._sketches(clean, drawn, under) if self.draws else None, directions
+
+    def _sketches(self, clean: CleanLatent, drawn: Sequence[Sketch], under: list[int]) -> CleanLatent:
+        """What each sample's detail is taken from: the draw of those that begin `under` noise, the others' photo."""
+        alone = [row for row in range(len(drawn)) if row not in under]
+        photos = self.pipeline.with_detail(clean.of(*alone)) if alone else clean
+        if not under:
+            return photos
+        images = to_device(torch.cat([to_signed_tensor(drawn[row].image) for row in under]), self.pipeline.device)
+        draws = self.pipeline.encode_sketches(images)
+        if not alone:
+            return draws
+        each = {row: draws.of(place) for place, row in enumerate(under)}
+        each |= {row: photos.of(place) for place, row in enumerate(alone)}
+        return CleanLatent.batch([each[row] for row in range(len(drawn))])
 
     def images(self, clean: CleanLatent, settled: Sequence[Settled], made: Generated) -> Stored:
         """Decoded, corrected where the settings say so, brought to the asked mu."""

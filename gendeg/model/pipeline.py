@@ -4,6 +4,7 @@ import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -53,8 +54,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
     make of three; it takes no others, and no other number of steps.
     With a `sketch` sampling begins at that noise / signal, with a simulator's draw under the noise (`model.sketch`);
-    degradations that `sketch_levels` names, and mixes with them, begin at less and keep more of the draw. Published:
-    with noise alone.
+    degradations that `sketch_levels` names begin at less and keep more of the draw, or (0) with noise alone. A mix
+    begins as its member with the lowest level above 0. Published: with noise alone.
     Call it with signed images; `encode_clean` may be called before, to share its result.
     """
 
@@ -158,6 +159,14 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         decoded = self.config.residual_decoding and self._keeps_sketch
         rows = self.in_calls(len(images))
         return CleanLatent.batch([self._encode(images[one.start : one.stop], decoded) for one in rows])
+
+    def with_detail(self, clean: CleanLatent) -> CleanLatent:
+        """Photos, as `encode_sketches` gives draws: with what the latents decode to, where that is wanted of them."""
+        decoded = clean.decoded
+        if decoded is None and self.config.residual_decoding and self._keeps_sketch:
+            rows = self.in_calls(len(clean.latent))
+            decoded = torch.cat([self._decode(clean.latent[one.start : one.stop]) for one in rows])
+        return replace(clean, decoded=decoded, pixels=())
 
     def _encode(self, images: Float[Tensor, "n 3 h w"], decoded: bool, pixels: tuple[U8Image, ...] = ()) -> CleanLatent:
         padded = pad_to_multiple(images.float(), self.multiple)
@@ -285,8 +294,7 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         """The sampling loop; returns scaled latents, of a model with a `change_scale` multiplied by their `sizes`.
 
         `noise`, for comparisons, takes the place of the generators: what to start from, then what each step adds.
-        `sketch` is what to begin with under the noise, at `level` (None: the configuration's); a model with a `sketch`
-        needs one.
+        `sketch` is what to begin with under the noise, at `level` (0: all noise levels; None: the longest way's).
         """
         process = self.noise_process(steps, level)
         latents = process.begin(noise[0] if noise else self.prepare_latents(clean, generators), sketch)

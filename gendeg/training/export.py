@@ -1,6 +1,7 @@
 """A trained model → its folder in half precision, and the bundled model's place in this package."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -8,26 +9,48 @@ import torch
 from gendeg.doctor.known import keep_known
 from gendeg.model.loading import bundled_folder
 from gendeg.model.saving import write_folder
+from gendeg.model.sketch import checked_levels
 from gendeg.model.weights import load_pipeline
+from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import data_root
 from gendeg.report.card_merge import write_card
 from gendeg.training.config import ExportConfig
 
+MOST = 80.0
+"""The highest noise / signal of the levels that a new model has (`make_change_scheduler`), or nearly."""
+
 
 def export_model(config: ExportConfig, card: str) -> None:
-    """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one."""
+    """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one.
+
+    Raises `BadOption` for levels that the model was not trained for.
+    """
     trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
+    sketch = config.sketch or float(trained.config.sketch)
+    check_levels(trained.highest, sketch, config.sketch_levels)
     pipeline = trained.with_parts(
         steps=config.steps,
         guidance_text=config.guidance_text,
         guidance_image=config.guidance_image,
         tile=config.tile,
         strength_gain=config.strength_gain,
-        sketch=config.sketch or trained.config.sketch,
+        sketch=sketch,
         sketch_levels=config.sketch_levels,
     )
     write_folder(config.out, pipeline.save_pretrained)
     write_card(config.out / "README.md", card)
+
+
+def check_levels(learnt: float, sketch: float, lower: Mapping[str, float]) -> None:
+    """Raises `BadOption` where sampling would begin beyond the noise / signal that was `learnt` (0: all levels)."""
+    try:
+        checked_levels(sketch, lower)
+    except ValueError as error:
+        raise BadOption("[export]", str(error)) from error
+    if learnt and learnt < MOST and (sketch > learnt or 0 in lower.values()):
+        raise BadOption(
+            "[export]", f"this model was trained up to a noise / signal of {learnt:g}, and is to begin above"
+        )
 
 
 def install_model(model: Path, priors: Path) -> None:

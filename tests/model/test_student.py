@@ -64,9 +64,10 @@ def test_who_asks_for_the_passes_does_not_disturb_who_samples(model: GenDegPipel
     assert torch.equal(plain, disturbed)
 
 
-def test_a_student_begins_as_high_for_all() -> None:
-    teacher = tiny_pipeline(structure=False).with_parts(sketch=0.2, sketch_levels={"haze": 0.1})
-    assert student(teacher).level_of((Degradation.HAZE,)) == 0.2
+@pytest.mark.parametrize("level", [0.1, 0.0])
+def test_a_student_begins_as_high_for_all(level: float) -> None:
+    teacher = tiny_pipeline(structure=False).with_parts(sketch=0.2, sketch_levels={"haze": level})
+    assert student(teacher).level_of((Degradation.HAZE,)) == student(teacher).highest == 0.2
 
 
 def test_its_folder_is_the_model(model: GenDegPipeline, tmp_path: Path) -> None:
