@@ -10,6 +10,7 @@ from gendeg.build.prepare import read_inputs
 from gendeg.build.sample import CleanHalf, read_clean, rules_of
 from gendeg.build.shard import asks_of, make_images, noise_of_rows
 from gendeg.build.worker import Model, drawers_of, threads_of
+from gendeg.intensity.ask import Ask
 from gendeg.primitives.images import encode_image
 from gendeg.primitives.parallel import per_core
 from gendeg.primitives.quantities import say_bytes, say_seconds
@@ -18,6 +19,7 @@ from gendeg.shards.layout import Layout
 from gendeg.shards.plan import GENERATED, PlannedSample, PlanReader
 
 PHOTOS = 4  # that are looked at
+SHARDS = 16  # of which one sample's kind is looked at
 STEPS = 2  # that are timed beyond the first; the rest is taken to go on like that
 IN_THREADS = 2  # simulators that Python lets work at a time
 OVERHEAD = 4096  # bytes of headers, padding and record of a sample
@@ -40,21 +42,37 @@ class Forecast:
 def estimate(config: BuildConfig, description: Description, model: Model) -> Forecast:
     """Reads photos of the middle of the plan, and runs one batch for a few steps (not with `estimate` off)."""
     layout = Layout(config.out)
-    plan = PlanReader(layout.plan)
-    rows = plan.rows(len(description.shards) // 2)
+    rows, asks = _looked_at(PlanReader(layout.plan), len(description.shards), model)
     rules, inputs = rules_of(description), read_inputs(layout)
     looked = [(row, half) for row in rows[:: max(1, len(rows) // PHOTOS)][:PHOTOS]
               if isinstance(half := read_clean(rules, inputs, row), CleanHalf)]  # fmt: skip
     if not looked:
         return Forecast(OVERHEAD, None)
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]
-    made = [both for both in looked if both[0].origin == GENERATED]
-    made = [both for both in made if model.driver.draws(both[0].ask)] or made
-    typical = sorted(made, key=lambda both: _area(both[0]))[len(made) // 2] if made and config.estimate else None
+    generated = sorted((both for both in looked if both[0].origin == GENERATED), key=lambda both: _area(both[0]))
+    typical = generated[len(generated) // 2] if generated and config.estimate else None
     workers = threads_of(config)
     drawers = drawers_of(model.driver, workers, description.samples) or min(workers, per_core(), IN_THREADS)
-    seconds = _seconds(model, *typical, rows, drawers) if typical else None
+    seconds = _seconds(model, *typical, rows, asks, drawers) if typical else None
     return Forecast(mean(sizes), seconds)
+
+
+def _looked_at(plan: PlanReader, shards: int, model: Model) -> tuple[list[PlannedSample], list[Ask]]:
+    """The samples of one shard, of a kind that simulators draw if there is one, and what some others ask for.
+
+    A shard is of one kind, and kinds differ in draws and passes.
+    """
+    chosen = plan.rows(shards // 2)
+    asks: list[Ask] = []
+    for number in sorted({place * shards // SHARDS for place in range(SHARDS)}):
+        rows = plan.rows(number)
+        ask = next((row.ask for row in rows if row.origin == GENERATED), None)
+        if ask is None:
+            continue
+        if model.driver.draws(ask) and not any(map(model.driver.draws, asks)):
+            chosen = rows
+        asks.append(ask)
+    return chosen, asks
 
 
 def relative_area(row: PlannedSample, rows: Sequence[PlannedSample]) -> float:
@@ -66,13 +84,14 @@ def _area(row: PlannedSample) -> int:
     return row.width * row.height
 
 
-def _seconds(model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample], drawers: int) -> float:
+def _seconds(
+    model: Model, row: PlannedSample, half: CleanHalf, rows: Sequence[PlannedSample], asks: Sequence[Ask], drawers: int
+) -> float:
     """Of one sample of mean size, from the batch that `row` is planned in; photos of many sizes make small batches.
 
-    So many `drawers` simulate at a time. Kinds that are not drawn, and passes of each, are counted over all `rows`.
+    So many `drawers` simulate at a time. How many are drawn, and their passes, are means over `asks`.
     """
     driver, own = model.driver, max(model.facts.settings.steps, 1)
-    asks = [one.ask for one in rows if one.origin == GENERATED]
     count = sum(one.batch == row.batch and one.origin == GENERATED for one in rows)
     samples, photos = [row] * count, [half.image] * count
     calls = driver.ahead(photos, asks_of(samples), noise_of_rows(samples, 0))
