@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from gendeg.build.config import PlanConfig
 from gendeg.pairs.pair import MANIFEST, Pair, open_pairs
-from gendeg.pairs.photos import Input, Kind, Opened, Photo
+from gendeg.pairs.photo import Input, Kind, Photo
+from gendeg.pairs.photos import Opened
 from gendeg.pairs.scan import Scanned, count_reasons, scan_photos
 from gendeg.pairs.split import parse_split, split_of
 from gendeg.primitives.errors import BadOption, NoPhotos

@@ -18,7 +18,9 @@ from gendeg.intensity.priors import priors_digest
 from gendeg.model.fitting import PLAIN_BATCH
 from gendeg.model.settings import Settings
 from gendeg.model.text import PromptWriter
-from gendeg.pairs.photos import Asked, Input, Kind, Opened, find_photos, listing_digest
+from gendeg.pairs.listers import Asked
+from gendeg.pairs.photo import Input, Kind
+from gendeg.pairs.photos import Opened, find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons
 from gendeg.pairs.split import made_splits
 from gendeg.primitives.errors import DamagedDataset, DifferentRun, MissingPath, NeedsInputs, NotADataset, OtherPhotos

@@ -9,7 +9,8 @@ from gendeg.drive.driver import Degraded, Unmade
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.judge import INTENSITY_OFF, judge
-from gendeg.pairs.photos import Input, Photo, public_name
+from gendeg.pairs.photo import Input, Photo
+from gendeg.pairs.photos import public_name
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb, stored_view

@@ -15,7 +15,7 @@ from gendeg.drive.driver import NOT_FINITE, Degraded, Driver, Unmade
 from gendeg.drive.physics import UNREACHED
 from gendeg.intensity.ask import Ask
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, STRUCTURE_LOST
-from gendeg.pairs.photos import Input
+from gendeg.pairs.photo import Input
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.records import Failure, Record

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gendeg.build.config import PlanConfig
-from gendeg.pairs.photos import Input, Photo, public_name
+from gendeg.pairs.photo import Input, Photo
+from gendeg.pairs.photos import public_name
 from gendeg.pairs.split import HELD_OUT, LEAK
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from gendeg.pairs.photos import Photo, open_photos
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos
 from gendeg.primitives.errors import BadImage, BadOption
 from gendeg.primitives.files import atomic_write, write_jsonl
 from gendeg.primitives.records import Failure

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gendeg.pairs.pair import Pair
-from gendeg.pairs.photos import Input, Kind, Photo
+from gendeg.pairs.photo import Input, Kind, Photo
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_bytes
 from gendeg.primitives.folders import claim, refuse_foreign
 from gendeg.primitives.images import read_header

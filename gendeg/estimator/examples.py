@@ -13,7 +13,8 @@ from gendeg.estimator.network import CLEAN, KINDS
 from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.pair import Pair, open_pairs
-from gendeg.pairs.photos import Photo, open_photos, open_real
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos, open_real
 from gendeg.pairs.split import TEST, TRAIN, VALIDATION
 from gendeg.physics import SIMULATORS
 from gendeg.primitives.errors import BadImage, SizesDiffer

@@ -12,7 +12,7 @@ from gendeg.evaluate.config import GapConfig
 from gendeg.evaluate.gap_images import Images, real_images, synthetic_images
 from gendeg.evaluate.gap_page import gap_page
 from gendeg.metrics.gap import STATISTICS, compare_gaps, distances, gap_statistics
-from gendeg.pairs.photos import Photo
+from gendeg.pairs.photo import Photo
 from gendeg.primitives.errors import BadImage, BadOption, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, write_json
 from gendeg.primitives.images import resize_short_side

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from gendeg.pairs.listers import degradation_named
 from gendeg.pairs.pair import holds_pairs, open_pairs
-from gendeg.pairs.photos import Input, Kind, Photo, degradation_named, open_photos, open_real
+from gendeg.pairs.photo import Input, Kind, Photo
+from gendeg.pairs.photos import open_photos, open_real
 from gendeg.pairs.tables import REAL
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.files import find_images

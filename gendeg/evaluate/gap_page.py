@@ -10,7 +10,7 @@ from markupsafe import Markup
 from gendeg import __version__
 from gendeg.evaluate.gap_images import Images
 from gendeg.metrics.gap import CONTRAST, LEVELS, PATCH, RADIUS, STATISTICS, split_layers
-from gendeg.pairs.photos import Photo
+from gendeg.pairs.photo import Photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.report.cells import column

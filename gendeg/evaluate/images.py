@@ -18,7 +18,8 @@ from gendeg.metrics.change import BLUR_WINDOW
 from gendeg.model.generate import Generator, finite, noise_of, to_signed_tensor
 from gendeg.model.moves import Stored
 from gendeg.model.weights import model_sha256
-from gendeg.pairs.photos import Photo, named_alone
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import named_alone
 from gendeg.primitives.errors import BadImage, DifferentRun, TooLongForFormat
 from gendeg.primitives.files import read_json_object, write_json
 from gendeg.primitives.images import U8Image, read_rgb, write_image

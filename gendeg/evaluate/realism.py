@@ -17,7 +17,8 @@ from gendeg.metrics.energy import compare_changes
 from gendeg.metrics.features import load_features
 from gendeg.metrics.recognition import image_statistics, two_sample_auc
 from gendeg.metrics.uncertainty import Estimate
-from gendeg.pairs.photos import Photo, open_real
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_real
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.images import U8Image, read_rgb, resize_short_side
 from gendeg.primitives.kinds import Degradation, parse_mix

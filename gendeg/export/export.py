@@ -14,7 +14,7 @@ from gendeg.export.config import ExportConfig
 from gendeg.export.databases import write_databases
 from gendeg.export.layouts import JPG, LAYOUTS, PNG, Placed
 from gendeg.pairs.pair import Pair, open_pairs
-from gendeg.pairs.photos import Photo
+from gendeg.pairs.photo import Photo
 from gendeg.primitives.errors import BadImage, BadOption, SizesDiffer
 from gendeg.primitives.files import atomic_write, ensure_writable, sha256_lines, write_json
 from gendeg.primitives.folders import claim

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gendeg.pairs.captions import cache_file, default_cache, keep_captions, open_cache, plain_caption
 from gendeg.pairs.config import CaptionConfig
+from gendeg.pairs.listers import Asked
 from gendeg.pairs.pair import read_manifest, write_manifest
-from gendeg.pairs.photos import Asked, Photo, find_photos
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import find_photos
 from gendeg.primitives.errors import BadImage, BadOption, HubUnreachable, OutputExists
 from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
 from gendeg.primitives.images import U8Image, resize_short_side

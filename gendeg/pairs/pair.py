@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.packed import samples_in
-from gendeg.pairs.photos import Input, Kind, Photo
+from gendeg.pairs.photo import Input, Kind, Photo
 from gendeg.pairs.rows import half_columns, is_saved, read_records, read_rows, with_images
 from gendeg.pairs.split import SPLITS, TRAIN, VALIDATION, said_split
 from gendeg.pairs.tables import PAIR, read_table

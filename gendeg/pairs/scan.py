@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gendeg.pairs.photos import Photo, left_out, public_name
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import left_out, public_name
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import read_header

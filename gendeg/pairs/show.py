@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gendeg.pairs.pair import Pair, by_degradation_and_source, measured, open_pairs
-from gendeg.pairs.photos import Photo
+from gendeg.pairs.photo import Photo
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import write_new
 from gendeg.primitives.images import U8Image, encode_image

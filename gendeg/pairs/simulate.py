@@ -11,7 +11,7 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.pair import Pair, listed, write_manifest
-from gendeg.pairs.photos import Photo as OnDisk
+from gendeg.pairs.photo import Photo as OnDisk
 from gendeg.pairs.photos import open_photos
 from gendeg.pairs.split import TRAIN, VALIDATION
 from gendeg.physics import degrade

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gendeg.pairs.photos import Photo, open_photos
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos
 from gendeg.pairs.tables import REAL
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, CannotRestore, OutputExists, TooLongForFormat

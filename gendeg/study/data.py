@@ -17,7 +17,9 @@ from gendeg.build.build import build
 from gendeg.build.config import BuildConfig
 from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.crops import random_view
-from gendeg.pairs.photos import Asked, Photo, find_photos, open_photos
+from gendeg.pairs.listers import Asked
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import find_photos, open_photos
 from gendeg.pairs.simulate import STRANGERS, simulate
 from gendeg.primitives.errors import NoPairs, NotEnoughPhotos
 from gendeg.primitives.files import atomic_write, sha256_lines, sha256_of

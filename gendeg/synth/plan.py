@@ -19,7 +19,8 @@ from gendeg.intensity.ask import (
     strengths_of,
 )
 from gendeg.model.loading import check_model
-from gendeg.pairs.photos import Photo, open_photos
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
 from gendeg.primitives.files import refuse_missing
 from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types

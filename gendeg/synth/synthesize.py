@@ -14,7 +14,7 @@ from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.generate import noise_of
 from gendeg.model.settings import Settings
-from gendeg.pairs.photos import Photo
+from gendeg.pairs.photo import Photo
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat
 from gendeg.primitives.faults import ImageFault

@@ -11,7 +11,8 @@ from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.crops import random_view
 from gendeg.pairs.pair import Pair, measured, open_pairs
-from gendeg.pairs.photos import Photo, open_photos
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos
 from gendeg.physics import degrade
 from gendeg.primitives.errors import BadOption, NoPairs
 from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8

@@ -18,7 +18,8 @@ from gendeg.build.verify import verify
 from gendeg.build.worker import load_model
 from gendeg.drive.driver import Degraded
 from gendeg.intensity.ask import ask_intensity
-from gendeg.pairs.photos import Asked, find_photos
+from gendeg.pairs.listers import Asked
+from gendeg.pairs.photos import find_photos
 from gendeg.primitives.errors import BadOption, DifferentRun
 from gendeg.primitives.kinds import parse_mix
 from gendeg.report.config import ReportConfig

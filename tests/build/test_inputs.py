@@ -10,7 +10,8 @@ from gendeg.build.build import Built, plan
 from gendeg.build.command import _report
 from gendeg.build.prepare import read_inputs, stored_config
 from gendeg.pairs.config import SimulateConfig
-from gendeg.pairs.photos import Photo, open_photos, open_real
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos, open_real
 from gendeg.pairs.simulate import plan_tasks
 from gendeg.primitives.errors import BadManifest, NoPhotos
 from gendeg.primitives.files import read_jsonl

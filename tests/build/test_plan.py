@@ -14,8 +14,9 @@ import pytest
 from gendeg.build.config import PlanConfig
 from gendeg.build.inputs import PHOTO_SCHEMA, choose_format, look_at_pairs, look_at_photos
 from gendeg.build.plan import batch_numbers, write_plan
+from gendeg.pairs.listers import Asked
 from gendeg.pairs.pair import listed, write_manifest
-from gendeg.pairs.photos import Asked, find_photos, listing_digest
+from gendeg.pairs.photos import find_photos, listing_digest
 from gendeg.pairs.scan import count_reasons, scan_photos
 from gendeg.pairs.split import parse_split, split_of
 from gendeg.primitives.errors import BadManifest, BadOption, CannotRead, MissingPath, NoImages

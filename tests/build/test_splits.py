@@ -14,7 +14,7 @@ from gendeg.build.status import failures
 from gendeg.build.verify import verify
 from gendeg.pairs.config import IngestConfig
 from gendeg.pairs.ingest import ingest
-from gendeg.pairs.photos import Photo
+from gendeg.pairs.photo import Photo
 from gendeg.pairs.split import split_of
 from gendeg.primitives.files import read_jsonl, sha256_of, write_jsonl
 from gendeg.primitives.images import read_rgb, write_image

@@ -11,8 +11,9 @@ from gendeg.build.config import PlanConfig
 from gendeg.build.inputs import look_at_photos
 from gendeg.pairs.caption import caption_manifests, caption_photos
 from gendeg.pairs.config import CaptionConfig
+from gendeg.pairs.listers import Asked
 from gendeg.pairs.pair import listed, open_pairs, read_manifest, write_manifest
-from gendeg.pairs.photos import Asked, find_photos
+from gendeg.pairs.photos import find_photos
 from gendeg.primitives.errors import BadImage, BadModel, BadOption, OutputExists
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import write_image

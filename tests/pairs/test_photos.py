@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gendeg.pairs.listers import Asked
 from gendeg.pairs.pair import listed, write_manifest
-from gendeg.pairs.photos import Asked, Opened, find_photos
+from gendeg.pairs.photos import Opened, find_photos
 from gendeg.primitives.errors import BadImage, BadOption, GendegError, NoPhotos
 from tests.builds import write_photos
 

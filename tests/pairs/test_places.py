@@ -16,7 +16,8 @@ from gendeg.curate.config import CurateConfig
 from gendeg.evaluate.gap_images import synthetic_images
 from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.pair import open_pairs, read_manifest
-from gendeg.pairs.photos import Photo, open_photos, open_real
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos, open_real
 from gendeg.pairs.simulate import plan_tasks
 from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
 from gendeg.primitives.files import sha256_bytes

@@ -8,7 +8,7 @@ import torch
 from gendeg.model.generate import Generator
 from gendeg.model.samplers import FEW_STEPS, INTERVAL, PAPER
 from gendeg.model.settings import Settings, choose_sampler, settings_of
-from gendeg.pairs.photos import Input, Kind, Photo
+from gendeg.pairs.photo import Input, Kind, Photo
 from gendeg.primitives.errors import BadOption, OutputExists
 from gendeg.primitives.images import write_image
 from gendeg.primitives.records import Failure, Record

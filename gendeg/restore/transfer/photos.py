@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from gendeg.pairs.photos import Photo, open_photos, open_real
+from gendeg.pairs.photo import Photo
+from gendeg.pairs.photos import open_photos, open_real
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.kinds import mix_name, parse_mix

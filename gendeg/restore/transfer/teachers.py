@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from gendeg.metrics.uncertainty import Estimate, bootstrap
 from gendeg.model.loading import quiet
-from gendeg.pairs.photos import Photo
+from gendeg.pairs.photo import Photo
 from gendeg.primitives.images import signed_to_u8, write_image
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Tile, draw_sheet
