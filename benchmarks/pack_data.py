@@ -1,6 +1,6 @@
 """A little of a table of photos and pairs, small enough to be carried to another machine.
 
-python benchmarks/pack_data.py .leg/data --index ../shared/data/index.csv --most 34
+python benchmarks/pack_data.py .leg/data --index ../shared/data/index.csv --most 27
 
 Takes rows of split `train` from a table with the columns path, kind (clean or pair), degradation, source, split and,
 for a pair, clean; in turn from every source of photos, and from every degradation and source of pairs, until the
@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--index", type=Path, default=Path("../shared/data/index.csv"))
-    parser.add_argument("--most", type=float, default=34, help="megabytes")
+    parser.add_argument("--most", type=float, default=27, help="megabytes")
     asked = parser.parse_args()
     with open(asked.index, newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if row["split"] == "train"]

@@ -24,10 +24,10 @@ from torch import Tensor
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.schedulers import noised, target_of
 from gendeg.pairs.pair import Pair
-from gendeg.training.batches import Batch, View, encoded, make_batch
+from gendeg.training.batches import Batch, View, as_views, encoded, log_normal, make_batch
 from gendeg.training.config import DiffusionConfig
 from gendeg.training.diffusion import Denoiser, make_denoiser, parameter_groups
-from gendeg.training.examples import Deal, to_tensor
+from gendeg.training.examples import Deal
 from gendeg.training.fresh_pairs import FreshPairs, fresh_recipe, training_pairs
 from gendeg.training.muon import Muon, matrix_groups
 
@@ -164,9 +164,8 @@ def levels_of(size: int, alphas: Tensor, config: DiffusionConfig) -> tuple[Tenso
     """(ln noise / signal, timesteps), log-normal and evenly spread within a batch."""
     device = alphas.device
     spread = (torch.rand((), device=device) + torch.arange(size, device=device).double() / size) % 1.0
-    logs = config.noise_mean + config.noise_width * torch.special.ndtri(spread.clamp(1e-6, 1 - 1e-6))
-    known = ((1 - alphas) / alphas).double().sqrt().log()
-    return logs.float(), torch.searchsorted(known, logs).clamp(max=len(alphas) - 1)
+    logs, timesteps = log_normal(spread, alphas, config)
+    return logs.float(), timesteps
 
 
 def error_of(denoiser: Denoiser, rows: dict[str, Tensor], kept: Tensor, levels: Tensor, half: bool) -> Tensor:
@@ -218,12 +217,7 @@ def coming(
             size = 2 * config.size if large else config.size
 
             def views(chosen: list[int], size: int = size) -> list[View]:
-                seen = fresh.views(chosen, size)
-                clean, degraded = (to_tensor([getattr(each, half) for each in seen]) for half in ("clean", "degraded"))
-                return [
-                    View(before, after, each.degradation, each.caption, each.intensity, each.direction)
-                    for before, after, each in zip(clean, degraded, seen, strict=True)
-                ]
+                return as_views(fresh.views(chosen, size))
 
             try:
                 ready.put((large, make_batch(numbers, views, pipeline, one)))

@@ -1,6 +1,6 @@
 """Pairs → the micro batches of a diffusion training: crops or cached latents, conditions, noise and timesteps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -20,7 +20,7 @@ from gendeg.primitives.rng import for_sample, torch_generator
 from gendeg.training.conditions import Dropout, make_condition
 from gendeg.training.config import DiffusionConfig
 from gendeg.training.examples import crop_pair, to_tensor
-from gendeg.training.fresh_pairs import FreshPairs
+from gendeg.training.fresh_pairs import FreshPairs, Seen
 from gendeg.training.latent_cache import LatentCache
 
 
@@ -101,14 +101,18 @@ def simulated(fresh: FreshPairs, config: DiffusionConfig) -> Views:
     def views(numbers: list[int]) -> list[View]:
         large = for_sample(config.seed, numbers[0] // config.batch_size, "large").uniform() < config.large
         chosen, size = (numbers[::4], 2 * config.size) if large else (numbers, config.size)
-        seen = fresh.views(chosen, size)
-        clean, degraded = (to_tensor([getattr(one, half) for one in seen]) for half in ("clean", "degraded"))
-        return [
-            View(before, after, one.degradation, one.caption, one.intensity, one.direction)
-            for before, after, one in zip(clean, degraded, seen, strict=True)
-        ]
+        return as_views(fresh.views(chosen, size))
 
     return views
+
+
+def as_views(seen: Sequence[Seen]) -> list[View]:
+    """What processes have made, all of one size."""
+    clean, degraded = (to_tensor([getattr(one, half) for one in seen]) for half in ("clean", "degraded"))
+    return [
+        View(before, after, one.degradation, one.caption, one.intensity, one.direction)
+        for before, after, one in zip(clean, degraded, seen, strict=True)
+    ]
 
 
 def make_batch(numbers: list[int], views: Views, pipeline: GenDegPipeline, config: DiffusionConfig) -> Batch:
@@ -193,6 +197,13 @@ def _timesteps(numbers: list[int], config: DiffusionConfig, alphas_cumprod: Floa
     spread = [(first[n // together] + n / together) % 1.0 for n in numbers]
     if not config.noise_width:
         return torch.tensor([min(int(u * count), count - 1) for u in spread])
-    normal = torch.special.ndtri(torch.tensor(spread, dtype=torch.float64).clamp(1e-6, 1 - 1e-6))
-    known = ((1 - alphas_cumprod) / alphas_cumprod).double().sqrt().log().cpu()
-    return torch.searchsorted(known, config.noise_mean + config.noise_width * normal).clamp(max=count - 1)
+    return log_normal(torch.tensor(spread, dtype=torch.float64), alphas_cumprod.cpu(), config)[1]
+
+
+def log_normal(
+    spread: Float[Tensor, " b"], alphas_cumprod: Float[Tensor, " t"], config: DiffusionConfig
+) -> tuple[Float[Tensor, " b"], Int[Tensor, " b"]]:
+    """Quantiles in (0, 1) → ln(noise / signal) of the configured mean and width, and the timesteps nearest above."""
+    logs = config.noise_mean + config.noise_width * torch.special.ndtri(spread.clamp(1e-6, 1 - 1e-6))
+    known = ((1 - alphas_cumprod) / alphas_cumprod).double().sqrt().log()
+    return logs, torch.searchsorted(known, logs).clamp(max=len(known) - 1)
