@@ -16,13 +16,16 @@ from gendeg.study.recipe import DataRecipe
 
 
 def find_real(data: DataRecipe) -> list[Pair]:
-    """Every pair of every place, of split test or train. Those of `unseen_sources` are for testing only.
+    """Every pair of every place, of split test or train. Those of `unseen_sources` are for testing, all or their own.
 
     Raises as `open_pairs`.
     """
-    found = open_pairs(data.pairs) if data.pairs else []
-    test = [one.split == TEST or one.source in data.unseen_sources for one in found]
-    return [replace(one, split=TEST if tested else TRAIN) for one, tested in zip(found, test, strict=True)]
+    found = []
+    for one in open_pairs(data.pairs) if data.pairs else ():
+        unseen = one.source in data.unseen_sources
+        if one.split == TEST or not unseen or data.unseen_whole:
+            found.append(replace(one, split=TEST if unseen or one.split == TEST else TRAIN))
+    return found
 
 
 def missing_sources(data: DataRecipe) -> list[str]:

@@ -20,7 +20,10 @@ class DataRecipe:
     test_clean: str = ""  # photos to test on; empty: rows of split test, or a fifth of the photos, by their names
     pairs: tuple[str, ...] = ()  # real pairs: manifests, datasets, or .csv tables with rows of kind pair; --pairs
     generated: str = ""  # a dataset that gendeg build made; empty: it is built here
-    unseen_sources: tuple[str, ...] = ()  # of the pairs: never trained on, tested on whole
+    unseen_sources: tuple[str, ...] = ()  # of the pairs: never trained on, tested on
+    unseen_whole: bool = (
+        True  # with all of their pairs; false: of split test only, where the model has learnt from others
+    )
     photos: int = 0  # photos to train on, half of them for each arm; 0: all
     test_photos: int = 40
     size: int = 128  # pixels of the simulated and generated squares
@@ -113,6 +116,10 @@ OWN = ("pairs", "out", "seed", "resume", "cpu", "tracker", "workers", "init", "c
 """Settings of a training that the study makes itself."""
 
 
+UNTOLD = (("arms", "physics", False), ("data", "unseen_whole", True))
+"""Settings that came later: a study without them is what it was before there were any."""
+
+
 @dataclass(frozen=True)
 class StudyRecipe:
     """All tables. Sections without a table are not studied: None."""
@@ -134,7 +141,7 @@ class StudyRecipe:
             f"{name}.{key}": list(value) if isinstance(value, tuple) else value
             for name, table in tables.items()
             for key, value in (table or {"": "none"}).items()
-            if (name, key, value) != ("arms", "physics", False)  # a study without is what it was before there was one
+            if (name, key, value) not in UNTOLD
         }
 
 

@@ -56,7 +56,10 @@ def _study(config: StudyConfig, recipe: StudyRecipe, photos: StudyPhotos) -> Stu
     runs = plan_runs(recipe)
     plan = open_plan(config, recipe, photos, runs)
     if missing := missing_sources(recipe.data):
-        print(f"gendeg: not tested on {', '.join(missing)} (unseen_sources): no pairs of that source", file=sys.stderr)
+        print(
+            f"gendeg: not tested on {', '.join(missing)} (unseen_sources): no pair of that source is for testing",
+            file=sys.stderr,
+        )
     make_data(config, recipe, photos)
     whole = Study(config, recipe)
     made = run_all(config, transfer_tasks(whole, photos) + missing_runs(whole, runs))
