@@ -36,6 +36,10 @@ log_every = 1
 seeds = [0, 1]
 shares = [0.5]
 
+[mixtures]
+seeds = [1]
+mixtures = ["existing=0.5,rain=0", "strength=0.5:1"]
+
 [complexity]
 seeds = [0]
 pairs = 2
@@ -61,7 +65,7 @@ draws = 20
 embedded = 2
 pictures = 1
 """
-SHORT = RECIPE.split("[complexity]")[0] + "[results]\ndraws = 20\nembedded = 1\npictures = 1\n"
+SHORT = RECIPE.split("[mixtures]")[0] + "[results]\ndraws = 20\nembedded = 1\npictures = 1\n"
 """Arms and shares only."""
 
 

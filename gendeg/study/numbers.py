@@ -8,7 +8,7 @@ from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.rng import for_sample
 from gendeg.study.data import EXISTING, GENERATED, REAL, STRANGE, WITHIN, data_digest, generated_place, rain_name
-from gendeg.study.plan import BOTH, SCHEMA, StudyRun, arms_of, compared, share_name
+from gendeg.study.plan import BOTH, SCHEMA, StudyRun, arms_of, compared, mixture_name, share_name
 from gendeg.study.scores import OOD, Blocks, Place, Scores, by_degradation, chosen, difference, mean_over, read_scores
 from gendeg.study.scores import WITHIN as WITHIN_SET
 from gendeg.study.work import Study, examples_of
@@ -34,6 +34,7 @@ def study_numbers(study: Study, plan: dict[str, Any], runs: Sequence[StudyRun]) 
     told["difference"] = _differences(study, arms, trained)
     told["scaling"] = _scaling(study, arms, shares, trained)
     told["mix"] = _mix(study, arms | shares, trained)
+    told["mixtures"] = _mixtures(study, arms, scores.get("mixtures", {}), trained)
     told["complexity"] = _complexity(study, scores.get("complexity", {}))
     told["content_prior"] = _priors(study, scores.get("content_prior", {}))
     return told
@@ -122,6 +123,28 @@ def _mixed(study: Study, blocks: Blocks, trained: set[Any], share: float, name: 
     settings = study.recipe.results
     generator = for_sample(settings.seed, name, "bootstrap")
     return bootstrap_blocks(picked, weights, settings.draws, generator).as_row()
+
+
+def _mixtures(
+    study: Study, arms: dict[str, Scores], mixtures: dict[str, Scores], trained: set[Any]
+) -> list[dict[str, Any]]:
+    """Every mixture, and the arms of the same seeds: PSNR gained over existing alone, and over all of both."""
+    if not mixtures or study.recipe.mixtures is None:
+        return []
+    seeds = study.recipe.mixtures.seeds
+    existing, both = (arms[name].of_seeds(seeds).blocks("psnr") for name in (EXISTING, BOTH))
+    named = {name: arms[name].of_seeds(seeds) for name in (EXISTING, GENERATED, BOTH)}
+    named |= {text: mixtures[mixture_name(text)] for text in study.recipe.mixtures.mixtures}
+    rows = []
+    for name, one in named.items():
+        row: dict[str, Any] = {"mixture": name, "origins": one.results[0]["origins"]}
+        for column, other in (("gain", existing), ("over both", both)):
+            gained = difference(one.blocks("psnr"), other)
+            for which in (OOD, WITHIN_SET):
+                there = in_set(gained, trained, which)
+                row[f"{which} {column}"] = by_degradation(study, there, f"mixtures/{name}/{which}/{column}")
+        rows.append(row)
+    return rows
 
 
 # --- derainers and content priors ---

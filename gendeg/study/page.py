@@ -28,7 +28,8 @@ HOW = (
 def study_page(study: Study, results: Numbers) -> Page:
     """The whole page."""
     sections = [
-        _claim(results), _arms(results), _scaling(results), _mix(results), _tsne(results["tsne"]),
+        _claim(results), _arms(results), _scaling(results), _mix(results), _mixtures(results["mixtures"]),
+        _tsne(results["tsne"]),
         _complexity(results["complexity"]), _prior(results["content_prior"]),
         _transfer(results["transfer"]), _data(study, results), _provenance(study, results),
     ]  # fmt: skip
@@ -176,6 +177,32 @@ def _mix(results: Numbers) -> Section:
     text = ["What to expect where a share of the photos comes from unseen sources and the rest from known ones."]
     table = Table("Mean PSNR in dB over such a stream (the best in green)", columns, rows)
     return Section("mix", "Within and out of distribution, mixed", text, [table])
+
+
+def _mixtures(rows: Sequence[Numbers]) -> Section | None:
+    """Proportions, strengths and degradations of the generated data."""
+    if not rows:
+        return None
+    unseen = f"{OOD} gain"
+    kinds = kinds_of(rows[0][unseen])
+    cells: list[list[Cell | str]] = []
+    for row in rows:
+        counts = (str(row["origins"].get(origin, 0)) for origin in (EXISTING, GENERATED))
+        gains = [row[unseen][kind] for kind in [*kinds, ALL]] + [row[f"{WITHIN} gain"].get(ALL)]
+        over = verdict(row[f"{OOD} over both"][ALL], 2) if row["mixture"] != BOTH else "–"
+        told = (verdict(one, 2) if row["mixture"] != EXISTING else "–" for one in gains)
+        cells.append([row["mixture"], *counts, *told, over])
+    columns = ["mixture", "existing", "generated", *kinds, ALL, f"{ALL}, seen sources", "over all of both"]
+    text = (
+        "Existing and generated pairs in other proportions, all trainings of equally many steps. Shares are of the "
+        "pairs there are (2: each twice); a degradation's share and strength (0 the weakest, 1 the strongest of each) "
+        "are of the generated ones. PSNR in dB gained over existing data alone on unseen sources, then on seen ones; "
+        "in the last column on unseen ones over existing + generated as they are. Many comparisons on one test: the "
+        "best of them is better here than it will be elsewhere."
+    )
+    return Section(
+        "mixtures", "Mixtures", [text], [Table("By mixture (green: the interval excludes zero)", columns, cells)]
+    )
 
 
 # --- what it teaches: features, backgrounds and range of rain, content prior, task transfer ---

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from gendeg.study.data import (
     rain_name,
     rain_names,
 )
+from gendeg.study.mixtures import Mixture, parse_mixture
 from gendeg.study.real import real_digest
 from gendeg.study.recipe import StudyRecipe
 
@@ -43,6 +44,7 @@ class Part:
 
     place: str
     share: float = 1.0
+    mixture: Mixture | None = None  # what chooses among the generated
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class StudyRun:
 
 def plan_runs(recipe: StudyRecipe) -> list[StudyRun]:
     """All trainings, in the order of their worth: if a study is stopped, the first sections are whole."""
-    runs = [*_arms(recipe), *_shares(recipe)]
+    runs = [*_arms(recipe), *_shares(recipe), *_mixtures(recipe)]
     if recipe.complexity is not None:
         runs += _derainers(recipe)
     if recipe.content_prior is not None:
@@ -108,6 +110,25 @@ def _shares(recipe: StudyRecipe) -> list[StudyRun]:
 
 def share_name(share: float) -> str:
     return f"existing+{share:g}generated"
+
+
+def _mixtures(recipe: StudyRecipe) -> list[StudyRun]:
+    """Existing and generated data as each mixture says."""
+    told = recipe.mixtures
+    whole = [run for run in _arms(recipe) if told is not None and run.name == BOTH and run.seed in told.seeds]
+    mixtures = [parse_mixture(text) for text in told.mixtures] if told is not None else []
+    runs = []
+    for mixture in mixtures:
+        for run in whole:
+            existing = [replace(part, share=mixture.existing) for part in run.parts[:-1]]
+            parts = (*existing, Part(GENERATED, mixture=mixture))
+            runs.append(StudyRun(mixture_name(mixture.text), run.seed, "mixtures", parts, run.tests))
+    return runs
+
+
+def mixture_name(text: str) -> str:
+    """As a folder may be called."""
+    return f"mixture-{text.replace(':', '-').replace(' ', '')}"
 
 
 def _derainers(recipe: StudyRecipe) -> list[StudyRun]:

@@ -1,14 +1,15 @@
 """The recipe of a study: a TOML file whose tables are the settings below; what is missing keeps its default."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gendeg.primitives.errors import BadManifest, BadOption
+from gendeg.primitives.errors import BadManifest, BadMix, BadOption, UnknownDegradation
 from gendeg.primitives.files import data_root
 from gendeg.primitives.kinds import Degradation, mix_name, parse_mixes
 from gendeg.restore.config import RestoreTrainConfig
 from gendeg.study.config import StudyConfig
+from gendeg.study.mixtures import parse_mixture
 from gendeg.training.presets import read_settings, read_tables
 
 
@@ -48,6 +49,14 @@ class ArmsRecipe:
     seeds: tuple[int, ...] = (0, 1, 2)
     shares: tuple[float, ...] = (0.02, 0.1, 0.2, 0.5)  # of the generated samples, between none and all
     physics: bool = False  # two arms more: simulators in the model's place, on the same photos at the same mu and sigma
+
+
+@dataclass(frozen=True)
+class MixturesRecipe:
+    """[mixtures]: existing and generated data in other proportions, beside the arms of the same seeds."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)  # among those of [arms]
+    mixtures: tuple[str, ...] = ()  # as study/mixtures.py reads them: "existing=0.25", "snow=2,strength=0.5:1"
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ TABLES: dict[str, type[Any]] = {
     "data": DataRecipe,
     "train": RestoreTrainConfig,
     "arms": ArmsRecipe,
+    "mixtures": MixturesRecipe,
     "complexity": ComplexityRecipe,
     "content_prior": PriorRecipe,
     "transfer": TransferRecipe,
@@ -116,7 +126,7 @@ OWN = ("pairs", "out", "seed", "resume", "cpu", "tracker", "workers", "init", "c
 """Settings of a training that the study makes itself."""
 
 
-UNTOLD = (("arms", "physics", False), ("data", "unseen_whole", True))
+UNTOLD = (("arms", "physics", False), ("data", "unseen_whole", True), ("mixtures", "", "none"))
 """Settings that came later: a study without them is what it was before there were any."""
 
 
@@ -129,6 +139,7 @@ class StudyRecipe:
     arms: ArmsRecipe
     results: ResultsRecipe
     train: dict[str, Any] = field(default_factory=dict)
+    mixtures: MixturesRecipe | None = None
     complexity: ComplexityRecipe | None = None
     content_prior: PriorRecipe | None = None
     transfer: TransferRecipe | None = None
@@ -158,11 +169,24 @@ def read_study(config: StudyConfig) -> StudyRecipe:
     kinds = {mix_name(mix) for mix in parse_mixes(data.get("types", "all"))}
     if Degradation.RAIN not in kinds and {"complexity", "content_prior"} & set(tables):
         raise BadManifest(config.recipe, 0, "[complexity] and [content_prior] need rain among the types of [data]")
+    _check_mixtures(config.recipe, tables.get("mixtures", {}), tables.get("arms", {}).get("seeds", ArmsRecipe.seeds))
     if "transfer" in tables and config.real is not None:
         tables["transfer"]["real"] = config.real
     made: dict[str, Any] = {name: TABLES[name](**table) for name, table in tables.items() if name != "train"}
     empty: dict[str, Any] = {"arms": ArmsRecipe(), "results": ResultsRecipe()}
     return StudyRecipe(config.recipe, **empty | made | {"data": DataRecipe(**data)}, train=tables.get("train", {}))
+
+
+def _check_mixtures(path: Path, table: dict[str, Any], seeds: tuple[int, ...]) -> None:
+    """Raises `BadManifest` for a mixture that cannot be read or is there twice, and for seeds that no arm has."""
+    try:
+        mixtures = [parse_mixture(text) for text in table.get("mixtures", ())]
+    except (BadMix, UnknownDegradation) as error:
+        raise BadManifest(path, 0, f"[mixtures] {error}") from None
+    if len({replace(one, text="") for one in mixtures}) < len(mixtures):
+        raise BadManifest(path, 0, "[mixtures] has a mixture twice")
+    if odd := sorted(set(table.get("seeds", MixturesRecipe.seeds) if table else ()) - set(seeds)):
+        raise BadManifest(path, 0, f"[mixtures] seeds must be among those of [arms], {odd[0]} is not")
 
 
 def _find(path: Path) -> Path:

@@ -1,6 +1,6 @@
 """Scores of many runs on the same images → tables [seeds images] a source, and means with intervals over them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,11 @@ class Scores:
             if images:
                 found[place] = np.array([[one[place][key][measure] for key in images] for one in self.rows], np.float64)
         return found
+
+    def of_seeds(self, seeds: Collection[int]) -> "Scores":
+        """The same of some of the seeds."""
+        kept = [i for i, told in enumerate(self.results) if told["seed"] in seeds]
+        return Scores(self.name, [self.results[i] for i in kept], [self.rows[i] for i in kept])
 
 
 def read_scores(study: Study, runs: Iterable[StudyRun]) -> dict[str, Scores]:

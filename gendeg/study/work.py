@@ -34,6 +34,7 @@ from gendeg.restore.score import evaluate_restorer
 from gendeg.restore.train import train_restorer
 from gendeg.study.config import StudyConfig
 from gendeg.study.data import GENERATED, REAL, STRANGE, WITHIN, generated_place
+from gendeg.study.mixtures import some
 from gendeg.study.noise import with_noise
 from gendeg.study.plan import CHECKPOINTS, Part, StudyRun
 from gendeg.study.recipe import StudyRecipe
@@ -167,7 +168,7 @@ def training_examples(study: Study, run: StudyRun) -> list[Pair]:
 def _part(study: Study, run: StudyRun, part: Part) -> list[Pair]:
     place = generated_place(study.config, study.recipe.data) if part.place == GENERATED else study.data / part.place
     examples = examples_of(place, "train", run.seed)
-    return examples[: max(1, round(part.share * len(examples)))] if part.share else []
+    return part.mixture.chosen(examples) if part.mixture else some(examples, part.share)
 
 
 def test_examples(study: Study, run: StudyRun) -> list[Pair]:
@@ -178,7 +179,7 @@ def test_examples(study: Study, run: StudyRun) -> list[Pair]:
         inner = _tests(study, WITHIN)
         inner = [one for one in inner if one.degradation == inner[0].degradation][:most]
         return [one for noise in (run.noise, *run.unseen_noise) for one in with_noise(inner, noise, 0)]
-    if run.section in ("arms", "scaling"):
+    if run.section in ("arms", "scaling", "mixtures"):
         return [one for test in run.tests for one in _tests(study, test)]
     rain = [[one for one in _tests(study, test) if one.degradation == Degradation.RAIN] for test in run.tests]
     return [one for examples in rain for one in examples[:most]]

@@ -13,7 +13,7 @@ import pytest
 from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.pair import open_pairs, read_manifest
 from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, NotEnoughPhotos, RunsFailed
-from gendeg.primitives.files import read_json_object, sha256_of
+from gendeg.primitives.files import read_json_object, read_jsonl, sha256_of
 from gendeg.primitives.images import resize_short_side
 from gendeg.shards.reader import load_gends
 from gendeg.study.config import StudyConfig
@@ -80,6 +80,14 @@ def test_an_unseen_source_is_only_tested_on_and_sources_are_told_apart():
     assert all("haze/stranger" not in one["trained"] for one in results_of(config))
     real = open_pairs([config.out / "data" / "real"], "test")
     assert {one.source for one in real} == {"known", "stranger"}
+
+
+def test_of_an_unseen_source_only_its_test_pairs_where_the_recipe_says_so():
+    data = replace(read_study(small_study(finished_study())).data, unseen_whole=False)
+    assert {(one.source, one.split) for one in find_real(data)} == {("known", "train"), ("known", "test")}
+    assert missing_sources(data) == ["stranger"]  # its one pair is for training
+    known = replace(data, unseen_sources=("known",))
+    assert [(one.source, one.split) for one in find_real(known)] == [("known", "test"), ("stranger", "train")]
 
 
 def test_unseen_sources_without_a_pair_are_named():
@@ -178,6 +186,13 @@ def test_a_changed_recipe_is_refused_by_name_and_other_settings_are_not(copied):
         ("[train]\nseed = 3\n", BadManifest, "no setting seed"),
         ("[train]\nsteps = 0\n", BadManifest, r"\[train\] steps must be 1 or more, got 0"),
         ("[arms]\nshares = ['all']\n", BadManifest, r"\[arms\] shares must be a number, not 'all'"),
+        (
+            "[mixtures]\nmixtures = ['rian=2']\n",
+            BadManifest,
+            r"\[mixtures\] unknown degradation 'rian'; did you mean rain",
+        ),
+        ("[mixtures]\nmixtures = ['rain=2', 'rain=2.0']\n", BadManifest, "a mixture twice"),
+        ("[mixtures]\nseeds = [7]\nmixtures = ['rain=2']\n", BadManifest, "those of .arms., 7 is not"),
         ("steps = \n", BadManifest, "not TOML"),
     ],
 )
@@ -221,10 +236,41 @@ def test_everything_of_a_study_once(tmp_path):
     assert [row["backgrounds"] for row in results["complexity"]["backgrounds"]] == [1, 2]
     assert {row["network"] for row in results["content_prior"]} == {"plain", "prior", "prior+detail"}
     assert "test" in results["transfer"]
+    check_mixtures(made.page.parent, results)
     page = made.page.read_text()
-    for name in ("claim", "arms", "scaling", "mix", "tsne", "complexity", "content-prior", "transfer", "data"):
+    for name in (
+        "claim",
+        "arms",
+        "scaling",
+        "mix",
+        "mixtures",
+        "tsne",
+        "complexity",
+        "content-prior",
+        "transfer",
+        "data",
+    ):
         assert f'<section id="{name}"' in page
     assert "Existing + generated minus existing" in page and "Generated alone minus existing" in page
+
+
+def check_mixtures(out: Path, results: dict) -> None:
+    """Trained on what they say; gains are over the arm of the same seed."""
+    rows = {row["mixture"]: row for row in results["mixtures"]}
+    names = ["existing", "generated", "existing+generated", "existing=0.5,rain=0", "strength=0.5:1"]
+    assert list(rows) == names
+    both, dry, strong = (rows[name] for name in names[2:])
+    assert dry["origins"]["existing"] == (both["origins"]["existing"] + 1) // 2
+    assert strong["origins"]["existing"] == both["origins"]["existing"]
+    assert 0 < strong["origins"]["generated"] < both["origins"]["generated"]
+    scores = {
+        name: {row["degraded"]: row["psnr"] for row in read_jsonl(out / "runs" / f"{name}-s1" / "scores.jsonl")
+               if row["source"] == "strangers" and row["degradation"] == "rain"}
+        for name in ("existing", "mixture-strength=0.5-1")
+    }  # fmt: skip
+    gained = np.mean([scores["mixture-strength=0.5-1"][key] - psnr for key, psnr in scores["existing"].items()])
+    assert strong["ood gain"]["rain"]["value"] == pytest.approx(gained)
+    assert all(row["ood over both"]["all"]["seeds"] == 1 for row in rows.values())
 
 
 def real_photos(root: Path) -> Path:
