@@ -9,9 +9,9 @@ first line samples as published: 100 steps, three UNet passes a step one after t
 time, each decoded by itself and written as PNG in the loop. Every line below adds one change and keeps the others; from
 `batches overlap` on it is a build (`build/shard.py`) with all that it does: reading, judging, encoding, tars. Columns:
 images a second and how many times the first line's; the same with `torch.compile`; UNet passes of an image; TFLOP of an
-image (counted); share of the card's peak; share of the time in which the GPU does nothing (`torch.profiler`); peak
-memory. Runs of more than 20 steps are timed over a few of them and continued in a straight line. Then training: a step
-of ours, and one in the order of diffusers' InstructPix2Pix example, at 256 x 256, batch 16.
+image (counted); share of the card's peak; of a build, share of the time in which the GPU does nothing
+(`torch.profiler`); peak memory. Runs of more than 12 steps are timed over a few of them and continued in a straight
+line. Then training: a step of ours, and one in the order of diffusers' InstructPix2Pix example, at 256 x 256, batch 16.
 
 A line that runs out of memory, fails, or comes too late for --seconds says so, and the next one goes on. Both tables
 (`bench.json`, `bench.md`) are written anew after each line.
@@ -67,9 +67,9 @@ Later = Callable[[], None]
 
 PEAKS = {"H100": 989, "H200": 989, "GH200": 989, "A100": 312, "L40S": 362, "4090": 165}
 """TFLOP/s of fp16 with fp32 sums, dense, by the makers' sheets; of other cards a large product is timed."""
-LONG = 20  # steps that are timed in full
+LONG = 12  # steps that are timed in full
 PHOTOS = 32  # that images are made of
-FEW, MORE = 4, 20  # steps that are timed of longer runs: what varies beside them counts six times
+FEW, MORE = 2, 8  # steps that are timed of longer runs: with many more a slow host takes a minute for a line
 EARLIER = 4  # photos at a time in the plain loop
 
 
@@ -301,7 +301,7 @@ class Bench:
             if self.peak:
                 line.share_of_peak = line.tflop * line.images_a_second / self.peak
                 self.save()
-                line.idle = self.idle(generator, spec, size, line.batch)
+                line.idle = self.idle(generator, size, line.batch) if spec.built else None
 
     def batch(self, generator: Generator, spec: Spec, size: int) -> int:
         if self.options.cpu:
@@ -392,11 +392,11 @@ class Bench:
             Layout(config.out).side.mkdir(parents=True)
             yield config, prepare(config, ModelFacts("bench", STAND_IN, "fp16"))
 
-    def idle(self, generator: Generator, spec: Spec, size: int, batch: int) -> float | None:
-        """Share of the time between the first and the last kernel in which none runs, over two batches."""
+    def idle(self, generator: Generator, size: int, batch: int) -> float | None:
+        """Share of the time between the first and the last kernel in which none runs, over two batches of a build."""
         short = self.with_steps(generator, min(generator.settings.steps, FEW))
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            (self.build if spec.built else self.loop)(short, size, batch, 2 * batch)
+            self.build(short, size, batch, 2 * batch)
         return idle_share(kernels(profile, "CUDA"))
 
     # --- training ---

@@ -42,7 +42,8 @@ class Forecast:
 def estimate(config: BuildConfig, description: Description, model: Model) -> Forecast:
     """Reads photos of the middle of the plan, and runs one batch for a few steps (not with `estimate` off)."""
     layout = Layout(config.out)
-    rows, asks = _looked_at(PlanReader(layout.plan), len(description.shards), model)
+    plan, shards = PlanReader(layout.plan), len(description.shards)
+    rows, asks = _looked_at(plan, shards, model) if config.estimate else (plan.rows(shards // 2), [])
     rules, inputs = rules_of(description), read_inputs(layout)
     looked = [(row, half) for row in rows[:: max(1, len(rows) // PHOTOS)][:PHOTOS]
               if isinstance(half := read_clean(rules, inputs, row), CleanHalf)]  # fmt: skip

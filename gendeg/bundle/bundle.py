@@ -14,7 +14,6 @@ from gendeg.evaluate.calibrate import calibrate
 from gendeg.evaluate.config import CalibrateConfig
 from gendeg.model.latents import Autoencoder
 from gendeg.model.pipeline import GenDegPipeline
-from gendeg.model.sketch import checked_levels
 from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.simulate import simulate
 from gendeg.primitives.errors import BadManifest, BadOption, NoPairs
@@ -25,7 +24,7 @@ from gendeg.primitives.once import CONFIG, DONE, describe, once, same_run
 from gendeg.report.card_merge import body_part
 from gendeg.training.autoencoder import train_autoencoder
 from gendeg.training.diffusion import train_diffusion
-from gendeg.training.export import export_model, install_model
+from gendeg.training.export import check_levels, export_model, install_model
 from gendeg.training.pace import Pace
 from gendeg.training.presets import Recipe, read_recipe
 from gendeg.training.sheet import images_on_sheet
@@ -84,8 +83,8 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) 
         raise BadManifest(config.recipe, 0, "it needs a table [autoencoder], or an init or vae in [diffusion]")
     try:
         export = recipe.settings("export")
-        sketch = export.get("sketch") or recipe.settings("diffusion").get("sketch", 0.0)
-        checked_levels(sketch, export.get("sketch_levels", {}))
+        learnt = recipe.settings("diffusion").get("sketch", 0.0)
+        check_levels(learnt, export.get("sketch") or learnt, export.get("sketch_levels", {}))
     except ValueError as error:
         raise BadManifest(config.recipe, 0, f"[export] {error}") from error
     if config.minutes < 0:

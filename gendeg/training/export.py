@@ -27,7 +27,10 @@ def export_model(config: ExportConfig, card: str) -> None:
     """
     trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
     sketch = config.sketch or float(trained.config.sketch)
-    check_levels(trained.highest, sketch, config.sketch_levels)
+    try:
+        check_levels(trained.highest, sketch, config.sketch_levels)
+    except ValueError as error:
+        raise BadOption("[export]", str(error)) from error
     pipeline = trained.with_parts(
         steps=config.steps,
         guidance_text=config.guidance_text,
@@ -42,15 +45,10 @@ def export_model(config: ExportConfig, card: str) -> None:
 
 
 def check_levels(learnt: float, sketch: float, lower: Mapping[str, float]) -> None:
-    """Raises `BadOption` where sampling would begin beyond the noise / signal that was `learnt` (0: all levels)."""
-    try:
-        checked_levels(sketch, lower)
-    except ValueError as error:
-        raise BadOption("[export]", str(error)) from error
+    """Raises `ValueError` where sampling would begin beyond the noise / signal that was `learnt` (0: all levels)."""
+    checked_levels(sketch, lower)
     if learnt and learnt < MOST and (sketch > learnt or 0 in lower.values()):
-        raise BadOption(
-            "[export]", f"this model was trained up to a noise / signal of {learnt:g}, and is to begin above"
-        )
+        raise ValueError(f"this model is trained up to a noise / signal of {learnt:g}, and is to begin above")
 
 
 def install_model(model: Path, priors: Path) -> None:

@@ -190,6 +190,7 @@ def test_a_resumed_run_is_the_same_run_to_the_last_bit(made: Path, tmp_path: Pat
         ("[diffusion]\ngpu = 3\n", r"r.toml: \[diffusion.gpu\] must be a table"),
         ("[autoencoder]\nsteps = '3'\n", r"r.toml: \[autoencoder\] steps must be a whole number, not '3'"),
         ("[autoencoder.gpu]\nprecision = 'fp8'\n", r"\[autoencoder.gpu\] precision must be one of no, fp16, bf16"),
+        ("[autoencoder]\n[diffusion]\nsketch = 0.2\n[export]\nsketch = 0.5\n", "trained up to .* 0.2, and is to begin"),
         ("[calibrate]\nintensities = 0.5\n", r"\[calibrate\] intensities must be a list"),
     ],
 )
