@@ -10,6 +10,7 @@ nothing. For each degradation and model:
 - `less`: how much less that is than of the last model that is named; above 0, the model is nearer to reality;
 - `pair`: mean distance of an image's statistics to those of its own real half, and how much less that is than of the
   last model; it sees what `set` cannot, whether a photo gets what belongs to it, and favours who varies little;
+- the set once more, group by group: which statistics are off, each in its own standard deviations (halves beside them);
 - mean |mu asked − made| and |sigma asked − made|, PSNR to the real half (what can be foretold: haze, light).
 
 Two scales stand above them: `halves`, what chance alone makes of one half of the real pairs beside the other, and
@@ -36,7 +37,7 @@ from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import measure_intensity
 from gendeg.metrics.alignment import psnr
-from gendeg.metrics.change import BLUR_WINDOW, change_statistics
+from gendeg.metrics.change import BLUR_WINDOW, GROUPS, NAMES, change_statistics
 from gendeg.metrics.energy import standardised
 from gendeg.metrics.uncertainty import Statistic, bootstrap
 from gendeg.pairs.pair import Pair, open_pairs
@@ -121,6 +122,20 @@ def report(name: str, scenes: np.ndarray, real: Statistics, made: dict[str, Stat
             line += f"  less: set {interval(partial(_less, compared, own))}"
             line += f", pair {interval(mean_of(pairs[last] - pairs[model]))}"
         print(f"{line}  {plain[model]}", flush=True)
+    by_group("halves' by group", unit, None, scenes)
+    for model, found in made.items():
+        by_group(Path(model).name, unit, units(found), scenes)
+
+
+def by_group(name: str, real: Statistics, made: Statistics | None, scenes: np.ndarray) -> None:
+    """The distance of the sets, of one group of statistics at a time; without `made`, what chance makes of halves."""
+    told = []
+    for group, names in GROUPS.items():
+        here = [NAMES.index(one) for one in names]
+        part = real[:, here]
+        distance = halves(part, 200) if made is None else energy(made[:, here], part, scenes)(np.arange(len(scenes)))
+        told.append(f"{group} {distance:+.2f}")
+    print(f"    {name:<16} {'  '.join(told)}", flush=True)
 
 
 def main() -> None:
