@@ -8,20 +8,46 @@ import torch
 from torch import nn
 
 from gendeg.training.config import TrainConfig
-from gendeg.training.muon import RMS, Muon, matrix_groups, orthogonal
+from gendeg.training.muon import RMS, Muon, alike, matrix_groups, orthogonal
 from gendeg.training.run import Run
 
 
 @pytest.mark.parametrize("shape", [(24, 40), (40, 24), (32, 32)])
 def test_singular_values_come_near_one_and_directions_stay(shape):
     matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    found = orthogonal(matrix)
+    (found,) = orthogonal(matrix[None])
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     values = torch.linalg.svdvals(found)
     assert 0.6 < float(values.min()) and float(values.max()) < 1.3
     inside = u.T @ found @ v.T
     assert float((inside - torch.diag(inside.diagonal())).abs().max()) < 0.01
-    assert torch.equal(orthogonal(torch.zeros(shape)), torch.zeros(shape))
+    assert torch.equal(orthogonal(torch.zeros(1, *shape)), torch.zeros(1, *shape))
+
+
+def test_matrices_of_one_shape_are_turned_together_and_each_as_if_alone(monkeypatch):
+    shapes = [(32, 32), (24, 40, 1, 1), (40, 24), (32, 32), (24, 40), (32, 32), (7,)]
+    draw = torch.Generator().manual_seed(0)
+    start, gradients = ([torch.randn(shape, generator=draw) for shape in shapes] for _ in range(2))
+
+    def moved(together: bool, most: int) -> list[torch.Tensor]:
+        monkeypatch.setattr("gendeg.training.muon.TOGETHER", most)
+        weights = [nn.Parameter(one.clone()) for one in start]
+        each = [{"params": [w for w in weights if (w.ndim > 1) == flat], "matrices": flat} for flat in (True, False)]
+        if not together:
+            each = [{**group, "params": [weight]} for group in each for weight in group["params"]]
+        optimizer = Muon(each, lr=0.1)
+        for _ in range(2):
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight.grad = gradient
+            optimizer.step()
+        return [weight.detach() for weight in weights]
+
+    alone = moved(False, 2**25)
+    for most in (2**25, 2 * 32 * 32, 1):
+        for one, other in zip(alone, moved(True, most), strict=True):
+            assert torch.allclose(one, other, atol=1e-5)
+    monkeypatch.setattr("gendeg.training.muon.TOGETHER", 2 * 32 * 32)
+    assert list(alike([torch.zeros(shape) for shape in shapes[:-1]])) == [[0, 3], [5], [1, 4], [2]]
 
 
 def test_a_step_is_as_large_as_one_of_adam_whatever_the_shape():
