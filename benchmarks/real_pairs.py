@@ -145,7 +145,8 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--short-side", type=int, default=256)
     parser.add_argument("--each", type=int, default=0, help="pairs of each degradation, spread over the list; 0: all")
-    parser.add_argument("--out", type=Path, help="a sheet of at most four pairs of each degradation")
+    parser.add_argument("--out", type=Path, help="a sheet of pairs, .png or .jpg")
+    parser.add_argument("--rows", type=int, default=4, help="of each degradation on the sheet, at most")
     options = parser.parse_args()
     if not options.pairs:
         print("needs --pairs of real images, which do not come along")
@@ -179,7 +180,7 @@ def main() -> None:
                 made[model].append(change_statistics(clean, image, blur))
                 got = measure_intensity(clean, image)
                 errors[model].append([abs(got.mu - asked.mu), abs(got.sigma - asked.sigma), psnr(degraded, image)])
-            if len(scenes) <= 4:
+            if len(scenes) <= options.rows:
                 tiles = [Tile(image, Path(model).name) for model, image in images.items() if image is not None]
                 rows.append([Tile(clean, "clean"), Tile(degraded, f"{name}, real"), *tiles])
         if unmade:
@@ -191,7 +192,7 @@ def main() -> None:
         plain = {m: f"mu off {mu:.4f}  sigma off {sigma:.4f}  {db:.1f} dB" for m, (mu, sigma, db) in means.items()}
         report(name, np.array(scenes), np.array(real), {model: np.array(found) for model, found in made.items()}, plain)
     if options.out:
-        write_image(draw_sheet(rows), options.out, "png")
+        write_image(draw_sheet(rows), options.out, "jpg" if options.out.suffix == ".jpg" else "png")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, fields, replace
 from itertools import count
 
 import torch
@@ -46,7 +46,7 @@ FIRST = 1000
 ROOM = 200_000
 """Crops that are kept, an eighth of it of the large ones: 60 KB each."""
 TAKEN = 12
-"""Jobs that are encoded before a step, at most."""
+"""Jobs that are encoded before a step, together, at most."""
 WARMUP, TOLD = 100, 15.0
 """Steps; seconds between two lines of the log."""
 EDGES = (-1.9, -0.9, 0.0, 0.9, 1.9)
@@ -116,13 +116,9 @@ def train(
     told = Told(device)
     with coming(pipeline, pairs, config) as ready:
 
-        def take(wait: bool) -> bool:
-            try:
-                large, batch = ready.get(wait, 60 if wait else None)
-            except queue.Empty:
-                return False
-            pools[large].add(encoded(batch.to(device), pipeline, False, half))
-            return True
+        def take(wait: bool) -> None:
+            for large, batch in joined(came(ready, wait)).items():
+                pools[large].add(encoded(batch.to(device), pipeline, False, half))
 
         while min(len(pools[False]), len(pools[True]) * JOB) < first:
             if time.time() > times.end:
@@ -130,9 +126,7 @@ def train(
             take(True)
         began = last = time.time()
         for step in count(1):
-            for _ in range(TAKEN):
-                if not take(False):
-                    break
+            take(False)
             done = (time.time() - began) / max(times.end - began, 1.0)
             if done >= 1:
                 break
@@ -158,6 +152,27 @@ def train(
         weight.data.copy_(kept)
     print(f"{step - 1} steps, crops {pools[False].seen} + {pools[True].seen} large", flush=True)
     return step - 1
+
+
+def came(ready: queue.Queue[tuple[bool, Batch]], wait: bool) -> list[tuple[bool, Batch]]:
+    """What stands ready, `TAKEN` at most; `wait`: a minute for the first."""
+    found: list[tuple[bool, Batch]] = []
+    with suppress(queue.Empty):
+        for number in range(TAKEN):
+            found.append(ready.get(wait and not number, 60))
+    return found
+
+
+def joined(found: Sequence[tuple[bool, Batch]]) -> dict[bool, Batch]:
+    """One batch of each size: a host that launches slowly would encode twelve small ones as long as it trains."""
+    sizes: dict[bool, list[Batch]] = {}
+    for large, batch in found:
+        sizes.setdefault(large, []).append(batch)
+    names = [field.name for field in fields(Batch) if field.name != "posterior"]
+    return {
+        large: Batch(**{name: torch.cat([getattr(batch, name) for batch in some]) for name in names})
+        for large, some in sizes.items()
+    }
 
 
 def levels_of(size: int, alphas: Tensor, config: DiffusionConfig) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """The training leg's loop: what it keeps, what it draws, and that it trains; see benchmarks/replay.py."""
 
+import queue
 import time
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from benchmarks import replay
-from benchmarks.replay import Pool, Time, averaged, levels_of
+from benchmarks.replay import TAKEN, Pool, Time, averaged, came, joined, levels_of
 from gendeg.model.bundled import make_change_scheduler
 from gendeg.primitives.images import write_image
 from gendeg.training.batches import Batch
@@ -37,6 +38,18 @@ def test_a_full_pool_forgets_the_oldest_and_keeps_rows_together() -> None:
     for name, sign in (("clean", 1), ("degraded", -1)):
         assert torch.equal(drawn[name][:, 0, 0, 0], sign * drawn["mu"])
     assert torch.equal(drawn["tokens"][:, 0], drawn["mu"].long())
+
+
+def test_what_came_is_joined_by_size_and_nothing_is_left() -> None:
+    ready: queue.Queue[tuple[bool, Batch]] = queue.Queue()
+    assert came(ready, False) == [] and joined([]) == {}
+    for number in range(TAKEN + 2):
+        ready.put((number % 3 == 0, batch(10 * number, 2)))
+    both = joined(came(ready, True))
+    large, small = ([n for n in range(TAKEN) if (n % 3 == 0) == big] for big in (True, False))
+    assert both[True].tokens[:, 0].tolist() == [10 * n + k for n in large for k in (0, 1)]
+    assert both[False].clean[:, 0, 0, 0].tolist() == [10 * n + k for n in small for k in (0, 1)]
+    assert len(came(ready, False)) == 2 and ready.empty()
 
 
 def test_the_averaged_weights_are_there_for_a_while() -> None:
