@@ -8,9 +8,10 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,17 +46,17 @@ class Found:
 # --- writing ---
 
 
-def atomic_write(path: str | Path, content: bytes | str) -> None:
-    """Readers see the old file or the whole new one, also after a power cut. Text is UTF-8 and keeps its newlines.
+@contextmanager
+def written(path: Path) -> Iterator[BufferedWriter]:
+    """Within `with`: a new file to write to; it stands under its name when the block ends well, else nothing is left.
 
-    Raises `OutputNotWritable`; nothing is left behind then.
+    Readers see the old file or the whole new one, also after a power cut. Raises `OutputNotWritable` for every
+    `OSError`, those of the block among them.
     """
-    path = Path(path)
     temporary = temporary_beside(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         with open(temporary, "xb") as stream:
-            stream.write(data)
+            yield stream
             fsync_file(stream)
         os.replace(temporary, path)
         fsync_folder(path.parent)
@@ -64,6 +65,13 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
     finally:
         with suppress(OSError):  # gone after the rename; Ctrl-C between the two is why this is not in `except`
             temporary.unlink()
+
+
+def atomic_write(path: str | Path, content: bytes | str) -> None:
+    """As `written`, all at once. Text is UTF-8 and keeps its newlines. Raises `OutputNotWritable`."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with written(Path(path)) as stream:
+        stream.write(data)
 
 
 def write_new(path: Path, content: bytes, overwrite: bool = False) -> None:

@@ -1,9 +1,8 @@
 """The plan on disk: every sample to make, one row group a shard, so that a shard's rows are read without the others."""
 
 import math
-import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,8 @@ import pyarrow.parquet as pq
 
 from gendeg.intensity.ask import NOTHING, Ask, PartAsk
 from gendeg.intensity.direction import UNKNOWN, Direction
-from gendeg.primitives.disk import fsync_file, fsync_folder
-from gendeg.primitives.errors import DamagedDataset, OutputNotWritable
-from gendeg.primitives.files import temporary_beside
+from gendeg.primitives.errors import DamagedDataset
+from gendeg.primitives.files import written
 from gendeg.primitives.kinds import parse_mix
 from gendeg.shards.layout import ShardName
 
@@ -114,43 +112,28 @@ class PlannedShard:
 
 
 class PlanWriter:
-    """Writes shards one after the other under a temporary name; `close` makes them the plan. Flat in memory."""
+    """Takes the shards of a plan, one after the other; flat in memory. `written_plan` gives one."""
 
-    def __init__(self, path: Path):
-        self.path, self.temporary = path, temporary_beside(path)
+    def __init__(self, table: pq.ParquetWriter):
         self.shards: list[PlannedShard] = []
-        try:
-            self._stream = open(self.temporary, "xb")  # noqa: SIM115
-            self._writer = pq.ParquetWriter(self._stream, PLAN_SCHEMA, compression="zstd")
-        except OSError as error:
-            raise OutputNotWritable(path, error.strerror or str(error)) from error
+        self._table = table
 
     def add(self, name: ShardName, rows: pa.Table) -> None:
-        """The rows of one shard, in the order of the tar; their column `shard` is set here."""
+        """The rows of one shard, in the order of the tar; their column `shard` is set here. Raises `OSError`."""
         number = pa.repeat(pa.scalar(len(self.shards), pa.int32()), len(rows))
         rows = rows.set_column(rows.schema.get_field_index("shard"), "shard", number)
         self.shards.append(PlannedShard(len(self.shards), name, len(rows)))
-        try:
-            self._writer.write_table(rows.cast(PLAN_SCHEMA), row_group_size=len(rows))
-        except OSError as error:
-            raise OutputNotWritable(self.path, error.strerror or str(error)) from error
+        self._table.write_table(rows.cast(PLAN_SCHEMA), row_group_size=len(rows))
 
-    def close(self) -> None:
-        """Raises `OutputNotWritable`."""
-        try:
-            self._writer.close()
-            fsync_file(self._stream)
-            self._stream.close()
-            os.replace(self.temporary, self.path)
-            fsync_folder(self.path.parent)
-        except OSError as error:
-            raise OutputNotWritable(self.path, error.strerror or str(error)) from error
 
-    def abandon(self) -> None:
-        """Leaves nothing behind."""
-        for clean_up in (self._stream.close, self.temporary.unlink):
-            with suppress(OSError):  # a full disk refuses the rest of the buffer; after the rename there is no file
-                clean_up()
+@contextmanager
+def written_plan(path: Path) -> Iterator[PlanWriter]:
+    """As `written`, of a plan: what is added within `with` is the plan when the block ends well.
+
+    Raises `OutputNotWritable`; nothing is left behind then.
+    """
+    with written(path) as stream, pq.ParquetWriter(stream, PLAN_SCHEMA, compression="zstd") as table:
+        yield PlanWriter(table)
 
 
 class PlanReader:

@@ -61,6 +61,19 @@ def test_atomic_write_that_fails_keeps_what_was_there(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
 
 
+@pytest.mark.parametrize("error, expected", [(ValueError, ValueError), (OSError, OutputNotWritable)])
+def test_a_block_that_fails_leaves_what_was_there(tmp_path, error, expected):
+    def write() -> None:
+        with files.written(tmp_path / "file") as stream:
+            stream.write(b"half of the new")
+            raise error
+
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(expected):
+        write()
+    assert os.listdir(tmp_path) == ["file"] and (tmp_path / "file").read_bytes() == b"old"
+
+
 def test_ensure_writable_makes_the_folder_and_leaves_it_empty(tmp_path):
     assert files.ensure_writable(tmp_path / "a" / "b") == tmp_path / "a" / "b"
     assert os.listdir(tmp_path / "a" / "b") == []
