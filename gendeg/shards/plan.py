@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,75 +15,48 @@ from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.primitives.errors import DamagedDataset
 from gendeg.primitives.files import written
 from gendeg.primitives.kinds import parse_mix
+from gendeg.shards.index import ARROW
 from gendeg.shards.layout import ShardName
 
 GENERATED, EXISTING = "generated", "existing"
-_word = pa.dictionary(pa.int32(), pa.string())
+Int32 = Annotated[int, pa.int32()]
+Word = Annotated[str, pa.dictionary(pa.int32(), pa.string())]
 
 PARTS = pa.list_(
     pa.struct([("degradation", pa.string()), *((name, pa.float64()) for name in ("intensity", "mu", "sigma"))])
 )
 """What is asked of each pass of several; empty for what is made in one."""
-PLAN_SCHEMA = pa.schema(
-    [
-        ("key", pa.string()),
-        ("shard", pa.int32()),
-        ("batch", pa.int32()),  # within the shard; its samples go through the model together
-        ("split", _word),
-        ("degradation", _word),
-        ("origin", _word),
-        ("input", pa.int32()),  # index into inputs.json
-        ("clean_path", pa.binary()),  # bytes: a file's name need not be valid UTF-8
-        ("clean_offset", pa.int64()),
-        ("clean_length", pa.int64()),
-        ("clean_sha256", pa.string()),
-        ("keep", pa.bool_()),  # the file's bytes are stored untouched
-        ("degraded_path", pa.binary()),  # of an existing pair
-        ("caption", pa.string()),
-        ("prompt", pa.string()),
-        ("intensity", pa.float64()),
-        ("mu", pa.float64()),
-        ("sigma", pa.float64()),
-        ("direction", pa.float64()),  # degrees; NaN: as the model draws it
-        ("parts", PARTS),
-        ("source", _word),
-        ("seed", pa.int64()),
-        ("noise", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-    ]
-)
 
 
 @dataclass(frozen=True)
 class PlannedSample:
-    """One row."""
+    """One row. The fields are the columns, in their order; what Arrow calls their types stands in `Annotated`."""
 
     key: str
-    shard: int
-    batch: int
-    split: str
-    degradation: str
-    origin: str
-    input: int
-    clean_path: bytes
+    shard: Int32
+    batch: Int32  # within the shard; its samples go through the model together
+    split: Word
+    degradation: Word
+    origin: Word
+    input: Int32  # index into inputs.json
+    clean_path: bytes  # a file's name need not be valid UTF-8
     clean_offset: int
     clean_length: int
     clean_sha256: str
-    keep: bool
-    degraded_path: bytes
+    keep: bool  # the file's bytes are stored untouched
+    degraded_path: bytes  # of an existing pair
     caption: str
     prompt: str
     intensity: float
     mu: float
     sigma: float
-    direction: float
-    parts: list[dict[str, Any]]
-    source: str
+    direction: float  # degrees; NaN: as the model draws it
+    parts: Annotated[list[dict[str, Any]], PARTS]
+    source: Word
     seed: int
     noise: str  # samples of one seed and this name differ in what is asked alone; else it is the key
-    width: int  # of the stored pair
-    height: int
+    width: Int32  # of the stored pair
+    height: Int32
 
     @property
     def graded(self) -> bool:
@@ -100,6 +73,13 @@ class PlannedSample:
         )
         mu, sigma = (NOTHING, NOTHING) if parts else (self.mu, self.sigma)
         return Ask(mix, self.caption, self.prompt, self.intensity, mu, sigma, self.source, direction, parts)
+
+
+def _column(name: str, kind: Any) -> pa.Field:
+    return pa.field(name, ARROW[kind] if kind in ARROW else get_args(kind)[1])
+
+
+PLAN_SCHEMA = pa.schema([_column(one.name, one.type) for one in fields(PlannedSample)])
 
 
 @dataclass(frozen=True)
