@@ -108,6 +108,13 @@ def ensure_writable(folder: str | Path) -> Path:
     return folder
 
 
+def refuse_existing(overwrite: bool, *paths: Path) -> None:
+    """Raises `OutputExists` for the first of these that is there, unless they may be overwritten."""
+    there = next((path for path in paths if path.exists()), None)
+    if there is not None and not overwrite:
+        raise OutputExists(there)
+
+
 def refuse_missing(place: str | Path) -> None:
     """Raises `MissingPath` for what is not on this disk, unless it is the hub's."""
     if str(place).startswith(HUB):

@@ -9,8 +9,8 @@ from gendeg.pairs.photo import Photo
 from gendeg.pairs.photos import open_photos
 from gendeg.pairs.tables import REAL
 from gendeg.primitives.device import choose_device
-from gendeg.primitives.errors import BadImage, CannotRestore, OutputExists, TooLongForFormat
-from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, write_jsonl
+from gendeg.primitives.errors import BadImage, CannotRestore, TooLongForFormat
+from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, refuse_existing, write_jsonl
 from gendeg.primitives.images import LONGEST_SIDE, U8Image, resize_short_side, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
@@ -68,9 +68,8 @@ def plan_restoration(config: RestoreApplyConfig) -> list[ToRestore]:
     found = open_photos(config.paths, REAL, skip=lambda path: _is_own(path, config.out))
     names = [f"{photo.stem}{ENDING}.{config.format}" for photo in found]
     tasks = [ToRestore(one, config.out / name) for one, name in zip(found, names, strict=True)]
-    for path in (config.out / "restored.jsonl", config.out / "sheet.png", *(task.target for task in tasks)):
-        if path.exists() and not config.overwrite:
-            raise OutputExists(path)
+    targets = (task.target for task in tasks)
+    refuse_existing(config.overwrite, config.out / "restored.jsonl", config.out / "sheet.png", *targets)
     return tasks
 
 

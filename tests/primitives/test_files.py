@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gendeg.primitives import files
-from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath, NoImages, OutputNotWritable
+from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath, NoImages, OutputExists, OutputNotWritable
 
 
 def plant(root: Path, *names: str) -> None:
@@ -72,6 +72,17 @@ def test_a_block_that_fails_leaves_what_was_there(tmp_path, error, expected):
     with pytest.raises(expected):
         write()
     assert os.listdir(tmp_path) == ["file"] and (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_the_first_file_that_is_in_the_way_is_named(tmp_path):
+    gone, first, second = (tmp_path / name for name in ("gone", "b", "a"))
+    plant(tmp_path, "a", "b/inside")
+    with pytest.raises(OutputExists) as caught:
+        files.refuse_existing(False, gone, first, second)
+    assert caught.value.path == first
+    files.refuse_existing(True, gone, first, second)
+    files.refuse_existing(False, gone)
+    files.refuse_existing(False)
 
 
 def test_ensure_writable_makes_the_folder_and_leaves_it_empty(tmp_path):
