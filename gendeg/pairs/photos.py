@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -99,6 +99,17 @@ def spread(found: list[Item], most: int) -> list[Item]:
     if not most or len(found) <= most:
         return found
     return [found[int(i)] for i in np.linspace(0, len(found) - 1, most).round()]
+
+
+def by_turns(items: Iterable[Item], group: Callable[[Item], Any], most: int) -> list[Item]:
+    """At most `most`: the first of each group, by the groups' order, then the second of each; rare ones are there."""
+    seen: Counter[Any] = Counter()
+    turns: list[tuple[int, Any, Item]] = []
+    for item in items:
+        key = group(item)
+        turns.append((seen[key], key, item))
+        seen[key] += 1
+    return [item for *_, item in sorted(turns, key=lambda turn: turn[:2])[:most]]
 
 
 def find_photos(places: Sequence[str | Path], asked: Asked = Asked()) -> Opened:
