@@ -32,7 +32,6 @@ from gendeg.synth.synthesize import read_clean
 
 FURTHEST = 3.0
 """What is told lies within this factor of what is asked: the model was not trained on statistics that no pair has."""
-TINY = 1e-9
 STEP = 0.8  # share of the way, in logarithms, that a round goes: noise of the few photos is not followed to the end
 SIGMA_COUNTS, RAW_COUNTS = 0.5, 0.1  # a factor of error of sigma, or of mu before scaling, beside one of mu as it is
 
