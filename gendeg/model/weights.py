@@ -17,12 +17,12 @@ from gendeg.model.loading import (
     LORA,
     OPTIONAL,
     REQUIRED,
-    bundled_folder,
     check_component,
     check_model,
     check_whole,
     load_text_encoder,
     loading,
+    model_folder,
     quiet,
     variant_of,
 )
@@ -52,7 +52,7 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
 def _load_pipeline(model: str, device: str, dtype: torch.dtype) -> GenDegPipeline:
     quiet()
     check_model(model)
-    folder = bundled_folder() if model == BUNDLED else Path(model)
+    folder = model_folder(model)
     if model == PHYSICS:
         raise BadModel(folder, "these are the simulators: no weights that could be trained or calibrated")
     if (folder / LORA).is_file():
@@ -136,7 +136,7 @@ def load_structure(folder: Path) -> NAFNet:
 
 
 def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
-    folder = bundled_folder() if str(folder) == BUNDLED else folder
+    folder = model_folder(str(folder))
     inside = (folder / part).is_dir()
     folder = folder / part if inside else folder
     if not folder.is_dir():

@@ -11,13 +11,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gendeg.model.loading import bundled_folder, quiet
+from gendeg.model.loading import quiet
 from gendeg.model.weights import load_autoencoder
 from gendeg.pairs.pair import Pair, held_out_pairs, open_pairs
 from gendeg.pairs.photos import by_turns
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, write_image
-from gendeg.primitives.options import BUNDLED
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.config import RestoreTrainConfig
@@ -72,8 +71,7 @@ def make_network(config: RestoreTrainConfig) -> Restorer:
     network = make_restorer(config.model, config.preset)
     if not config.content_prior:
         return network
-    folder = bundled_folder() if config.autoencoder == BUNDLED else Path(config.autoencoder)
-    return prior_of(network, load_autoencoder(folder), config.detail_path)
+    return prior_of(network, load_autoencoder(Path(config.autoencoder)), config.detail_path)
 
 
 def _crops(numbers: Sequence[int], images: Sequence[Sized], config: RestoreTrainConfig) -> CropPairs:
