@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from gendeg.intensity.reach import physics_sha256
 from gendeg.model.base import load_base
-from gendeg.model.latents import Autoencoder
+from gendeg.model.latents import AUTOENCODERS, Autoencoder
 from gendeg.model.loading import (
     LOAD_ERRORS,
     LORA,
@@ -35,8 +32,6 @@ from gendeg.primitives.files import read_json_object
 from gendeg.primitives.memory import own_memory
 from gendeg.primitives.options import BUNDLED, PHYSICS
 from gendeg.primitives.silence import doing
-
-AUTOENCODERS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, AutoencoderTiny)}
 
 
 def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> GenDegPipeline:
