@@ -1,7 +1,6 @@
 """gendeg pairs ingest: pairs that exist already → a checked manifest; what is no good is kept out with its reason."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from gendeg.primitives.files import ensure_writable, refuse_existing, sha256_byt
 from gendeg.primitives.folders import claim
 from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb
 from gendeg.primitives.parallel import in_order, per_core
+from gendeg.primitives.pictures import count_reasons
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.prompts import words
@@ -38,7 +38,7 @@ class Ingested:
 
     @property
     def reasons(self) -> dict[str, int]:
-        return dict(sorted(Counter(failure.failed for failure in self.failures).items()))
+        return count_reasons(failure.failed for failure in self.failures)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,15 @@ from gendeg.pairs.split import said_split
 from gendeg.pairs.tables import CLEAN, REAL, is_table
 from gendeg.primitives.errors import BadOption, NoImages, NoPhotos
 from gendeg.primitives.files import Found, json_line, output_stems
-from gendeg.primitives.pictures import DUPLICATE, IMAGE_EXTENSIONS, OTHER_KIND, OTHER_SPLIT, LeftOut, say_reasons
+from gendeg.primitives.pictures import (
+    DUPLICATE,
+    IMAGE_EXTENSIONS,
+    OTHER_KIND,
+    OTHER_SPLIT,
+    LeftOut,
+    count_reasons,
+    say_reasons,
+)
 from gendeg.primitives.records import Failure
 
 Item = TypeVar("Item")
@@ -60,7 +68,8 @@ def _found(places: Sequence[str | Path], asked: Asked) -> list[Photo]:
     opened = find_photos(places, asked)
     others = [one for one in opened.left_out if one.failed not in (OTHER_KIND, OTHER_SPLIT, DUPLICATE)]
     if others:
-        print(f"gendeg: files that are no photos: {len(others)} ({say_reasons(_counted(others))})", file=sys.stderr)
+        said = say_reasons(count_reasons(one.failed for one in others))
+        print(f"gendeg: files that are no photos: {len(others)} ({said})", file=sys.stderr)
     return opened.photos
 
 
@@ -187,7 +196,7 @@ def _nothing(argument: str, left: Sequence[Failure], asked: Asked) -> NoImages:
     """What to say of a place without a photo."""
     if not left and not is_table(argument):
         return NoImages(argument, IMAGE_EXTENSIONS)
-    reasons = _counted(left)
+    reasons = count_reasons(one.failed for one in left)
     if asked.hidden and OTHER_SPLIT in reasons:
         return NoPhotos(argument, say_reasons(reasons), "--split names the splits that are made, as test=1")
     if is_table(argument) and not asked.hidden:
@@ -201,12 +210,8 @@ def _say_rows(argument: str, taken: int, left: Sequence[Failure]) -> None:
     """How many rows are of another kind or split."""
     others = [one for one in left if one.failed in (OTHER_KIND, OTHER_SPLIT)]
     if others:
-        rows, said = taken + len(others), say_reasons(_counted(others))
+        rows, said = taken + len(others), say_reasons(count_reasons(one.failed for one in others))
         print(f"gendeg: {argument}: {len(others)} of {rows} rows left out ({said})", file=sys.stderr)
-
-
-def _counted(left: Iterable[Failure]) -> dict[str, int]:
-    return dict(sorted(Counter(one.failed for one in left).items()))
 
 
 def _named(photo: Photo, stem: str, asked: Asked) -> Photo:

@@ -207,7 +207,7 @@ def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool
         left += [one for one in contents.left_out if not skip(one.path)]
         left += [LeftOut(one, OTHER_FILE, PACKED_HERE) for one in contents.packed]
     if not found and left:
-        raise NoPhotos(path, say_reasons(count_reasons(left)))
+        raise NoPhotos(path, say_reasons(count_reasons(one.reason for one in left)))
     if not found:
         raise NoImages(path, IMAGE_EXTENSIONS)
     return found, left
@@ -299,6 +299,15 @@ def read_numbered_jsonl(path: str | Path) -> list[tuple[int, dict[str, Any]]]:
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
     return [(number, _parse(path, number, line)) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def readable_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines that are objects: the last one may be cut by a kill, or still be under the pen. Raises `OSError`."""
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                yield row
 
 
 def read_json_object(path: str | Path) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from gendeg.pairs.tables import REAL
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, CannotRestore, TooLongForFormat
 from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, refuse_existing, write_jsonl
-from gendeg.primitives.images import LONGEST_SIDE, U8Image, resize_short_side, write_image
+from gendeg.primitives.images import LONGEST_SIDE, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
-from gendeg.report.sheet import Tile, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet, thumbnail
 from gendeg.restore.config import RestoreApplyConfig
 from gendeg.restore.loading import open_restorer
 from gendeg.restore.whole import Network, check_windows, restore_photo
@@ -89,7 +89,8 @@ def _restore(
         return Failure.of(error.named(task.photo.name), task.photo.name)
     write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:
-        rows.append([Tile(_thumbnail(degraded), task.photo.title), Tile(_thumbnail(restored), "restored")])
+        before, after = (thumbnail(image, SHEET_WIDTH) for image in (degraded, restored))
+        rows.append([Tile(before, task.photo.title), Tile(after, "restored")])
     return Restored(task.photo.name, task.target.name, width, height, str(config.model))
 
 
@@ -99,10 +100,3 @@ def _is_own(path: Path, out: Path) -> bool:
         path.name in ("sheet.png", "restored.jsonl") and (out / "restored.jsonl").is_file()
     )
     return written and os.path.realpath(path.parent) == os.path.realpath(out)
-
-
-def _thumbnail(image: U8Image) -> U8Image:
-    """No wider than a cell of the sheet, so that memory stays small."""
-    height, width = image.shape[:2]
-    short = max(1, SHEET_WIDTH * min(height, width) // width)
-    return image if width <= SHEET_WIDTH else resize_short_side(image, short)

@@ -268,6 +268,13 @@ def test_bad_line_is_named_by_number(tmp_path, line, reason):
     assert caught.value.line == 3 and "line 3" in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_of_lines_under_the_pen_those_that_are_whole_are_read(tmp_path):
+    (tmp_path / "rows").write_bytes(b'{"a": 1}\n[2]\n\n\xff\n{"a": 3}\r\n{"a": 4')
+    assert list(files.readable_rows(tmp_path / "rows")) == [{"a": 1}, {"a": 3}]
+    with pytest.raises(OSError):
+        list(files.readable_rows(tmp_path / "gone"))
+
+
 def test_jsonl_paths_that_do_not_work(tmp_path):
     with pytest.raises(MissingPath):
         files.read_jsonl(tmp_path / "gone")
