@@ -26,9 +26,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from gendeg.intensity.ask import Ask, ask_intensity
 from gendeg.intensity.reach import nearest, physics_sha256
-from gendeg.metrics.change import GROUPS, change_statistics
+from gendeg.metrics.change import GROUPS, NAMES, change_statistics
 from gendeg.metrics.diversity import diversity
-from gendeg.metrics.energy import Compared, compare_changes, typical
+from gendeg.metrics.energy import Compared, compare_changes
 from gendeg.metrics.uncertainty import Estimate
 from gendeg.model.generate import Generator, finite, noise_of
 from gendeg.model.pipeline import GenDegPipeline
@@ -180,6 +180,12 @@ def _line(name: str, made: Made, compared: Compared | None, pixels: float) -> st
     groups = "".join(f"{one.value:>7.2f}" for one in compared.groups.values())
     spread = _interval(compared.spread) if compared.spread else ""
     return f"{text} | {_interval(compared.distance):>17}{parts} |{groups} | {spread:>17}{made.pixels / pixels:>7.2f}"
+
+
+def typical(statistics: np.ndarray) -> dict[str, float]:
+    """The median of each statistic, over everything; they lie along the last axis."""
+    medians = np.median(statistics.reshape(-1, statistics.shape[-1]), axis=0)
+    return dict(zip(NAMES, medians.tolist(), strict=True))
 
 
 def _interval(one: Estimate) -> str:

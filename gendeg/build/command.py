@@ -1,7 +1,6 @@
 """gendeg plan, build, verify, repair, retry, status, push: a dataset from clean photos."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from gendeg.primitives.exits import ERROR, SOME_FAILED
 from gendeg.primitives.options import command
 from gendeg.primitives.pictures import HARMLESS, NO_PHOTO, say_reasons
 from gendeg.primitives.quantities import say_bytes
+from gendeg.primitives.streams import say
 
 PLAN_EXAMPLE = "Example: gendeg plan photos/ --out gends/ --types all --per-image 6"
 BUILD_EXAMPLE = "Example: gendeg build photos/ --out gends/   (on many GPUs: accelerate launch -m gendeg build …)"
@@ -35,7 +35,7 @@ def plan(config: BuildConfig) -> int:
     description, expected = make_plan(config)
     _say_left_out(config.out, description.left_out)
     samples = description.samples
-    _say(f"{samples} samples in {len(description.shards)} shards, {expected.say(samples)}; nothing was made")
+    say(f"gendeg: {samples} samples in {len(description.shards)} shards, {expected.say(samples)}; nothing was made")
     return 0
 
 
@@ -65,9 +65,10 @@ def verify(
         row = {"shard": problem.shard, "key": problem.key, "problem": problem.what}
         print(json.dumps(row) if as_json else problem, flush=True)
     for note in notes(folder):
-        _say(note)
+        say(f"gendeg: {note}")
     mend = f"problems: {count}; gendeg repair {folder} puts right what is damaged"
-    _say(mend if count else f"{folder}: nothing wrong")
+    found = mend if count else f"{folder}: nothing wrong"
+    say(f"gendeg: {found}")
     return ERROR if count else 0
 
 
@@ -141,7 +142,7 @@ def push(
         planned = [hub.plan_upload(folder, name), *([hub.plan_parquet(folder, name)] if parquet else [])]
         files, size = [file for one in planned for file in one.files], sum(one.bytes for one in planned)
         print("\n".join(files))
-        _say(f"{len(files)} files, {'at most ' if parquet else ''}{say_bytes(size)}; nothing was uploaded")
+        say(f"gendeg: {len(files)} files, {'at most ' if parquet else ''}{say_bytes(size)}; nothing was uploaded")
         return 0
     if parquet:
         hub.twin(name)  # a name that is too long is said before anything is uploaded
@@ -164,22 +165,23 @@ def _report(out: Path, built: Any) -> int:
 
 def _again(folder: Path, done: Any) -> int:
     """`done` is a `gendeg.build.repair.Repaired`."""
-    _say(f"shards made again: {len(done.shards)}")
+    say(f"gendeg: shards made again: {len(done.shards)}")
     _say_totals(folder, done.totals, done.kept)
     return ERROR if done.changed else SOME_FAILED if done.totals.failed else 0
 
 
 def _say_totals(out: Path, stands: Any, kept: int) -> None:
     """`kept`: of the failed samples those that no retry mends."""
-    _say(f"{stands.written} of {stands.planned} samples written, {stands.failed} failed{_reasons(stands.reasons)}")
+    failed = f"{stands.failed} failed{_reasons(stands.reasons)}"
+    say(f"gendeg: {stands.written} of {stands.planned} samples written, {failed}")
     if stands.failed:
         mend = f"; gendeg retry {out} tries again what another try may mend" if stands.failed > kept else ""
-        _say(f"gendeg status {out} --failed lists them{mend}")
+        say(f"gendeg: gendeg status {out} --failed lists them{mend}")
     if kept:
         why = (
             "the levels of a photo share their noise; --tolerance and --structure decide, in a build with another --out"
         )
-        _say(f"{kept} refused samples stay so: {why}")
+        say(f"gendeg: {kept} refused samples stay so: {why}")
 
 
 def _say_left_out(out: Path, reasons: Mapping[str, int]) -> None:
@@ -188,12 +190,8 @@ def _say_left_out(out: Path, reasons: Mapping[str, int]) -> None:
     said = [f"{what}: {sum(counts.values())}{_reasons(counts)}" for what, counts in (
         ("photos left out", photos), ("files that are none", others)) if counts]  # fmt: skip
     if said:
-        _say(f"{', '.join(said)}; each is named in {out}/.gendeg/left_out.jsonl")
+        say(f"gendeg: {', '.join(said)}; each is named in {out}/.gendeg/left_out.jsonl")
 
 
 def _reasons(counts: Mapping[str, int]) -> str:
     return f" ({say_reasons(counts)})" if counts else ""
-
-
-def _say(text: str) -> None:
-    print(f"gendeg: {text}", file=sys.stderr)

@@ -3,9 +3,7 @@
 import hashlib
 import io
 import json
-import os
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,17 +16,8 @@ from gendeg import __version__
 from gendeg.build.card import CardFacts, IncludedSource, Level, Parquet, Part, make_card
 from gendeg.intensity.draw import levels_of
 from gendeg.pairs.sources import licence_of
-from gendeg.primitives.disk import fsync_file, fsync_folder
-from gendeg.primitives.errors import (
-    BadImage,
-    BadManifest,
-    CannotRead,
-    DamagedDataset,
-    IncompleteDataset,
-    MissingPath,
-    OutputNotWritable,
-)
-from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, temporary_beside
+from gendeg.primitives.errors import BadImage, BadManifest, CannotRead, DamagedDataset, IncompleteDataset, MissingPath
+from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, written
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
 from gendeg.primitives.silence import doing
@@ -57,18 +46,8 @@ def finish(layout: Layout, description: Description) -> None:
 
 def _write_manifest(layout: Layout, description: Description) -> None:
     """A row group a shard; memory holds one."""
-    temporary = temporary_beside(layout.manifest)
-    try:
-        with open(temporary, "xb") as stream:
-            _write_rows(stream, layout, description)
-            fsync_file(stream)
-        os.replace(temporary, layout.manifest)
-        fsync_folder(layout.side)
-    except OSError as error:
-        raise OutputNotWritable(layout.manifest, error.strerror or str(error)) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    with written(layout.manifest) as stream:
+        _write_rows(stream, layout, description)
 
 
 def _write_rows(stream: io.IOBase, layout: Layout, description: Description) -> None:

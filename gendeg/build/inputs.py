@@ -11,11 +11,11 @@ from gendeg.build.config import PlanConfig
 from gendeg.pairs.pair import MANIFEST, Pair, open_pairs
 from gendeg.pairs.photo import Input, Kind, Photo
 from gendeg.pairs.photos import Opened
-from gendeg.pairs.scan import Scanned, count_reasons, scan_photos
+from gendeg.pairs.scan import Scanned, scan_photos
 from gendeg.pairs.split import parse_split, split_of
 from gendeg.primitives.errors import BadOption, NoPhotos
 from gendeg.primitives.images import stored_size
-from gendeg.primitives.pictures import say_reasons
+from gendeg.primitives.pictures import count_reasons, say_reasons
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.primitives.rng import for_sample
@@ -50,7 +50,7 @@ def look_at_photos(config: PlanConfig, opened: Opened) -> Photos:
     for one in track(scanned, "looking at photos", total=len(opened.photos), wanted=config.progress):
         good.append(one) if isinstance(one, Scanned) else bad.append(one)
     if not good:
-        raise NoPhotos(config.clean[0], say_reasons(count_reasons(bad)))
+        raise NoPhotos(config.clean[0], say_reasons(count_reasons(one.failed for one in bad)))
     format = choose_format(config, good)
     order = for_sample(config.seed, "photos", "order").permutation(len(good))
     shares = parse_split(config.split)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from gendeg.build.page_rows import Dataset, member_bytes, picture_of
 from gendeg.build.sample import read_clean, rules_of
+from gendeg.pairs.photos import by_turns
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.pictures import WORDS
 from gendeg.primitives.records import Failure
@@ -75,16 +76,8 @@ def _left_out(data: Dataset) -> Table:
 
 def failures_by_turns(done: Sequence[tuple[PlannedShard, Mark]], count: int) -> list[tuple[PlannedShard, Failure]]:
     """At most `count`: the first of each reason and degradation, then the second of each, in the plan's order."""
-    groups: dict[tuple[str, str], list[tuple[PlannedShard, Failure]]] = defaultdict(list)
-    for shard, mark in done:
-        for failure in mark.failed:
-            groups[failure.failed, failure.degradation].append((shard, failure))
-    chosen: list[tuple[PlannedShard, Failure]] = []
-    turn = 0
-    while len(chosen) < count and turn < max(map(len, groups.values()), default=0):
-        chosen += [group[turn] for _, group in sorted(groups.items()) if turn < len(group)]
-        turn += 1
-    return chosen[:count]
+    every = ((shard, failure) for shard, mark in done for failure in mark.failed)
+    return by_turns(every, lambda one: (one[1].failed, one[1].degradation), count)
 
 
 def clean_photos(

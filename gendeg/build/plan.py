@@ -19,7 +19,7 @@ from gendeg.primitives.records import DECIMALS
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import make_prompt
 from gendeg.shards.layout import ShardName
-from gendeg.shards.plan import EXISTING, GENERATED, PARTS, PLAN_SCHEMA, PlannedShard, PlanWriter
+from gendeg.shards.plan import EXISTING, GENERATED, PARTS, PLAN_SCHEMA, PlannedShard, written_plan
 
 WritePrompt = Callable[[str, Mix, Sequence[Mix]], str]
 """As `PromptWriter`."""
@@ -51,19 +51,14 @@ def write_plan(
     Raises `BadOption`, `NoPrior`, `OutputNotWritable`.
     """
     statistics = statistics_of(config.intensity, config.priors)
-    writer = PlanWriter(path)
-    try:
-        numbers: dict[tuple[str, str], int] = defaultdict(int)
+    numbers: dict[tuple[str, str], int] = defaultdict(int)
+    with written_plan(path) as plan:
         for name, rows in _shards(config, photos, statistics, numbers, write_prompt):
-            writer.add(name, rows)
+            plan.add(name, rows)
         if pairs is not None:
             for name, rows in _existing_shards(config, pairs, numbers, write_prompt):
-                writer.add(name, rows)
-        writer.close()
-    except BaseException:
-        writer.abandon()
-        raise
-    return Planned(writer.shards)
+                plan.add(name, rows)
+    return Planned(plan.shards)
 
 
 def _shards(

@@ -21,13 +21,13 @@ from gendeg.model.text import PromptWriter
 from gendeg.pairs.listers import Asked
 from gendeg.pairs.photo import Input, Kind
 from gendeg.pairs.photos import Opened, find_photos, listing_digest
-from gendeg.pairs.scan import count_reasons
 from gendeg.pairs.split import made_splits
 from gendeg.primitives.errors import DamagedDataset, DifferentRun, MissingPath, NeedsInputs, NotADataset, OtherPhotos
 from gendeg.primitives.files import ensure_writable, read_json_object, sha256_bytes, sha256_of, write_json, write_jsonl
 from gendeg.primitives.hub import HUB
 from gendeg.primitives.kinds import parse_types
 from gendeg.primitives.options import BUNDLED, PHYSICS
+from gendeg.primitives.pictures import count_reasons
 from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
@@ -99,7 +99,7 @@ def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened
             "plan_sha256": sha256_of(layout.plan),
             "shards": [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned.shards],
             "photos": len(seen.table),
-            "left_out": count_reasons(left_out),
+            "left_out": count_reasons(one.failed for one in left_out),
             "moved": apart.moved,
         })
     )  # fmt: skip

@@ -1,15 +1,13 @@
 """gendeg status: how far a build is, read from its marks and logs while it runs."""
 
-import json
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gendeg.primitives.errors import BadManifest, BadRecord, DamagedDataset, MissingPath
-from gendeg.primitives.files import read_jsonl
+from gendeg.primitives.files import read_jsonl, readable_rows
 from gendeg.primitives.lock import Holder, is_alive, read_holder
 from gendeg.primitives.records import Failure
 from gendeg.shards.description import Totals, done_marks, read_description, totals
@@ -66,13 +64,9 @@ def failures(folder: Path) -> Iterator[Failure]:
 
 
 def _log_rows(layout: Layout) -> Iterator[dict[str, Any]]:
-    """Whole lines of every process's log; the last one may be cut by a kill or still be under the pen."""
+    """Whole lines of every process's log."""
     for path in sorted(layout.logs.glob("*.jsonl")):
-        for line in path.read_bytes().splitlines():
-            with suppress(ValueError):
-                row = json.loads(line)
-                if isinstance(row, dict) and "event" in row:
-                    yield {"log": path.name} | row
+        yield from ({"log": path.name} | row for row in readable_rows(path) if "event" in row)
 
 
 def _pace(rows: list[dict[str, Any]], now: float) -> tuple[float, int]:

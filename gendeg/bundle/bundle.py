@@ -9,7 +9,7 @@ from typing import Any
 from gendeg.bundle.config import BundleConfig
 from gendeg.bundle.photos import Photos, split_photos
 from gendeg.bundle.priors import simulate_priors
-from gendeg.bundle.time import Budget, Fitted, fit, least_seconds, say, timed
+from gendeg.bundle.time import Budget, Fitted, fit, least_seconds, timed
 from gendeg.evaluate.calibrate import calibrate
 from gendeg.evaluate.config import CalibrateConfig
 from gendeg.model.latents import Autoencoder
@@ -21,6 +21,7 @@ from gendeg.primitives.files import atomic_write, read_json_object, write_json
 from gendeg.primitives.folders import claim, says
 from gendeg.primitives.kinds import parse_mixes
 from gendeg.primitives.once import CONFIG, DONE, describe, once, same_run
+from gendeg.primitives.streams import say
 from gendeg.report.card_merge import body_part
 from gendeg.training.autoencoder import train_autoencoder
 from gendeg.training.diffusion import train_diffusion

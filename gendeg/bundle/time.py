@@ -1,7 +1,6 @@
 """Where a bundle's minutes go: what was decided, kept in `plan.json`, so that an interrupted one goes on with it."""
 
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gendeg.primitives.files import read_json_object, write_json
+from gendeg.primitives.streams import say
 from gendeg.training.config import TrainConfig
 from gendeg.training.pace import Pace, read_pace, unsteady
 
@@ -138,11 +138,6 @@ class Budget:
     def _write(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._path, self._told)
-
-
-def say(line: str) -> None:
-    """One line for people."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def _minutes(seconds: float) -> str:

@@ -18,8 +18,8 @@ from gendeg.curate.table import describe, tabulate
 from gendeg.metrics.complexity import MEASURES, mean_ranks
 from gendeg.pairs.pair import GENERATED, Pair, measured, open_pairs, write_manifest
 from gendeg.pairs.split import SPLITS
-from gendeg.primitives.errors import BadOption, NoPairs, OutputExists
-from gendeg.primitives.files import ensure_writable, sha256_lines, write_json, write_jsonl
+from gendeg.primitives.errors import BadOption, NoPairs
+from gendeg.primitives.files import ensure_writable, refuse_existing, sha256_lines, write_json, write_jsonl
 from gendeg.primitives.folders import says
 from gendeg.primitives.quantities import say_bytes
 
@@ -103,9 +103,7 @@ def _check(config: CurateConfig) -> None:
         raise BadOption("--split", f"'{config.split}' is none of {', '.join(SPLITS)}")
     parse_ranges(config.ranges)
     beside = [config.out.with_suffix(ending) for ending in (".dropped.jsonl", ".report.json")]
-    there = [path for path in (config.out, *beside) if path.exists()]
-    if there and not config.overwrite:
-        raise OutputExists(there[0])
+    refuse_existing(config.overwrite, config.out, *beside)
     if any(os.path.abspath(place) == os.path.abspath(config.out) for place in config.data):
         raise BadOption("--out", f"{config.out} is what is read; choose another name")
 

@@ -14,7 +14,8 @@ from gendeg.estimator.estimate import COVERED, SURE
 from gendeg.estimator.examples import PAIRS, REAL, SIMULATED, Example, arrays, make_examples, real_examples
 from gendeg.estimator.network import CLEAN, KINDS, MEMBERS, Estimator, Notes, look, save_estimator
 from gendeg.pairs.split import TEST, TRAIN, VALIDATION
-from gendeg.primitives.errors import NoPairs, OutputExists
+from gendeg.primitives.errors import NoPairs
+from gendeg.primitives.files import refuse_existing
 from gendeg.primitives.progress import bar
 from gendeg.primitives.rng import for_sample
 
@@ -27,8 +28,7 @@ Arrays = tuple[Float[np.ndarray, "n features"], Int[np.ndarray, " n"], Float[np.
 
 def learn(config: EstimatorConfig) -> Notes:
     """Makes the file; returns what is known of it. Raises `OutputExists`, `NoPairs` for too few photos."""
-    if config.out.exists() and not config.overwrite:
-        raise OutputExists(config.out)
+    refuse_existing(config.overwrite, config.out)
     examples = make_examples(config) + (real_examples(config) if config.real else [])
     parts = {split: [one for one in examples if one.split == split] for split in (TRAIN, VALIDATION, TEST)}
     for split in (TRAIN, VALIDATION):

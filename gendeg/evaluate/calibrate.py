@@ -16,7 +16,7 @@ from gendeg.intensity.ask import Ask, ask_intensities
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.generate import Generator, Settled, noise_of
-from gendeg.model.loading import bundled_folder, check_folder
+from gendeg.model.loading import check_folder, model_folder
 from gendeg.model.moves import Stored
 from gendeg.model.response import checked_response
 from gendeg.model.settings import settings_of
@@ -32,7 +32,6 @@ from gendeg.synth.synthesize import read_clean
 
 FURTHEST = 3.0
 """What is told lies within this factor of what is asked: the model was not trained on statistics that no pair has."""
-TINY = 1e-9
 STEP = 0.8  # share of the way, in logarithms, that a round goes: noise of the few photos is not followed to the end
 SIGMA_COUNTS, RAW_COUNTS = 0.5, 0.1  # a factor of error of sigma, or of mu before scaling, beside one of mu as it is
 
@@ -94,7 +93,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
 
 
 def _folder(config: CalibrateConfig) -> Path:
-    folder = bundled_folder() if config.model == "bundled" else Path(config.model)
+    folder = model_folder(config.model)
     if not folder.is_dir():
         raise BadModel(folder, "a calibration is stored in a model's folder; download a model of the hub first")
     check_folder(folder)

@@ -13,8 +13,8 @@ from gendeg.evaluate.gap_images import Images, real_images, synthetic_images
 from gendeg.evaluate.gap_page import gap_page
 from gendeg.metrics.gap import STATISTICS, compare_gaps, distances, gap_statistics
 from gendeg.pairs.photo import Photo
-from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import atomic_write, ensure_writable, write_json
+from gendeg.primitives.errors import BadImage, BadOption
+from gendeg.primitives.files import atomic_write, ensure_writable, refuse_existing, write_json
 from gendeg.primitives.images import resize_short_side
 from gendeg.primitives.parallel import in_order, per_core
 from gendeg.primitives.progress import track
@@ -61,9 +61,7 @@ def _check(config: GapConfig) -> None:
     names = [name for name, _ in config.also]
     if len(names) > MOST_SETS or len({*names, REAL, SYNTHETIC}) < len(names) + 2:
         raise BadOption("--also", f"takes up to {MOST_SETS} sets with names of their own, not real or synthetic")
-    there = [path for path in (config.out / "gap.json", config.out / "gap.html") if path.exists()]
-    if there and not config.overwrite:
-        raise OutputExists(there[0])
+    refuse_existing(config.overwrite, config.out / "gap.json", config.out / "gap.html")
 
 
 def _left_out(sets: Mapping[str, Images], kinds: Sequence[str]) -> list[str]:

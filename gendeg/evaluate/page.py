@@ -18,6 +18,7 @@ from gendeg.evaluate.page_sections import (
     structure_section,
 )
 from gendeg.evaluate.results import ALL, RESULTS, Results, Scored, read_results, read_samples
+from gendeg.pairs.photos import by_turns
 from gendeg.primitives.progress import track
 from gendeg.report.cells import interval, number
 from gendeg.report.config import ReportConfig
@@ -120,7 +121,7 @@ def _refused(config: ReportConfig, results: Results, samples: Sequence[Scored]) 
         ]
         blocks.append(Table("Refused images by reason", ["degradation", "", *names], rows))
     refused = [one for one in samples if one.arm == "model" and one.verdict]
-    chosen = _varied_refused(refused)
+    chosen = by_turns(refused, lambda one: (one.verdict, one.record.degradation), REFUSED_SHOWN)
     if chosen:
         blocks.append(Sheet([sample_card(config.path, one, config.picture_size) for one in chosen]))
     if results.failures:
@@ -132,16 +133,6 @@ def _refused(config: ReportConfig, results: Results, samples: Sequence[Scored]) 
         f"attempt. {len(chosen)} of them are shown, the reasons and degradations by turns."
     )
     return Section("failures", "Failures", [text], blocks)
-
-
-def _varied_refused(refused: Sequence[Scored]) -> list[Scored]:
-    turns: dict[tuple[str, str], int] = {}
-    order = []
-    for one in refused:
-        group = one.verdict, one.record.degradation
-        turns[group] = turns.get(group, 0) + 1
-        order.append((turns[group], group, one))
-    return [one for *_, one in sorted(order, key=lambda item: item[:2])[:REFUSED_SHOWN]]
 
 
 def _contact(config: ReportConfig, samples: Sequence[Scored]) -> Section:

@@ -2,8 +2,8 @@
 
 from gendeg.build.page import dataset_page
 from gendeg.evaluate.page import evaluation_page, is_evaluation
-from gendeg.primitives.errors import BadOption, MissingPath, NothingToReport, OutputExists
-from gendeg.primitives.files import atomic_write, ensure_writable
+from gendeg.primitives.errors import BadOption, MissingPath, NothingToReport
+from gendeg.primitives.files import atomic_write, ensure_writable, refuse_existing
 from gendeg.report.config import ReportConfig
 from gendeg.report.html import render_page
 from gendeg.shards.layout import Layout
@@ -18,8 +18,7 @@ def report(config: ReportConfig) -> int:
         raise BadOption("--pictures", f"must be at least 1, got {config.pictures}")
     if not config.path.exists():
         raise MissingPath(config.path)
-    if config.out.exists() and not config.overwrite:
-        raise OutputExists(config.out)
+    refuse_existing(config.overwrite, config.out)
     ensure_writable(config.out.parent)
     if Layout(config.path).config.is_file():
         page = dataset_page(config)

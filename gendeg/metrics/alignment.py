@@ -17,6 +17,7 @@ WINDOW = 3.5  # pixels: width of the Gaussian window in which detail is compared
 VISIBLE = 2.0 / 255  # standard deviation of detail below which a window has none
 LOOKED_AT = 512  # pixels of the longer side at which a shift is looked for
 SURE = 0.05  # peak of the phase correlation below which nothing is said of it
+STEPS = 8  # of a pixel, in which a fine shift is told
 COARSE = 1 / 16  # of the short side: what a Gaussian of this width leaves is low-frequency
 
 
@@ -97,14 +98,14 @@ def find_shift(first: U8Image, second: U8Image) -> Shift:
     return Shift(down / scale, right / scale, float(correlation.max()))
 
 
-def edge_shift(clean: U8Image, degraded: U8Image, most: float = 3.0, steps: int = 8) -> tuple[float, float]:
-    """Pixels (down, right) by which the degraded image's edges lie off the photo's, to 1/`steps` pixel.
+def edge_shift(clean: U8Image, degraded: U8Image, most: float = 3.0) -> tuple[float, float]:
+    """Pixels (down, right) by which the degraded image's edges lie off the photo's, to 1/`STEPS` pixel.
 
     The peak is looked for on a zoomed neighbourhood of no shift as in Guizar-Sicairos et al. (Optics Letters 2008): up
     to `most` pixels. Which edges match at all is for `find_shift` to say.
     """
     phases = _phases(*(np.fft.fft2(_edges(_grey(image))) for image in (clean, degraded)))
-    offsets = np.arange(-round(most * steps), round(most * steps) + 1) / steps
+    offsets = np.arange(-round(most * STEPS), round(most * STEPS) + 1) / STEPS
     down, right = (np.exp(2j * np.pi * np.outer(offsets, np.fft.fftfreq(n))) for n in phases.shape)
     surface = (down @ phases @ right.T).real
     row, column = np.unravel_index(int(surface.argmax()), surface.shape)

@@ -3,7 +3,7 @@
 (Székely and Rizzo, "Energy statistics", J. Statistical Planning and Inference 2013.)
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,8 +133,3 @@ def _spread(one: Changes, two: Others, draws: int, generator: np.random.Generato
 
 def _within(versions: Float[np.ndarray, "n d"]) -> float:
     return float(cdist(versions, versions).sum()) / (len(versions) * (len(versions) - 1))
-
-
-def typical(changes: Changes) -> Mapping[str, float]:
-    """The median of each statistic, over everything."""
-    return dict(zip(NAMES, np.median(changes.reshape(-1, changes.shape[-1]), axis=0).tolist(), strict=True))

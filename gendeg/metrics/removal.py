@@ -20,9 +20,9 @@ class Removal:
     background: float  # E_B, outside
 
 
-def degradation_mask(clean: U8Image, degraded: U8Image, threshold: float = THRESHOLD) -> Mask:
-    """Where an additive degradation lies: max over channels of |clean − degraded| above the threshold."""
-    return np.abs(clean.astype(np.int16) - degraded.astype(np.int16)).max(axis=2) > threshold * 255
+def degradation_mask(clean: U8Image, degraded: U8Image) -> Mask:
+    """Where an additive degradation lies: max over channels of |clean − degraded| above `THRESHOLD`."""
+    return np.abs(clean.astype(np.int16) - degraded.astype(np.int16)).max(axis=2) > THRESHOLD * 255
 
 
 def removal_errors(clean: U8Image, restored: U8Image, mask: Mask) -> Removal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from torch import Tensor
 from gendeg.primitives.errors import BadOption
 
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
+AUTOENCODERS = {kind.__name__: kind for kind in get_args(Autoencoder)}
+"""By the name that a configuration tells."""
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,14 @@ def bundled_folder() -> Path:
     return Path(__file__).resolve().parent.parent / "weights" / "bundled"
 
 
+def model_folder(name: str) -> Path:
+    """Where a model of that name would lie: the bundled one inside the package, another in the folder of its name."""
+    return bundled_folder() if name == BUNDLED else Path(name)
+
+
 def check_model(name: str) -> None:
     """As far as it can be told without loading: raises `BadModel` for a folder that is none, or is not there."""
-    folder = bundled_folder() if name == BUNDLED else Path(name)
+    folder = model_folder(name)
     if name == PHYSICS or (folder / LORA).is_file():
         return
     if folder.is_dir():

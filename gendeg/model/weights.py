@@ -5,24 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
 from gendeg.intensity.reach import physics_sha256
 from gendeg.model.base import load_base
-from gendeg.model.latents import Autoencoder
+from gendeg.model.latents import AUTOENCODERS, Autoencoder
 from gendeg.model.loading import (
     LOAD_ERRORS,
     LORA,
     OPTIONAL,
     REQUIRED,
-    bundled_folder,
     check_component,
     check_model,
     check_whole,
     load_text_encoder,
     loading,
+    model_folder,
     quiet,
     variant_of,
 )
@@ -35,8 +32,6 @@ from gendeg.primitives.files import read_json_object
 from gendeg.primitives.memory import own_memory
 from gendeg.primitives.options import BUNDLED, PHYSICS
 from gendeg.primitives.silence import doing
-
-AUTOENCODERS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, AutoencoderTiny)}
 
 
 def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> GenDegPipeline:
@@ -52,7 +47,7 @@ def load_pipeline(model: str = BUNDLED, device: str = "cpu", dtype: torch.dtype 
 def _load_pipeline(model: str, device: str, dtype: torch.dtype) -> GenDegPipeline:
     quiet()
     check_model(model)
-    folder = bundled_folder() if model == BUNDLED else Path(model)
+    folder = model_folder(model)
     if model == PHYSICS:
         raise BadModel(folder, "these are the simulators: no weights that could be trained or calibrated")
     if (folder / LORA).is_file():
@@ -136,7 +131,7 @@ def load_structure(folder: Path) -> NAFNet:
 
 
 def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
-    folder = bundled_folder() if str(folder) == BUNDLED else folder
+    folder = model_folder(str(folder))
     inside = (folder / part).is_dir()
     folder = folder / part if inside else folder
     if not folder.is_dir():

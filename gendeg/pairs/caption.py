@@ -14,8 +14,8 @@ from gendeg.pairs.listers import Asked
 from gendeg.pairs.pair import read_manifest, write_manifest
 from gendeg.pairs.photo import Photo
 from gendeg.pairs.photos import find_photos
-from gendeg.primitives.errors import BadImage, BadOption, HubUnreachable, OutputExists
-from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
+from gendeg.primitives.errors import BadImage, BadOption, HubUnreachable
+from gendeg.primitives.files import ensure_writable, refuse_existing, sha256_bytes, write_jsonl
 from gendeg.primitives.images import U8Image, resize_short_side
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.progress import bar, track
@@ -83,8 +83,7 @@ def caption_photos(config: CaptionConfig, out: Path) -> Captions:
     """
     if out.suffix.lower() != ".jsonl":
         raise BadOption("--out", f"is a table of captions and must end in .jsonl, not '{out.name}'")
-    if out.exists() and not config.overwrite:
-        raise OutputExists(out)
+    refuse_existing(config.overwrite, out)
     photos = find_photos(config.paths, Asked(hidden=True)).photos
     packed = next((photo.file for photo in photos if not photo.is_file), None)
     if packed:

@@ -1,7 +1,6 @@
 """gendeg pairs ingest: pairs that exist already → a checked manifest; what is no good is kept out with its reason."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +12,12 @@ from gendeg.pairs.candidates import Candidate, find_candidates
 from gendeg.pairs.config import IngestConfig
 from gendeg.pairs.pair import Pair, listed, write_manifest
 from gendeg.pairs.split import HELD_OUT, LEAK, parse_split, split_of
-from gendeg.primitives.errors import BadImage, NoPairs, OutputExists
-from gendeg.primitives.files import ensure_writable, sha256_bytes, write_jsonl
+from gendeg.primitives.errors import BadImage, NoPairs
+from gendeg.primitives.files import ensure_writable, refuse_existing, sha256_bytes, write_jsonl
 from gendeg.primitives.folders import claim
 from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb
 from gendeg.primitives.parallel import in_order, per_core
+from gendeg.primitives.pictures import count_reasons
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
 from gendeg.prompts import words
@@ -38,7 +38,7 @@ class Ingested:
 
     @property
     def reasons(self) -> dict[str, int]:
-        return dict(sorted(Counter(failure.failed for failure in self.failures).items()))
+        return count_reasons(failure.failed for failure in self.failures)
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def ingest(config: IngestConfig) -> Ingested:
     Raises `OutputExists`, `ForeignFolder`, `UnknownSource`, `BadOption`, `MissingPath`, `NoPairs` when none is good.
     """
     manifest = config.out / "manifest.jsonl"
-    if manifest.exists() and not config.overwrite:
-        raise OutputExists(manifest)
+    refuse_existing(config.overwrite, manifest)
     refuse_foreign_failures(config.out / "failures.jsonl")
     shares = parse_split(config.split)
     candidates, lonely = find_candidates(config.root, config.source, config.type, config.degraded, config.clean,

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,15 @@ from gendeg.pairs.split import said_split
 from gendeg.pairs.tables import CLEAN, REAL, is_table
 from gendeg.primitives.errors import BadOption, NoImages, NoPhotos
 from gendeg.primitives.files import Found, json_line, output_stems
-from gendeg.primitives.pictures import DUPLICATE, IMAGE_EXTENSIONS, OTHER_KIND, OTHER_SPLIT, LeftOut, say_reasons
+from gendeg.primitives.pictures import (
+    DUPLICATE,
+    IMAGE_EXTENSIONS,
+    OTHER_KIND,
+    OTHER_SPLIT,
+    LeftOut,
+    count_reasons,
+    say_reasons,
+)
 from gendeg.primitives.records import Failure
 
 Item = TypeVar("Item")
@@ -60,7 +68,8 @@ def _found(places: Sequence[str | Path], asked: Asked) -> list[Photo]:
     opened = find_photos(places, asked)
     others = [one for one in opened.left_out if one.failed not in (OTHER_KIND, OTHER_SPLIT, DUPLICATE)]
     if others:
-        print(f"gendeg: files that are no photos: {len(others)} ({say_reasons(_counted(others))})", file=sys.stderr)
+        said = say_reasons(count_reasons(one.failed for one in others))
+        print(f"gendeg: files that are no photos: {len(others)} ({said})", file=sys.stderr)
     return opened.photos
 
 
@@ -99,6 +108,17 @@ def spread(found: list[Item], most: int) -> list[Item]:
     if not most or len(found) <= most:
         return found
     return [found[int(i)] for i in np.linspace(0, len(found) - 1, most).round()]
+
+
+def by_turns(items: Iterable[Item], group: Callable[[Item], Any], most: int) -> list[Item]:
+    """At most `most`: the first of each group, by the groups' order, then the second of each; rare ones are there."""
+    seen: Counter[Any] = Counter()
+    turns: list[tuple[int, Any, Item]] = []
+    for item in items:
+        key = group(item)
+        turns.append((seen[key], key, item))
+        seen[key] += 1
+    return [item for *_, item in sorted(turns, key=lambda turn: turn[:2])[:most]]
 
 
 def find_photos(places: Sequence[str | Path], asked: Asked = Asked()) -> Opened:
@@ -176,7 +196,7 @@ def _nothing(argument: str, left: Sequence[Failure], asked: Asked) -> NoImages:
     """What to say of a place without a photo."""
     if not left and not is_table(argument):
         return NoImages(argument, IMAGE_EXTENSIONS)
-    reasons = _counted(left)
+    reasons = count_reasons(one.failed for one in left)
     if asked.hidden and OTHER_SPLIT in reasons:
         return NoPhotos(argument, say_reasons(reasons), "--split names the splits that are made, as test=1")
     if is_table(argument) and not asked.hidden:
@@ -190,12 +210,8 @@ def _say_rows(argument: str, taken: int, left: Sequence[Failure]) -> None:
     """How many rows are of another kind or split."""
     others = [one for one in left if one.failed in (OTHER_KIND, OTHER_SPLIT)]
     if others:
-        rows, said = taken + len(others), say_reasons(_counted(others))
+        rows, said = taken + len(others), say_reasons(count_reasons(one.failed for one in others))
         print(f"gendeg: {argument}: {len(others)} of {rows} rows left out ({said})", file=sys.stderr)
-
-
-def _counted(left: Iterable[Failure]) -> dict[str, int]:
-    return dict(sorted(Counter(one.failed for one in left).items()))
 
 
 def _named(photo: Photo, stem: str, asked: Asked) -> Photo:

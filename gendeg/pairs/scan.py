@@ -1,7 +1,6 @@
 """Looks at every photo once before any model runs: hash, size, whether its bytes can be stored untouched."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gendeg.pairs.photo import Photo
@@ -38,11 +37,6 @@ def scan_photos(photos: Sequence[Photo], threads: int = 8) -> Iterator[Scanned |
                 continue
             seen.add(digest)
         yield found
-
-
-def count_reasons(failures: Iterable[Failure]) -> dict[str, int]:
-    """Reason → how often, sorted by name."""
-    return dict(sorted(Counter(failure.failed for failure in failures).items()))
 
 
 def _look(photo: Photo) -> Scanned | Failure:

@@ -17,8 +17,8 @@ from gendeg.pairs.split import TRAIN, VALIDATION
 from gendeg.physics import degrade
 from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
-from gendeg.primitives.errors import BadImage, BadOption, OutputExists
-from gendeg.primitives.files import write_jsonl
+from gendeg.primitives.errors import BadImage, BadOption
+from gendeg.primitives.files import refuse_existing, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
 from gendeg.primitives.images import U8Image, UnitImage, encode_image, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, has_direction, mix_name, parse_mixes
@@ -61,8 +61,7 @@ def simulate(config: SimulateConfig) -> Simulated:
     """
     _check(config)
     manifest, listed = config.out / "manifest.jsonl", config.out / "failures.jsonl"
-    if manifest.exists() and not config.overwrite:
-        raise OutputExists(manifest)
+    refuse_existing(config.overwrite, manifest)
     halves = {folder: is_ours(folder) for folder in (config.out / "clean", config.out / "degraded")}
     for folder, ours in halves.items():
         refuse_foreign(folder, SIMULATE, ours)

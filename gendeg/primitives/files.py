@@ -8,9 +8,10 @@ import re
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -45,17 +46,17 @@ class Found:
 # --- writing ---
 
 
-def atomic_write(path: str | Path, content: bytes | str) -> None:
-    """Readers see the old file or the whole new one, also after a power cut. Text is UTF-8 and keeps its newlines.
+@contextmanager
+def written(path: Path) -> Iterator[BufferedWriter]:
+    """Within `with`: a new file to write to; it stands under its name when the block ends well, else nothing is left.
 
-    Raises `OutputNotWritable`; nothing is left behind then.
+    Readers see the old file or the whole new one, also after a power cut. Raises `OutputNotWritable` for every
+    `OSError`, those of the block among them.
     """
-    path = Path(path)
     temporary = temporary_beside(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         with open(temporary, "xb") as stream:
-            stream.write(data)
+            yield stream
             fsync_file(stream)
         os.replace(temporary, path)
         fsync_folder(path.parent)
@@ -64,6 +65,13 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
     finally:
         with suppress(OSError):  # gone after the rename; Ctrl-C between the two is why this is not in `except`
             temporary.unlink()
+
+
+def atomic_write(path: str | Path, content: bytes | str) -> None:
+    """As `written`, all at once. Text is UTF-8 and keeps its newlines. Raises `OutputNotWritable`."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with written(Path(path)) as stream:
+        stream.write(data)
 
 
 def write_new(path: Path, content: bytes, overwrite: bool = False) -> None:
@@ -98,6 +106,13 @@ def ensure_writable(folder: str | Path) -> Path:
     except OSError as error:
         raise OutputNotWritable(folder, error.strerror or str(error)) from error
     return folder
+
+
+def refuse_existing(overwrite: bool, *paths: Path) -> None:
+    """Raises `OutputExists` for the first of these that is there, unless they may be overwritten."""
+    there = next((path for path in paths if path.exists()), None)
+    if there is not None and not overwrite:
+        raise OutputExists(there)
 
 
 def refuse_missing(place: str | Path) -> None:
@@ -192,7 +207,7 @@ def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool
         left += [one for one in contents.left_out if not skip(one.path)]
         left += [LeftOut(one, OTHER_FILE, PACKED_HERE) for one in contents.packed]
     if not found and left:
-        raise NoPhotos(path, say_reasons(count_reasons(left)))
+        raise NoPhotos(path, say_reasons(count_reasons(one.reason for one in left)))
     if not found:
         raise NoImages(path, IMAGE_EXTENSIONS)
     return found, left
@@ -284,6 +299,15 @@ def read_numbered_jsonl(path: str | Path) -> list[tuple[int, dict[str, Any]]]:
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
     return [(number, _parse(path, number, line)) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def readable_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines that are objects: the last one may be cut by a kill, or still be under the pen. Raises `OSError`."""
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                yield row
 
 
 def read_json_object(path: str | Path) -> dict[str, Any]:

@@ -236,9 +236,9 @@ def _not_read(path: Path, format: str) -> LeftOut:
 # --- in words ---
 
 
-def count_reasons(left: Iterable[LeftOut]) -> dict[str, int]:
+def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
     """Reason → how often, sorted by name."""
-    return dict(sorted(Counter(str(one.reason) for one in left).items()))
+    return dict(sorted(Counter(map(str, reasons)).items()))
 
 
 def say_reasons(counts: Mapping[str, int]) -> str:

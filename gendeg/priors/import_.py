@@ -7,7 +7,8 @@ from pathlib import Path
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS
 from gendeg.intensity.priors import save_prior
 from gendeg.pairs.sources import Source, find_source
-from gendeg.primitives.errors import OutputExists, UnknownSource
+from gendeg.primitives.errors import UnknownSource
+from gendeg.primitives.files import refuse_existing
 from gendeg.priors.config import ImportPriorsConfig
 from gendeg.priors.published import Published, read_published
 
@@ -29,10 +30,7 @@ def import_priors(config: ImportPriorsConfig) -> Imported:
     found, unused = read_published(config.folder)
     known = {one.source: _known(one.source) for one in found}
     priors = [one.prior(known[one.source].weight, asked_as(one, known[one.source])) for one in found]
-    targets = [config.out / prior.degradation / f"{prior.source}.json" for prior in priors]
-    there = [path for path in targets if path.exists()]
-    if there and not config.overwrite:
-        raise OutputExists(there[0])
+    refuse_existing(config.overwrite, *(config.out / one.degradation / f"{one.source}.json" for one in priors))
     written = [save_prior(prior, config.out) for prior in priors]
     warnings = [line for one in found for line in _differences(one, known[one.source])]
     earlier = [config.out / one.degradation / f"{one.source}.json" for one in found]

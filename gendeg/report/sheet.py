@@ -8,9 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from gendeg.primitives.images import U8Image
+from gendeg.primitives.images import U8Image, resize_short_side
 
 GAP, LABEL, MARGIN = 6, 16, 8
 PAPER, INK = (250, 250, 248), (30, 30, 30)
@@ -44,6 +45,13 @@ def draw_sheet(rows: Sequence[Sequence[Tile]], cell_width: int = 256) -> U8Image
             sheet.paste(image, (left, top + LABEL))
         top += height
     return np.array(sheet)
+
+
+def thumbnail(image: U8Image, cell_width: int) -> UInt8[np.ndarray, "new_h new_w 3"]:
+    """No wider than a cell of the sheet it is kept for, so that memory stays small."""
+    height, width = image.shape[:2]
+    short = max(1, cell_width * min(height, width) // width)
+    return image if width <= cell_width else resize_short_side(image, short)
 
 
 def _fit(image: U8Image, width: int) -> Image.Image:

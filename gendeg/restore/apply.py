@@ -9,12 +9,12 @@ from gendeg.pairs.photo import Photo
 from gendeg.pairs.photos import open_photos
 from gendeg.pairs.tables import REAL
 from gendeg.primitives.device import choose_device
-from gendeg.primitives.errors import BadImage, CannotRestore, OutputExists, TooLongForFormat
-from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, write_jsonl
-from gendeg.primitives.images import LONGEST_SIDE, U8Image, resize_short_side, write_image
+from gendeg.primitives.errors import BadImage, CannotRestore, TooLongForFormat
+from gendeg.primitives.files import append_jsonl, ensure_writable, json_line, refuse_existing, write_jsonl
+from gendeg.primitives.images import LONGEST_SIDE, write_image
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
-from gendeg.report.sheet import Tile, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet, thumbnail
 from gendeg.restore.config import RestoreApplyConfig
 from gendeg.restore.loading import open_restorer
 from gendeg.restore.whole import Network, check_windows, restore_photo
@@ -68,9 +68,8 @@ def plan_restoration(config: RestoreApplyConfig) -> list[ToRestore]:
     found = open_photos(config.paths, REAL, skip=lambda path: _is_own(path, config.out))
     names = [f"{photo.stem}{ENDING}.{config.format}" for photo in found]
     tasks = [ToRestore(one, config.out / name) for one, name in zip(found, names, strict=True)]
-    for path in (config.out / "restored.jsonl", config.out / "sheet.png", *(task.target for task in tasks)):
-        if path.exists() and not config.overwrite:
-            raise OutputExists(path)
+    targets = (task.target for task in tasks)
+    refuse_existing(config.overwrite, config.out / "restored.jsonl", config.out / "sheet.png", *targets)
     return tasks
 
 
@@ -90,7 +89,8 @@ def _restore(
         return Failure.of(error.named(task.photo.name), task.photo.name)
     write_image(restored, task.target, config.format)
     if len(rows) < SHEET_ROWS:
-        rows.append([Tile(_thumbnail(degraded), task.photo.title), Tile(_thumbnail(restored), "restored")])
+        before, after = (thumbnail(image, SHEET_WIDTH) for image in (degraded, restored))
+        rows.append([Tile(before, task.photo.title), Tile(after, "restored")])
     return Restored(task.photo.name, task.target.name, width, height, str(config.model))
 
 
@@ -100,10 +100,3 @@ def _is_own(path: Path, out: Path) -> bool:
         path.name in ("sheet.png", "restored.jsonl") and (out / "restored.jsonl").is_file()
     )
     return written and os.path.realpath(path.parent) == os.path.realpath(out)
-
-
-def _thumbnail(image: U8Image) -> U8Image:
-    """No wider than a cell of the sheet, so that memory stays small."""
-    height, width = image.shape[:2]
-    short = max(1, SHEET_WIDTH * min(height, width) // width)
-    return image if width <= SHEET_WIDTH else resize_short_side(image, short)

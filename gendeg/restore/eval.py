@@ -9,8 +9,8 @@ from typing import Any
 from gendeg.metrics.lpips import load_lpips
 from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.device import choose_device
-from gendeg.primitives.errors import BadImage, CannotRestore, OutputExists, SizesDiffer
-from gendeg.primitives.files import atomic_write, ensure_writable, write_json, write_jsonl
+from gendeg.primitives.errors import BadImage, CannotRestore, SizesDiffer
+from gendeg.primitives.files import atomic_write, ensure_writable, refuse_existing, write_json, write_jsonl
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure
 from gendeg.report.cells import interval, number
@@ -32,9 +32,7 @@ def report_restorer(config: RestoreEvalConfig) -> dict[str, Any]:
     """
     check_windows(config.tile, config.overlap)
     target, scores, page = (config.out / name for name in ("results.json", "scores.jsonl", "page.html"))
-    there = [path for path in (target, scores, page) if path.exists()]
-    if there and not config.overwrite:
-        raise OutputExists(there[0])
+    refuse_existing(config.overwrite, target, scores, page)
     examples = _limited(open_pairs(config.pairs, config.split, config.seed), config.limit)
     device = choose_device(config.device)
     lpips = load_lpips(Path(config.lpips), device) if config.lpips else None

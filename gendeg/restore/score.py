@@ -60,18 +60,11 @@ class ScoreRow:
         return {name: value for name, value in asdict(self).items() if not isinstance(value, float)} | told
 
 
-def evaluate_restorer(
-    restorer: Network,
-    examples: Sequence[Pair],
-    lpips: Distance | None = None,
-    tile: int | None = None,
-    overlap: int = 64,
-    progress: bool | None = None,
-) -> list[ScoreRow]:
+def evaluate_restorer(restorer: Network, examples: Sequence[Pair], progress: bool | None = None) -> list[ScoreRow]:
     """One row an example, in their order. Raises `BadImage`, `SizesDiffer`, `CannotRestore`."""
     restorer.eval()
     shown = track(examples, "restoring", total=len(examples), wanted=progress)
-    return [restore_and_score(restorer, example, lpips, tile, overlap) for example in shown]
+    return [restore_and_score(restorer, example) for example in shown]
 
 
 def restore_and_score(

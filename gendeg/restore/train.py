@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from gendeg.model.loading import bundled_folder, quiet
+from gendeg.model.loading import quiet
 from gendeg.model.weights import load_autoencoder
 from gendeg.pairs.pair import Pair, held_out_pairs, open_pairs
+from gendeg.pairs.photos import by_turns
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import signed_to_u8, write_image
-from gendeg.primitives.options import BUNDLED
 from gendeg.primitives.rng import for_sample
 from gendeg.report.sheet import Tile, draw_sheet
 from gendeg.restore.config import RestoreTrainConfig
@@ -43,7 +43,8 @@ def train_restorer(
     """
     quiet()
     learned = open_pairs(config.pairs, "train", config.seed) if examples is None else list(examples)
-    held_out = in_turn(held_out_pairs(config.pairs, config.seed) if config.pairs else learned, config.held_out)
+    candidates = held_out_pairs(config.pairs, config.seed) if config.pairs else learned
+    held_out = by_turns(candidates, lambda pair: pair.degradation, config.held_out)
     memory = Memory(learned, config.memory * 2**20)  # 0.4 megabytes for a pair of 256 pixels
     deal = Deal(learned, config.seed, parse_weights(config.weights))
     torch.manual_seed(config.seed)
@@ -70,17 +71,7 @@ def make_network(config: RestoreTrainConfig) -> Restorer:
     network = make_restorer(config.model, config.preset)
     if not config.content_prior:
         return network
-    folder = bundled_folder() if config.autoencoder == BUNDLED else Path(config.autoencoder)
-    return prior_of(network, load_autoencoder(folder), config.detail_path)
-
-
-def in_turn(pairs: Sequence[Pair], count: int) -> list[Pair]:
-    """At most `count`, taking the degradations in turn, so that each is there however rare it is."""
-    groups: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault(pair.degradation, []).append(pair)
-    ranked = [(rank, kind, one) for kind in sorted(groups) for rank, one in enumerate(groups[kind])]
-    return [one for _, _, one in sorted(ranked, key=lambda entry: entry[:2])[:count]]
+    return prior_of(network, load_autoencoder(Path(config.autoencoder)), config.detail_path)
 
 
 def _crops(numbers: Sequence[int], images: Sequence[Sized], config: RestoreTrainConfig) -> CropPairs:

@@ -15,10 +15,12 @@ from gendeg.shards.layout import Layout, ShardName
 from gendeg.shards.writer import MEMBERS, Member
 
 MARK_SCHEMA = "gendeg-shard-1"
-_ARROW: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-_ARROW[tuple[Part, ...]] = pa.list_(pa.struct([pa.field(f.name, _ARROW[f.type]) for f in fields(Part)]))
+ARROW: dict[Any, pa.DataType] = {
+    str: pa.string(), bytes: pa.binary(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()
+}  # fmt: skip
+ARROW[tuple[Part, ...]] = pa.list_(pa.struct([pa.field(f.name, ARROW[f.type]) for f in fields(Part)]))
 
-RECORD_FIELDS = [pa.field(f.name, _ARROW[f.type]) for f in fields(Record)]
+RECORD_FIELDS = [pa.field(f.name, ARROW[f.type]) for f in fields(Record)]
 MEMBER_FIELDS = [
     pa.field(f"{half}_{what}", kind)
     for half in MEMBERS

@@ -1,91 +1,62 @@
 """The plan on disk: every sample to make, one row group a shard, so that a shard's rows are read without the others."""
 
 import math
-import os
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gendeg.intensity.ask import NOTHING, Ask, PartAsk
 from gendeg.intensity.direction import UNKNOWN, Direction
-from gendeg.primitives.disk import fsync_file, fsync_folder
-from gendeg.primitives.errors import DamagedDataset, OutputNotWritable
-from gendeg.primitives.files import temporary_beside
+from gendeg.primitives.errors import DamagedDataset
+from gendeg.primitives.files import written
 from gendeg.primitives.kinds import parse_mix
+from gendeg.shards.index import ARROW
 from gendeg.shards.layout import ShardName
 
 GENERATED, EXISTING = "generated", "existing"
-_word = pa.dictionary(pa.int32(), pa.string())
+Int32 = Annotated[int, pa.int32()]
+Word = Annotated[str, pa.dictionary(pa.int32(), pa.string())]
 
 PARTS = pa.list_(
     pa.struct([("degradation", pa.string()), *((name, pa.float64()) for name in ("intensity", "mu", "sigma"))])
 )
 """What is asked of each pass of several; empty for what is made in one."""
-PLAN_SCHEMA = pa.schema(
-    [
-        ("key", pa.string()),
-        ("shard", pa.int32()),
-        ("batch", pa.int32()),  # within the shard; its samples go through the model together
-        ("split", _word),
-        ("degradation", _word),
-        ("origin", _word),
-        ("input", pa.int32()),  # index into inputs.json
-        ("clean_path", pa.binary()),  # bytes: a file's name need not be valid UTF-8
-        ("clean_offset", pa.int64()),
-        ("clean_length", pa.int64()),
-        ("clean_sha256", pa.string()),
-        ("keep", pa.bool_()),  # the file's bytes are stored untouched
-        ("degraded_path", pa.binary()),  # of an existing pair
-        ("caption", pa.string()),
-        ("prompt", pa.string()),
-        ("intensity", pa.float64()),
-        ("mu", pa.float64()),
-        ("sigma", pa.float64()),
-        ("direction", pa.float64()),  # degrees; NaN: as the model draws it
-        ("parts", PARTS),
-        ("source", _word),
-        ("seed", pa.int64()),
-        ("noise", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-    ]
-)
 
 
 @dataclass(frozen=True)
 class PlannedSample:
-    """One row."""
+    """One row. The fields are the columns, in their order; what Arrow calls their types stands in `Annotated`."""
 
     key: str
-    shard: int
-    batch: int
-    split: str
-    degradation: str
-    origin: str
-    input: int
-    clean_path: bytes
+    shard: Int32
+    batch: Int32  # within the shard; its samples go through the model together
+    split: Word
+    degradation: Word
+    origin: Word
+    input: Int32  # index into inputs.json
+    clean_path: bytes  # a file's name need not be valid UTF-8
     clean_offset: int
     clean_length: int
     clean_sha256: str
-    keep: bool
-    degraded_path: bytes
+    keep: bool  # the file's bytes are stored untouched
+    degraded_path: bytes  # of an existing pair
     caption: str
     prompt: str
     intensity: float
     mu: float
     sigma: float
-    direction: float
-    parts: list[dict[str, Any]]
-    source: str
+    direction: float  # degrees; NaN: as the model draws it
+    parts: Annotated[list[dict[str, Any]], PARTS]
+    source: Word
     seed: int
     noise: str  # samples of one seed and this name differ in what is asked alone; else it is the key
-    width: int  # of the stored pair
-    height: int
+    width: Int32  # of the stored pair
+    height: Int32
 
     @property
     def graded(self) -> bool:
@@ -104,6 +75,13 @@ class PlannedSample:
         return Ask(mix, self.caption, self.prompt, self.intensity, mu, sigma, self.source, direction, parts)
 
 
+def _column(name: str, kind: Any) -> pa.Field:
+    return pa.field(name, ARROW[kind] if kind in ARROW else get_args(kind)[1])
+
+
+PLAN_SCHEMA = pa.schema([_column(one.name, one.type) for one in fields(PlannedSample)])
+
+
 @dataclass(frozen=True)
 class PlannedShard:
     """Its place in the plan (the row group), its name and how many samples it holds."""
@@ -114,43 +92,28 @@ class PlannedShard:
 
 
 class PlanWriter:
-    """Writes shards one after the other under a temporary name; `close` makes them the plan. Flat in memory."""
+    """Takes the shards of a plan, one after the other; flat in memory. `written_plan` gives one."""
 
-    def __init__(self, path: Path):
-        self.path, self.temporary = path, temporary_beside(path)
+    def __init__(self, table: pq.ParquetWriter):
         self.shards: list[PlannedShard] = []
-        try:
-            self._stream = open(self.temporary, "xb")  # noqa: SIM115
-            self._writer = pq.ParquetWriter(self._stream, PLAN_SCHEMA, compression="zstd")
-        except OSError as error:
-            raise OutputNotWritable(path, error.strerror or str(error)) from error
+        self._table = table
 
     def add(self, name: ShardName, rows: pa.Table) -> None:
-        """The rows of one shard, in the order of the tar; their column `shard` is set here."""
+        """The rows of one shard, in the order of the tar; their column `shard` is set here. Raises `OSError`."""
         number = pa.repeat(pa.scalar(len(self.shards), pa.int32()), len(rows))
         rows = rows.set_column(rows.schema.get_field_index("shard"), "shard", number)
         self.shards.append(PlannedShard(len(self.shards), name, len(rows)))
-        try:
-            self._writer.write_table(rows.cast(PLAN_SCHEMA), row_group_size=len(rows))
-        except OSError as error:
-            raise OutputNotWritable(self.path, error.strerror or str(error)) from error
+        self._table.write_table(rows.cast(PLAN_SCHEMA), row_group_size=len(rows))
 
-    def close(self) -> None:
-        """Raises `OutputNotWritable`."""
-        try:
-            self._writer.close()
-            fsync_file(self._stream)
-            self._stream.close()
-            os.replace(self.temporary, self.path)
-            fsync_folder(self.path.parent)
-        except OSError as error:
-            raise OutputNotWritable(self.path, error.strerror or str(error)) from error
 
-    def abandon(self) -> None:
-        """Leaves nothing behind."""
-        for clean_up in (self._stream.close, self.temporary.unlink):
-            with suppress(OSError):  # a full disk refuses the rest of the buffer; after the rename there is no file
-                clean_up()
+@contextmanager
+def written_plan(path: Path) -> Iterator[PlanWriter]:
+    """As `written`, of a plan: what is added within `with` is the plan when the block ends well.
+
+    Raises `OutputNotWritable`; nothing is left behind then.
+    """
+    with written(path) as stream, pq.ParquetWriter(stream, PLAN_SCHEMA, compression="zstd") as table:
+        yield PlanWriter(table)
 
 
 class PlanReader:

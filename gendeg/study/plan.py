@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gendeg.model.loading import bundled_folder
+from gendeg.model.loading import model_folder
 from gendeg.primitives.errors import DifferentRun
 from gendeg.primitives.files import read_json_object, sha256_bytes, sha256_lines, sha256_of, write_json
 from gendeg.primitives.once import changed
-from gendeg.primitives.options import BUNDLED, PHYSICS
+from gendeg.primitives.options import PHYSICS
 from gendeg.study.config import StudyConfig
 from gendeg.study.data import (
     EXISTING,
@@ -206,7 +206,7 @@ def _inputs(recipe: StudyRecipe, photos: StudyPhotos) -> dict[str, str]:
 
 def _model_digest(name: str) -> str:
     """SHA-256 over a local model's files; the name of one on the hub."""
-    folder = bundled_folder() if name == BUNDLED else Path(name)
+    folder = model_folder(name)
     if not folder.is_dir():
         return name
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".json"))

@@ -1,11 +1,7 @@
 """gendeg synth: degrade photos and write images, records and a sheet."""
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +14,7 @@ from gendeg.pairs.photo import Photo
 from gendeg.primitives.device import choose_device
 from gendeg.primitives.errors import BadImage, OutputExists, TooLongForFormat
 from gendeg.primitives.faults import ImageFault
-from gendeg.primitives.files import append_jsonl, ensure_writable, sha256_bytes, write_jsonl
+from gendeg.primitives.files import append_jsonl, ensure_writable, readable_rows, sha256_bytes, write_jsonl
 from gendeg.primitives.images import (
     LONGEST_SIDE,
     MAX_PIXELS,
@@ -31,7 +27,7 @@ from gendeg.primitives.images import (
 from gendeg.primitives.progress import bar
 from gendeg.primitives.records import Failure, Record
 from gendeg.primitives.streams import say
-from gendeg.report.sheet import Tile, draw_sheet
+from gendeg.report.sheet import Tile, draw_sheet, thumbnail
 from gendeg.synth.config import SynthConfig
 from gendeg.synth.plan import PhotoPlan, Plan, Sample, plan_synthesis, with_prompts
 
@@ -169,32 +165,16 @@ def _open_records(plan: Plan, overwrite: bool) -> None:
         except FileExistsError as error:
             raise OutputExists(plan.records) from error
     again = {"", *(sample.key for sample in plan.samples)}  # "": failures
-    write_jsonl(plan.records, [row for row in _readable_rows(plan.records) if row.get("key", "") not in again])
-
-
-def _readable_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """What an earlier run recorded; a line that was cut short is left out."""
-    for line in path.read_bytes().splitlines() if path.exists() else []:
-        with suppress(ValueError):
-            row = json.loads(line)
-            if isinstance(row, dict):
-                yield row
+    before = readable_rows(plan.records) if plan.records.exists() else []
+    write_jsonl(plan.records, [row for row in before if row.get("key", "") not in again])
 
 
 def _add_to_sheet(rows: Rows, record: Record, clean: np.ndarray, image: np.ndarray, photo: Photo) -> None:
     """The clean photo first in its row, then what was made of it; thumbnails only, so that memory stays small."""
     place = photo, record.degradation
     if place not in rows and len(rows) < SHEET_ROWS:
-        rows[place] = [Tile(_thumbnail(clean), f"{photo.title}, clean")]
+        rows[place] = [Tile(thumbnail(clean, SHEET_WIDTH), f"{photo.title}, clean")]
     if place in rows and len(rows[place]) < SHEET_COLUMNS:
         asked = "+".join(f"{part.degradation} {part.intensity:.2f}" for part in record.parts)
         whole = "" if len(record.parts) > 1 else f"asked {record.mu_requested:.3f}, made "
-        rows[place].append(Tile(_thumbnail(image), f"{asked}: mu {whole}{record.mu:.3f}"))
-
-
-def _thumbnail(image: np.ndarray) -> np.ndarray:
-    """No wider than a cell of the sheet."""
-    height, width = image.shape[:2]
-    return (
-        image if width <= SHEET_WIDTH else resize_short_side(image, max(1, SHEET_WIDTH * min(height, width) // width))
-    )
+        rows[place].append(Tile(thumbnail(image, SHEET_WIDTH), f"{asked}: mu {whole}{record.mu:.3f}"))

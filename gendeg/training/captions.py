@@ -12,6 +12,8 @@ from gendeg.primitives.kinds import KNOWN
 from gendeg.primitives.rng import for_sample
 from gendeg.prompts import make_prompt
 
+CORPUS = 4000  # prompts
+
 
 @cache
 def _lists() -> dict[str, list[str]]:
@@ -27,8 +29,8 @@ def random_caption(generator: np.random.Generator) -> str:
     return re.sub(r"\{(\w+)\}", fill, str(generator.choice(_lists()["templates"])))
 
 
-def corpus(count: int = 4000) -> Iterator[str]:
+def corpus() -> Iterator[str]:
     """Prompts to learn a tokenizer's vocabulary from: random captions under every degradation in turn."""
     generator = for_sample(0, 0, "corpus")
-    for number in range(count):
+    for number in range(CORPUS):
         yield make_prompt(random_caption(generator), KNOWN[number % len(KNOWN)])

@@ -123,10 +123,10 @@ def parameter_groups(denoiser: Denoiser, config: DiffusionConfig) -> list[dict[s
     return [{"params": rest}, {"params": projections, "lr": fast}]
 
 
-def push_model(folder: Path, name: str, private: bool = False, api: Any = None) -> str:
+def push_model(folder: Path, name: str, api: Any = None) -> str:
     """Upload a whole model, return its address. Raises `BadModel`, and what `upload` raises."""
     check_folder(folder)
-    return upload(folder, name, "model", private, api=api)
+    return upload(folder, name, "model", private=False, api=api)
 
 
 SNR_CAP = 5.0

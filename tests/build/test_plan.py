@@ -17,9 +17,10 @@ from gendeg.build.plan import batch_numbers, write_plan
 from gendeg.pairs.listers import Asked
 from gendeg.pairs.pair import listed, write_manifest
 from gendeg.pairs.photos import find_photos, listing_digest
-from gendeg.pairs.scan import count_reasons, scan_photos
+from gendeg.pairs.scan import scan_photos
 from gendeg.pairs.split import parse_split, split_of
 from gendeg.primitives.errors import BadManifest, BadOption, CannotRead, MissingPath, NoImages
+from gendeg.primitives.pictures import count_reasons
 from gendeg.shards.plan import PlannedSample, PlanReader
 from tests.builds import priors_folder, write_photos
 
@@ -151,7 +152,7 @@ def test_scanning_counts_duplicates_and_bad_files_in_order(tmp_path):
     (photos / "r.png").write_bytes(b"")
     scanned = list(scan_photos(find_photos([photos]).photos))
     assert [getattr(one, "failed", "") for one in scanned] == ["", "", "duplicate", "empty"]
-    assert count_reasons(scanned[2:]) == {"duplicate": 1, "empty": 1}
+    assert count_reasons(one.failed for one in scanned[2:]) == {"duplicate": 1, "empty": 1}
 
 
 # --- samples ---
@@ -299,7 +300,8 @@ def test_existing_pairs_fill_shards_of_their_own(tmp_path):
     config = settings(tmp_path, types="haze", per_image=1, shard_size=2, include=(tmp_path / "pairs.jsonl",))
     seen = look_at_photos(config, find_photos([photos]))
     manifests, table, bad = look_at_pairs(config, 1, seen.format)
-    assert [Path(one.place).name for one in manifests] == ["pairs.jsonl"] and count_reasons(bad) == {"missing": 1}
+    assert [Path(one.place).name for one in manifests] == ["pairs.jsonl"]
+    assert [one.failed for one in bad] == ["missing"]
     planned = write_plan(config, seen.table, tmp_path / "plan.parquet", table)
     assert [str(shard.name) for shard in planned.shards] == [f"haze/train-{n:05d}" for n in range(4)]
     rows = [row for shard in PlanReader(tmp_path / "plan.parquet") for row in shard]

@@ -8,8 +8,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 
+from benchmarks.change import typical
 from gendeg.metrics.change import GROUPS, NAMES, change_statistics
-from gendeg.metrics.energy import SET, Compared, compare_changes, standardised, typical
+from gendeg.metrics.energy import SET, Compared, compare_changes, standardised
 from gendeg.physics import degrade
 from gendeg.primitives.images import u8_to_unit
 from gendeg.primitives.kinds import Degradation

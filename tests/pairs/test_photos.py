@@ -13,7 +13,7 @@ import pytest
 
 from gendeg.pairs.listers import Asked
 from gendeg.pairs.pair import listed, write_manifest
-from gendeg.pairs.photos import Opened, find_photos
+from gendeg.pairs.photos import Opened, by_turns, find_photos
 from gendeg.primitives.errors import BadImage, BadOption, GendegError, NoPhotos
 from tests.builds import write_photos
 
@@ -245,3 +245,10 @@ def test_no_broken_table_or_tar_ends_in_an_unexpected_error(tmp_path):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(GendegError):
             find_photos([tmp_path / name], Asked(hidden=True))
+
+
+def test_groups_take_turns_by_name_and_in_their_own_order():
+    words = ["b1", "b2", "c1", "b3", "a1", "c2", "b4"]
+    assert by_turns(words, lambda word: word[0], 5) == ["a1", "b1", "c1", "b2", "c2"]
+    assert by_turns(iter(words), lambda word: word[0], 99) == ["a1", "b1", "c1", "b2", "c2", "b3", "b4"]
+    assert by_turns(words, lambda word: word[0], 0) == by_turns([], str, 3) == []

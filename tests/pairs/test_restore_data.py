@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gendeg.pairs.pair import Pair, held_out_pairs, listed, open_pairs, read_manifest, write_manifest
+from gendeg.pairs.photos import by_turns
 from gendeg.primitives.errors import BadManifest, MissingPath, NoPairs, NotADataset
 from gendeg.primitives.images import read_rgb
-from gendeg.restore.train import in_turn
 from gendeg.training.examples import Memory
 from tests.builds import finished_build
 from tests.few_pairs import write_pairs
@@ -75,8 +75,9 @@ def test_degradations_are_taken_in_turn(tmp_path: Path) -> None:
     kinds = ["haze"] * 5 + ["rain"] + ["snow"] * 2
     write_manifest(tmp_path / "m.jsonl", [_pair(tmp_path, f"{n}.png", kind) for n, kind in enumerate(kinds)])
     examples = open_pairs([tmp_path / "m.jsonl"], "train")
-    assert [one.degradation for one in in_turn(examples, 6)] == ["haze", "rain", "snow", "haze", "snow", "haze"]
-    assert len(in_turn(examples, 100)) == 8
+    chosen = by_turns(examples, lambda one: one.degradation, 6)
+    assert [one.degradation for one in chosen] == ["haze", "rain", "snow", "haze", "snow", "haze"]
+    assert len(by_turns(examples, lambda one: one.degradation, 100)) == 8
 
 
 def test_what_fits_into_memory_is_read_once(tmp_path: Path) -> None:

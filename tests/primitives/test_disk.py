@@ -10,7 +10,7 @@ import pytest
 from gendeg.model.saving import write_folder
 from gendeg.primitives import disk, files
 from gendeg.primitives.errors import OutputNotWritable
-from gendeg.shards.plan import PlanWriter
+from gendeg.shards.plan import written_plan
 from gendeg.shards.writer import ShardWriter, StoredSample
 
 LACKS = [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.EBADF]
@@ -40,11 +40,8 @@ def write_all(folder: Path) -> list[Path]:
     files.atomic_write(paths[0], "{}")
     with ShardWriter(paths[1]) as writer:
         writer.add(StoredSample("k", b"clean", "png", b"degraded", b"{}"))
-    plan = PlanWriter(paths[2])
-    try:
-        plan.close()
-    finally:
-        plan.abandon()
+    with written_plan(paths[2]):
+        pass
     return paths
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gendeg.primitives import files
-from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath, NoImages, OutputNotWritable
+from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath, NoImages, OutputExists, OutputNotWritable
 
 
 def plant(root: Path, *names: str) -> None:
@@ -59,6 +59,30 @@ def test_atomic_write_that_fails_keeps_what_was_there(tmp_path):
             files.atomic_write(target, b"new")
         assert caught.value.path == target and caught.value.reason
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("error, expected", [(ValueError, ValueError), (OSError, OutputNotWritable)])
+def test_a_block_that_fails_leaves_what_was_there(tmp_path, error, expected):
+    def write() -> None:
+        with files.written(tmp_path / "file") as stream:
+            stream.write(b"half of the new")
+            raise error
+
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(expected):
+        write()
+    assert os.listdir(tmp_path) == ["file"] and (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_the_first_file_that_is_in_the_way_is_named(tmp_path):
+    gone, first, second = (tmp_path / name for name in ("gone", "b", "a"))
+    plant(tmp_path, "a", "b/inside")
+    with pytest.raises(OutputExists) as caught:
+        files.refuse_existing(False, gone, first, second)
+    assert caught.value.path == first
+    files.refuse_existing(True, gone, first, second)
+    files.refuse_existing(False, gone)
+    files.refuse_existing(False)
 
 
 def test_ensure_writable_makes_the_folder_and_leaves_it_empty(tmp_path):
@@ -242,6 +266,13 @@ def test_bad_line_is_named_by_number(tmp_path, line, reason):
     with pytest.raises(BadManifest, match=reason) as caught:
         files.read_jsonl(tmp_path / "rows")
     assert caught.value.line == 3 and "line 3" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_of_lines_under_the_pen_those_that_are_whole_are_read(tmp_path):
+    (tmp_path / "rows").write_bytes(b'{"a": 1}\n[2]\n\n\xff\n{"a": 3}\r\n{"a": 4')
+    assert list(files.readable_rows(tmp_path / "rows")) == [{"a": 1}, {"a": 3}]
+    with pytest.raises(OSError):
+        list(files.readable_rows(tmp_path / "gone"))
 
 
 def test_jsonl_paths_that_do_not_work(tmp_path):

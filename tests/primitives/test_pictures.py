@@ -89,7 +89,7 @@ def test_every_file_of_a_folder_is_taken_or_counted(tmp_path):
     assert names == [
         "a.jpg", "b.gif", "c.mpo", "d.heic", "e.jxl", "f.avif", "no_extension", "sub/g.webp", "wrong.dat"
     ]  # fmt: skip
-    assert count_reasons(left) == {HIDDEN: 4, OTHER_FILE: 3, SIDECAR: 3, "unsupported": 2}
+    assert count_reasons(one.reason for one in left) == {HIDDEN: 4, OTHER_FILE: 3, SIDECAR: 3, "unsupported": 2}
     every = {path for path in tmp_path.rglob("*") if not path.is_dir() and ".git" not in path.parts}
     assert {one.path for one in found} | {one.path for one in left} == every | {tmp_path / ".git"}
     assert say_reasons({"hidden": 4, "needs_heif": 1}) == (

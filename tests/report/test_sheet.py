@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gendeg.report.sheet import GAP, LABEL, MARGIN, Tile, draw_sheet, drawable
+from gendeg.report.sheet import GAP, LABEL, MARGIN, Tile, draw_sheet, drawable, thumbnail
 
 
 def cell(colour: tuple[int, int, int], height: int, width: int, label: str = "x") -> Tile:
@@ -22,6 +22,11 @@ def test_size_and_places():
     assert (sheet[top : top + 20, left + 46 : left + 86] == GREEN).all()
     assert not (sheet[top + 20 : top + 40, left + 46 : left + 86] == GREEN).all(axis=-1).any()
     assert (sheet[top + first : top + first + 20, left : left + 40] == BLUE).all()
+
+
+@pytest.mark.parametrize("height, width, kept", [(30, 64, (30, 64)), (200, 128, (100, 64))])
+def test_thumbnails_are_no_wider_than_a_cell(height, width, kept):
+    assert thumbnail(cell(RED, height, width).image, cell_width=64).shape == (*kept, 3)
 
 
 def test_a_picture_of_the_cells_width_is_not_touched():

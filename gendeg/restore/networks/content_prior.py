@@ -11,20 +11,16 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import register_to_config
-from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
-from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gendeg.model.latents import Autoencoder, decode, encode, factor
+from gendeg.model.latents import AUTOENCODERS, Autoencoder, decode, encode, factor
 from gendeg.model.nafnet import NAFBlock
 from gendeg.restore.networks.nafnet import NAFRestorer, zero_conv
 from gendeg.restore.networks.network import Features, Restorer
 from gendeg.restore.networks.promptir import PromptRestorer
 from gendeg.restore.networks.swin import SwinRestorer
 
-AUTOENCODERS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderDC, AutoencoderTiny)}
 TRUNKS: dict[str, type[Restorer]] = {kind.__name__: kind for kind in (NAFRestorer, SwinRestorer, PromptRestorer)}
 HEAD = 64  # channels between the features and the latent
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from gendeg.model.nafnet import Levels, NAFBlock
 from gendeg.restore.networks.network import Features, Restorer
 
+EFFECT = 0.2  # of every block, as `quick_start` begins
+
 
 class NAFRestorer(Levels, Restorer):
     """NAFNet over the degraded image; its output is added to that.
@@ -63,11 +65,11 @@ class Colour(nn.Module):
 
 
 @torch.no_grad()
-def quick_start(network: NAFRestorer, effect: float = 0.2) -> NAFRestorer:
+def quick_start(network: NAFRestorer) -> NAFRestorer:
     """Other first weights, for runs of a few hundred steps: every block has an effect from the first step on.
 
     Convolutions keep the size of what goes through (He et al., ICCV 2015), attention starts at 1, and the scales of
-    the two branches, zero as published, at `effect`. The last convolution stays at zero.
+    the two branches, zero as published, at `EFFECT`. The last convolution stays at zero.
     """
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d) and name != "ending":
@@ -75,8 +77,8 @@ def quick_start(network: NAFRestorer, effect: float = 0.2) -> NAFRestorer:
             if module.bias is not None:
                 nn.init.constant_(module.bias, 1.0 if ".sca." in name else 0.0)
         if isinstance(module, NAFBlock):
-            module.beta.fill_(effect)
-            module.gamma.fill_(effect)
+            module.beta.fill_(EFFECT)
+            module.gamma.fill_(EFFECT)
     if network.intro.bias is not None:
         nn.init.normal_(network.intro.bias, 0.0, 0.5)  # what norms compare brightness with
     return network
