@@ -41,6 +41,7 @@ from gendeg.metrics.change import BLUR_WINDOW, GROUPS, NAMES, change_statistics
 from gendeg.metrics.energy import standardised
 from gendeg.metrics.uncertainty import Statistic, bootstrap
 from gendeg.pairs.pair import Pair, open_pairs
+from gendeg.pairs.photos import spread
 from gendeg.primitives.images import U8Image, write_image
 from gendeg.primitives.kinds import parse_mix
 from gendeg.primitives.rng import for_sample
@@ -157,7 +158,7 @@ def main() -> None:
     drivers = {model: open_driver(model) for model in options.models}
     rows = []
     for name, found in sorted(groups.items()):
-        chosen = [found[i] for i in np.linspace(0, len(found) - 1, options.each or len(found)).round().astype(int)]
+        chosen = spread(found, options.each)
         scenes: list[str] = []
         real: list[np.ndarray] = []
         made: dict[str, list[np.ndarray]] = defaultdict(list)

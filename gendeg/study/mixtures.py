@@ -5,7 +5,7 @@ every training making equally many steps.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gendeg.pairs.pair import EXISTING, GENERATED, Pair
@@ -13,6 +13,7 @@ from gendeg.primitives.errors import BadMix
 from gendeg.primitives.kinds import mix_name, parse_mix
 
 STRENGTH = "strength"
+ALL_STRENGTHS = (0.0, 1.0)
 MOST = 10.0  # times that a pair may count
 WORDS = f"existing, generated, a degradation (each a share, 0 to {MOST:g}) and {STRENGTH}=0:0.5"
 
@@ -41,6 +42,10 @@ class Mixture:
             found += some(self._of_strength(group), self.generated * shares.get(kind, 1.0))
         return found
 
+    def leaves(self, kinds: Collection[str]) -> bool:
+        """Whether anything is left of generated pairs of these degradations."""
+        return self.generated > 0 and any(dict(self.kinds).get(kind, 1.0) for kind in kinds)
+
     def _of_strength(self, group: Sequence[Pair]) -> list[Pair]:
         weakest_first = sorted(range(len(group)), key=lambda i: (group[i].mu, group[i].name))
         low, high = (round(end * len(group)) for end in self.strength)
@@ -52,28 +57,31 @@ class Mixture:
 def parse_mixture(text: str) -> Mixture:
     """Raises `BadMix` with what is wrong, `UnknownDegradation`."""
     shares: dict[str, float] = {}
-    strength = (0.0, 1.0)
+    text, strength = "".join(text.split()), ALL_STRENGTHS
     for part in text.split(","):
-        name, _, value = (word.strip() for word in part.partition("="))
+        name, _, value = part.partition("=")
         try:
             numbers = tuple(map(float, value.split(":")))
         except ValueError:
-            raise BadMix(text, f"has '{part.strip()}'; known are {WORDS}") from None
+            raise BadMix(text, f"has '{part}'; known are {WORDS}") from None
         if name == STRENGTH:
             if len(numbers) != 2 or not 0 <= numbers[0] < numbers[1] <= 1:
-                raise BadMix(text, f"has '{part.strip()}'; a strength is two numbers of 0 to 1, the lower first")
+                raise BadMix(text, f"has '{part}'; a strength is two numbers of 0 to 1, the lower first")
+            if strength != ALL_STRENGTHS:
+                raise BadMix(text, f"has {STRENGTH} twice")
             strength = (numbers[0], numbers[1])
             continue
         name = name if name in (EXISTING, GENERATED) else mix_name(parse_mix(name))
         if len(numbers) != 1 or not 0 <= numbers[0] <= MOST:
-            raise BadMix(text, f"has '{part.strip()}'; a share is a number of 0 to {MOST:g}")
+            raise BadMix(text, f"has '{part}'; a share is a number of 0 to {MOST:g}")
         if name in shares:
             raise BadMix(text, f"has {name} twice")
         shares[name] = numbers[0]
-    if shares.get(EXISTING) == shares.get(GENERATED) == 0:
-        raise BadMix(text, "leaves nothing to train on")
     existing, generated = (shares.pop(name, 1.0) for name in (EXISTING, GENERATED))
-    return Mixture(text, existing, generated, tuple(sorted(shares.items())), strength)
+    kinds = tuple((name, share) for name, share in sorted(shares.items()) if share != 1)
+    if existing == generated == 1 and not kinds and strength == ALL_STRENGTHS:
+        raise BadMix(text, "changes nothing")
+    return Mixture(text, existing, generated, kinds, strength)
 
 
 def some(examples: Sequence[Pair], share: float) -> list[Pair]:

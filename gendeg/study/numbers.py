@@ -8,7 +8,7 @@ from gendeg.primitives.kinds import Degradation
 from gendeg.primitives.options import PHYSICS
 from gendeg.primitives.rng import for_sample
 from gendeg.study.data import EXISTING, GENERATED, REAL, STRANGE, WITHIN, data_digest, generated_place, rain_name
-from gendeg.study.plan import BOTH, SCHEMA, StudyRun, arms_of, compared, mixture_name, share_name
+from gendeg.study.plan import BOTH, SCHEMA, StudyRun, arms_of, compared, mixture_name, mixture_seeds, share_name
 from gendeg.study.scores import OOD, Blocks, Place, Scores, by_degradation, chosen, difference, mean_over, read_scores
 from gendeg.study.scores import WITHIN as WITHIN_SET
 from gendeg.study.work import Study, examples_of
@@ -131,7 +131,7 @@ def _mixtures(
     """Every mixture, and the arms of the same seeds: PSNR gained over existing alone, and over all of both."""
     if not mixtures or study.recipe.mixtures is None:
         return []
-    seeds = study.recipe.mixtures.seeds
+    seeds = mixture_seeds(study.recipe)
     existing, both = (arms[name].of_seeds(seeds).blocks("psnr") for name in (EXISTING, BOTH))
     named = {name: arms[name].of_seeds(seeds) for name in (EXISTING, GENERATED, BOTH)}
     named |= {text: mixtures[mixture_name(text)] for text in study.recipe.mixtures.mixtures}

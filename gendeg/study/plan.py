@@ -102,7 +102,7 @@ def _shares(recipe: StudyRecipe) -> list[StudyRun]:
     """Existing data and a share of the generated: none and all are arms already."""
     whole = [run for run in _arms(recipe) if run.name == BOTH]
     return [
-        StudyRun(share_name(share), run.seed, "scaling", (*run.parts[:-1], Part(GENERATED, share)), run.tests)
+        StudyRun(share_name(share), run.seed, "scaling", (*run.parts[:-1], Part(GENERATED, min(share, 1.0))), run.tests)
         for share in recipe.arms.shares
         for run in whole
     ]
@@ -114,8 +114,8 @@ def share_name(share: float) -> str:
 
 def _mixtures(recipe: StudyRecipe) -> list[StudyRun]:
     """Existing and generated data as each mixture says."""
-    told = recipe.mixtures
-    whole = [run for run in _arms(recipe) if told is not None and run.name == BOTH and run.seed in told.seeds]
+    told, seeds = recipe.mixtures, mixture_seeds(recipe)
+    whole = [run for run in _arms(recipe) if run.name == BOTH and run.seed in seeds]
     mixtures = [parse_mixture(text) for text in told.mixtures] if told is not None else []
     runs = []
     for mixture in mixtures:
@@ -126,9 +126,14 @@ def _mixtures(recipe: StudyRecipe) -> list[StudyRun]:
     return runs
 
 
+def mixture_seeds(recipe: StudyRecipe) -> tuple[int, ...]:
+    """Those of the mixtures' trainings."""
+    return (recipe.mixtures.seeds if recipe.mixtures else ()) or recipe.arms.seeds
+
+
 def mixture_name(text: str) -> str:
     """As a folder may be called."""
-    return f"mixture-{text.replace(':', '-').replace(' ', '')}"
+    return f"mixture-{''.join(text.split()).replace(':', '-')}"
 
 
 def _derainers(recipe: StudyRecipe) -> list[StudyRun]:

@@ -18,13 +18,15 @@ from gendeg.study.recipe import DataRecipe
 def find_real(data: DataRecipe) -> list[Pair]:
     """Every pair of every place, of split test or train. Those of `unseen_sources` are for testing, all or their own.
 
-    Raises as `open_pairs`.
+    Raises as `open_pairs`, and `NoPairs` where none is left.
     """
     found = []
     for one in open_pairs(data.pairs) if data.pairs else ():
         unseen = one.source in data.unseen_sources
         if one.split == TEST or not unseen or data.unseen_whole:
             found.append(replace(one, split=TEST if unseen or one.split == TEST else TRAIN))
+    if data.pairs and not found:
+        raise NoPairs(", ".join(data.pairs), "pairs but of unseen_sources, none of them of split test,")
     return found
 
 

@@ -22,9 +22,7 @@ class DataRecipe:
     pairs: tuple[str, ...] = ()  # real pairs: manifests, datasets, or .csv tables with rows of kind pair; --pairs
     generated: str = ""  # a dataset that gendeg build made; empty: it is built here
     unseen_sources: tuple[str, ...] = ()  # of the pairs: never trained on, tested on
-    unseen_whole: bool = (
-        True  # with all of their pairs; false: of split test only, where the model has learnt from others
-    )
+    unseen_whole: bool = True  # with all of their pairs; false: of split test only (which a row must say)
     photos: int = 0  # photos to train on, half of them for each arm; 0: all
     test_photos: int = 40
     size: int = 128  # pixels of the simulated and generated squares
@@ -55,7 +53,7 @@ class ArmsRecipe:
 class MixturesRecipe:
     """[mixtures]: existing and generated data in other proportions, beside the arms of the same seeds."""
 
-    seeds: tuple[int, ...] = (0, 1, 2)  # among those of [arms]
+    seeds: tuple[int, ...] = ()  # among those of [arms]; empty: all of them
     mixtures: tuple[str, ...] = ()  # as study/mixtures.py reads them: "existing=0.25", "snow=2,strength=0.5:1"
 
 
@@ -169,24 +167,35 @@ def read_study(config: StudyConfig) -> StudyRecipe:
     kinds = {mix_name(mix) for mix in parse_mixes(data.get("types", "all"))}
     if Degradation.RAIN not in kinds and {"complexity", "content_prior"} & set(tables):
         raise BadManifest(config.recipe, 0, "[complexity] and [content_prior] need rain among the types of [data]")
-    _check_mixtures(config.recipe, tables.get("mixtures", {}), tables.get("arms", {}).get("seeds", ArmsRecipe.seeds))
     if "transfer" in tables and config.real is not None:
         tables["transfer"]["real"] = config.real
     made: dict[str, Any] = {name: TABLES[name](**table) for name, table in tables.items() if name != "train"}
     empty: dict[str, Any] = {"arms": ArmsRecipe(), "results": ResultsRecipe()}
-    return StudyRecipe(config.recipe, **empty | made | {"data": DataRecipe(**data)}, train=tables.get("train", {}))
+    recipe = StudyRecipe(config.recipe, **empty | made | {"data": DataRecipe(**data)}, train=tables.get("train", {}))
+    _check_mixtures(recipe)
+    return recipe
 
 
-def _check_mixtures(path: Path, table: dict[str, Any], seeds: tuple[int, ...]) -> None:
-    """Raises `BadManifest` for a mixture that cannot be read or is there twice, and for seeds that no arm has."""
+def _check_mixtures(recipe: StudyRecipe) -> None:
+    """Raises `BadManifest` for mixtures that cannot be read, are there twice, or ask for what the study has not."""
+    told, data, known = recipe.mixtures, recipe.data, set(map(mix_name, parse_mixes(recipe.data.types)))
+    if told is None:
+        return
     try:
-        mixtures = [parse_mixture(text) for text in table.get("mixtures", ())]
-    except (BadMix, UnknownDegradation) as error:
-        raise BadManifest(path, 0, f"[mixtures] {error}") from None
+        mixtures = [parse_mixture(text) for text in told.mixtures]
+        for mixture in mixtures:
+            odd = {name for name, _ in mixture.kinds} - known
+            if odd and not data.generated:
+                raise BadMix(mixture.text, f"has {min(odd)}, which [data] types has not")
+            existing = mixture.existing and (data.existing_per_photo or data.pairs)
+            if not existing and not mixture.leaves(known):
+                raise BadMix(mixture.text, "leaves nothing to train on")
+    except UnknownDegradation as error:
+        raise BadManifest(recipe.path, 0, f"[mixtures] {error}") from None
     if len({replace(one, text="") for one in mixtures}) < len(mixtures):
-        raise BadManifest(path, 0, "[mixtures] has a mixture twice")
-    if odd := sorted(set(table.get("seeds", MixturesRecipe.seeds) if table else ()) - set(seeds)):
-        raise BadManifest(path, 0, f"[mixtures] seeds must be among those of [arms], {odd[0]} is not")
+        raise BadManifest(recipe.path, 0, "[mixtures] has a mixture twice")
+    if odd_seeds := sorted(set(told.seeds) - set(recipe.arms.seeds)):
+        raise BadManifest(recipe.path, 0, f"[mixtures] seeds must be among those of [arms], {odd_seeds[0]} is not")
 
 
 def _find(path: Path) -> Path:

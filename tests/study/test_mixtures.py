@@ -25,7 +25,7 @@ def test_shares_of_degradations_and_strengths_choose_among_the_generated():
         assert len(weak) == half and len(weak) + len(strong) == of_kind
         assert max(one.mu for one in weak) <= min(one.mu for one in strong)
     assert len(parse_mixture("strength=0:0.001").chosen(pairs)) == 2  # one of each at least
-    assert Counter(parse_mixture("generated=1").chosen(pairs)) == Counter(pairs)
+    assert Counter(parse_mixture("existing=0.5").chosen(pairs)) == Counter(pairs)
 
 
 def test_shares_lie_within_each_other_and_begin_again_beyond_one():
@@ -45,7 +45,8 @@ def test_shares_lie_within_each_other_and_begin_again_beyond_one():
         ("snow=20", "a number of 0 to 10"),
         ("snow=nan", "a number of 0 to 10"),
         ("snow=1,snow=2", "has snow twice"),
-        ("existing=0,generated=0", "nothing to train on"),
+        ("strength=0:0.5,strength=0.5:1", "has strength twice"),
+        ("snow=1, generated=1", "changes nothing"),
         ("", "known are"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.pair import open_pairs, read_manifest
-from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, NotEnoughPhotos, RunsFailed
+from gendeg.primitives.errors import BadManifest, BadOption, DifferentRun, NoPairs, NotEnoughPhotos, RunsFailed
 from gendeg.primitives.files import read_json_object, read_jsonl, sha256_of
 from gendeg.primitives.images import resize_short_side
 from gendeg.shards.reader import load_gends
@@ -82,10 +82,22 @@ def test_an_unseen_source_is_only_tested_on_and_sources_are_told_apart():
     assert {one.source for one in real} == {"known", "stranger"}
 
 
-def test_of_an_unseen_source_only_its_test_pairs_where_the_recipe_says_so():
+def only_training(root: Path) -> Path:
+    """A table of one pair of the unseen source."""
+    table = small_study(finished_study()).pairs[0]
+    lines = table.read_text().splitlines()
+    (root / "pairs.csv").write_text("\n".join([lines[0], *(one for one in lines if "stranger" in one)]))
+    for name in ("c2.png", "d2.png"):
+        shutil.copyfile(table.parent / name, root / name)
+    return root / "pairs.csv"
+
+
+def test_of_an_unseen_source_only_its_test_pairs_where_the_recipe_says_so(tmp_path):
     data = replace(read_study(small_study(finished_study())).data, unseen_whole=False)
     assert {(one.source, one.split) for one in find_real(data)} == {("known", "train"), ("known", "test")}
     assert missing_sources(data) == ["stranger"]  # its one pair is for training
+    with pytest.raises(NoPairs, match="none of them of split test"):
+        find_real(replace(data, pairs=(str(only_training(tmp_path)),)))
     known = replace(data, unseen_sources=("known",))
     assert [(one.source, one.split) for one in find_real(known)] == [("known", "test"), ("stranger", "train")]
 
@@ -192,6 +204,13 @@ def test_a_changed_recipe_is_refused_by_name_and_other_settings_are_not(copied):
             r"\[mixtures\] unknown degradation 'rian'; did you mean rain",
         ),
         ("[mixtures]\nmixtures = ['rain=2', 'rain=2.0']\n", BadManifest, "a mixture twice"),
+        (
+            "[mixtures]\nmixtures = ['snow=2']\n[data]\ntypes = 'rain'\n",
+            BadManifest,
+            "has snow, which .data. types has not",
+        ),
+        ("[mixtures]\nmixtures = ['existing=0,rain=0']\n[data]\ntypes = 'rain'\n", BadManifest, "nothing to train on"),
+        ("[mixtures]\nmixtures = ['existing=0,generated=0']\n", BadManifest, "nothing to train on"),
         ("[mixtures]\nseeds = [7]\nmixtures = ['rain=2']\n", BadManifest, "those of .arms., 7 is not"),
         ("steps = \n", BadManifest, "not TOML"),
     ],
