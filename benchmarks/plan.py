@@ -17,7 +17,7 @@ def measure(samples: int) -> None:
     sys.path.insert(0, str(ROOT))
     from dataclasses import replace
 
-    from tests.jobs.test_plan import many_photos
+    from tests.build.test_plan import many_photos
 
     from gendeg.build.config import PlanConfig
     from gendeg.build.plan import write_plan
