@@ -17,13 +17,12 @@ def measure(samples: int) -> None:
     sys.path.insert(0, str(ROOT))
     from dataclasses import replace
 
-    from tests.build.test_plan import many_photos
-
     from gendeg.build.config import PlanConfig
     from gendeg.build.plan import write_plan
     from gendeg.shards.description import Description, missing_shards
     from gendeg.shards.index import Mark, write_mark
     from gendeg.shards.layout import Layout
+    from tests.build.test_plan import many_photos
     from tests.builds import priors_folder
 
     photos = many_photos(max(1, samples // PER_PHOTO))
