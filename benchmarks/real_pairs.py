@@ -22,6 +22,7 @@ import hashlib
 import math
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -123,19 +124,20 @@ def report(name: str, scenes: np.ndarray, real: Statistics, made: dict[str, Stat
             line += f"  less: set {interval(partial(_less, compared, own))}"
             line += f", pair {interval(mean_of(pairs[last] - pairs[model]))}"
         print(f"{line}  {plain[model]}", flush=True)
-    by_group("halves' by group", unit, None, scenes)
+    by_group("halves' by group", lambda here: halves(unit[:, here], 200))
     for model, found in made.items():
-        by_group(Path(model).name, unit, units(found), scenes)
+        all_off = units(found)
+
+        def off(here: list[int], all_off: Statistics = all_off) -> float:
+            return energy(all_off[:, here], unit[:, here], scenes)(np.arange(len(scenes)))
+
+        by_group(Path(model).name, off)
 
 
-def by_group(name: str, real: Statistics, made: Statistics | None, scenes: np.ndarray) -> None:
-    """The distance of the sets, of one group of statistics at a time; without `made`, what chance makes of halves."""
-    told = []
-    for group, names in GROUPS.items():
-        here = [NAMES.index(one) for one in names]
-        part = real[:, here]
-        distance = halves(part, 200) if made is None else energy(made[:, here], part, scenes)(np.arange(len(scenes)))
-        told.append(f"{group} {distance:+.2f}")
+def by_group(name: str, distance: Callable[[list[int]], float]) -> None:
+    """What `distance` makes of the columns of one group of statistics at a time."""
+    columns = {group: [NAMES.index(one) for one in names] for group, names in GROUPS.items()}
+    told = (f"{group} {distance(here):+.2f}" for group, here in columns.items())
     print(f"    {name:<16} {'  '.join(told)}", flush=True)
 
 

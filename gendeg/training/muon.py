@@ -19,8 +19,8 @@ SMALLEST = 16  # rows and columns; what ends in a few channels is left to Adam
 A, B, C = 3.4445, -4.7750, 2.0315  # the quintic that brings singular values between 0.7 and 1.2 in five rounds
 ROUNDS = 5
 TOGETHER = 2**25
-"""Numbers of matrices of one shape that are made orthogonal in one call: a GPU's host launches 50 times for each call,
-whether of one matrix or of thirty, and more than these would take memory for nothing."""
+"""Numbers of matrices of one shape that are made orthogonal in one call: a GPU's host launches as often for thirty
+matrices as for one, and more than these would take memory for nothing."""
 
 
 class Muon(torch.optim.Optimizer):
