@@ -8,7 +8,8 @@ from jaxtyping import Float
 from gendeg.physics.control import check_strength, to_lean
 from gendeg.physics.fields import convolve
 
-GAMMA = 2.2
+PLAIN = 0.3  # of the draws average pixels as they are stored, as GoPro's pairs do
+RESPONSES = (2.0, 9.0)  # of the others: 2.2 brightens as a gamma of 2.2 does, 8 as the camera of REDS
 STEPS = 192  # instants of the exposure
 SHORTEST, LONGEST = 0.003, 0.13  # extent at strength 0 and 1, as a part of the short side
 STRAIGHT = 0.15  # most deviation across an asked direction, as a part of the deviation along it
@@ -24,7 +25,8 @@ def motion_blur(
     """Shake the camera during the exposure: unit range in and out, strength in [0, 1] sets the length of the path.
 
     A third of the draws also turn the camera a little, which blurs the corners differently from the middle; a third
-    treat blown-out pixels as brighter than white, so that lights leave trails. An asked `direction` (degrees, see
+    treat blown-out pixels as brighter than white, so that lights leave trails; how much brighter the picture gets is
+    drawn with the camera's response, from none to more than that of REDS. An asked `direction` (degrees, see
     `to_lean`) lays the path mostly straight along it and keeps turns small. Raises `ValueError` for the strength.
     """
     short = min(clean.shape[:2])
@@ -32,29 +34,36 @@ def motion_blur(
     shake = shake_path(STEPS, generator)
     path = scale_path(shake if direction is None else lay_along(shake, to_lean(direction)), extent)
     highlights = generator.uniform(0.5, 3.0) if generator.random() < 0.33 else 0.0
+    response = 0.0 if generator.random() < PLAIN else generator.uniform(*RESPONSES)
     if generator.random() < 0.67:
         psf = trajectory_psf(path)
-        return expose_frames(clean, lambda light: convolve(light, psf), highlights)
+        return expose_frames(clean, lambda light: convolve(light, psf), response, highlights)
     turn = scale_path(shake_path(STEPS, generator), 1.0)[:, 0] * extent / short * generator.uniform(0.2, 1.0)
     turn *= 1.0 if direction is None else STEADY_TURN
     centre = (generator.uniform(0.2, 0.8), generator.uniform(0.2, 0.8))
-    return expose_frames(clean, lambda light: blur_turning(light, path * 0.85, turn, centre), highlights)
+    return expose_frames(clean, lambda light: blur_turning(light, path * 0.85, turn, centre), response, highlights)
 
 
 def expose_frames(
     clean: Float[np.ndarray, "h w 3"],
     blur: Callable[[Float[np.ndarray, "h w 3"]], Float[np.ndarray, "h w 3"]],
+    response: float,
     highlights: float = 0.0,
 ) -> Float[np.ndarray, "h w 3"]:
-    """Blur in linear light (gamma 2.2), which is what averaging frames does; unit range in and out.
+    """Blur in linear light, which is what averaging frames does; unit range in and out.
 
+    A pixel's light is (e^(r x) - 1) / (e^r - 1), an exposure that counts by its logarithm but for its darkest part: r,
+    the `response`, says how much more a light counts than a shadow, so how much a blur brightens. 0: pixels themselves
+    are averaged. Averaged frames of REDS (Nah et al., CVPRW 2019) are met by 8, a gamma of 2.2 by 2.2.
     `highlights` is how much brighter than white a clipped pixel really was (Rim et al., RSBlur, ECCV 2022); 0 none.
     """
-    light = clean.astype(np.float32) ** GAMMA
+    most = np.float32(np.expm1(response))
+    light = np.expm1(response * clean.astype(np.float32)) / most if most else clean.astype(np.float32)
     if highlights > 0:
         blown = np.clip((clean.min(axis=2, keepdims=True) - 0.94) / 0.06, 0.0, 1.0)
         light = light * (1.0 + highlights * blown**2)
-    return (np.clip(blur(light), 0.0, 1.0) ** (1.0 / GAMMA)).astype(np.float32)
+    seen = np.clip(blur(light), 0.0, 1.0)
+    return (np.log1p(most * seen) / response if most else seen).astype(np.float32)
 
 
 def blur_turning(

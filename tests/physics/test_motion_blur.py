@@ -24,7 +24,7 @@ def test_a_camera_at_rest_gives_the_identity():
     psf = trajectory_psf(np.full((10, 2), 3.3))
     np.testing.assert_array_equal(psf, [[1.0]])
     clean = texture()
-    np.testing.assert_allclose(expose_frames(clean, lambda light: convolve(light, psf)), clean, atol=2e-3)
+    np.testing.assert_allclose(expose_frames(clean, lambda light: convolve(light, psf), 5.0), clean, atol=2e-3)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -61,10 +61,10 @@ def test_extent_is_the_length_of_an_even_straight_sweep():
 def test_a_horizontal_sweep_keeps_what_does_not_change_horizontally():
     sweep = np.stack([np.zeros(50), np.linspace(-6, 6, 50)], axis=1)
     rows = np.broadcast_to(rng().random((32, 1, 3)), (32, 40, 3)).astype(np.float32)
-    blurred = expose_frames(rows, lambda light: convolve(light, trajectory_psf(sweep)))
+    blurred = expose_frames(rows, lambda light: convolve(light, trajectory_psf(sweep)), 5.0)
     np.testing.assert_allclose(blurred, rows, atol=2e-3)
     columns = rows.swapaxes(0, 1)
-    changed = expose_frames(columns, lambda light: convolve(light, trajectory_psf(sweep)))
+    changed = expose_frames(columns, lambda light: convolve(light, trajectory_psf(sweep)), 5.0)
     assert np.abs(changed - columns).mean() > 0.05
 
 
@@ -75,19 +75,38 @@ def test_a_constant_photo_stays(level):
         np.testing.assert_allclose(motion_blur(flat, 1.0, rng(seed)), level, atol=2e-3)
 
 
-def test_frames_are_averaged_in_linear_light():
+@pytest.mark.parametrize(("response", "middle"), [(0.0, 0.5), (2.2, 0.733), (8.0, 0.913)])
+def test_frames_are_averaged_in_light(response, middle):
+    """Of black and white: ln((1 + e^r) / 2) / r; gamma 2.2 makes 0.730 of it, no response the mean."""
     halves = np.zeros((9, 9, 3), dtype=np.float32)
     halves[:, ::2] = 1.0
     psf = trajectory_psf(np.array([[0.0, -0.5], [0.0, 0.5]]))
-    blurred = expose_frames(halves, lambda light: convolve(light, psf))
-    np.testing.assert_allclose(blurred[4, 4], 0.5 ** (1 / 2.2), atol=1e-5)
+    blurred = expose_frames(halves, lambda light: convolve(light, psf), response)
+    np.testing.assert_allclose(blurred[4, 4], middle, atol=1e-3)
+
+
+def test_a_steep_response_leaves_no_noise_in_the_dark():
+    """The FFT errs by 1e-7 of the brightest light, which a gamma of 5 would make ten grey levels of a black."""
+    clean = np.zeros((64, 64, 3), dtype=np.float32)
+    clean[:, :16] = 1.0
+    psf = trajectory_psf(np.stack([np.linspace(-9, 9, 99), np.linspace(-2, 2, 99)], axis=1))
+    blurred = expose_frames(clean, lambda light: convolve(light, psf), 9.0)
+    assert blurred[:, 32:-12].max() < 0.5 / 255
+
+
+def test_draws_brighten_as_the_cameras_of_real_pairs_do():
+    """On its mean nothing (GoPro) to a tenth of the contrast and more (REDS), all of it seen in forty draws."""
+    rows = np.repeat(np.tile(np.array([0.2, 0.8], dtype=np.float32), 32), 3).reshape(1, 64, 3)
+    clean = np.broadcast_to(rows, (64, 64, 3))
+    brighter = np.array([motion_blur(clean, 0.8, rng(seed), 90.0).mean() - 0.5 for seed in range(40)])
+    assert (np.abs(brighter) < 0.01).sum() >= 5 and (brighter > 0.15).sum() >= 5
 
 
 def test_blown_lights_leave_brighter_trails():
     lamp = np.full((21, 21, 3), 0.1, dtype=np.float32)
     lamp[10, 10] = 1.0
     sweep = trajectory_psf(np.stack([np.zeros(50), np.linspace(-4, 4, 50)], axis=1))
-    plain, bright = (expose_frames(lamp, lambda light: convolve(light, sweep), boost) for boost in (0.0, 3.0))
+    plain, bright = (expose_frames(lamp, lambda light: convolve(light, sweep), 3.0, boost) for boost in (0.0, 3.0))
     assert bright[10, 12].min() > plain[10, 12].max() + 0.1
     np.testing.assert_allclose(bright[0], plain[0], atol=1e-4)
 
