@@ -52,30 +52,44 @@ class ModelFacts:
 def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
     """Writes plan and configuration, or finds both. Call it while holding the folder's lock.
 
-    Raises `DifferentRun` naming what differs, `DamagedDataset` when the plan on disk was changed, and what
-    the inputs raise.
+    Other settings make another plan as long as nothing was made, as after a dry run. Raises `DifferentRun` naming what
+    differs, `DamagedDataset` when the plan on disk was changed, and what the inputs raise.
     """
     layout = Layout(config.out)
     opened = find_photos(config.clean, Asked(splits=made_splits(config.split), column=config.column, hidden=True))
     digest = sha256_bytes((listing_digest(opened.photos, config.column) + _include_digest(config.include)).encode())
+    before = _planned(config, layout, facts, digest)
+    if before is None:
+        description = _plan(config, layout, facts, opened, digest)
+        _write_inputs(layout, config, opened.inputs)
+        write_description(layout, description)
+        return description
+    if not layout.plan.is_file() or sha256_of(layout.plan) != before.plan_sha256:
+        _plan(_as_before(config, before), layout, facts, opened, digest)
+        if not sha256_of(layout.plan) == before.plan_sha256:
+            raise DamagedDataset(layout.plan, "the plan was damaged and cannot be made again from these photos")
+    _write_inputs(layout, config, opened.inputs)
+    return before
+
+
+def _planned(config: BuildConfig, layout: Layout, facts: ModelFacts, digest: str) -> Description | None:
+    """What was planned there with the same settings; None where nothing was, or nothing was made of another plan."""
     try:
         before = read_description(layout)
     except NotADataset:
-        before = None
-    if before is not None:
-        if not config.batch_size:
-            config = replace(config, batch_size=before.settings["batch_size"])
-        _refuse_other(layout, before, _described(config, facts, digest, str(before.settings["format"])))
-        if not layout.plan.is_file() or sha256_of(layout.plan) != before.plan_sha256:
-            _plan(config, layout, facts, opened, digest)
-            if not sha256_of(layout.plan) == before.plan_sha256:
-                raise DamagedDataset(layout.plan, "the plan was damaged and cannot be made again from these photos")
-        _write_inputs(layout, config, opened.inputs)
-        return before
-    description = _plan(config, layout, facts, opened, digest)
-    _write_inputs(layout, config, opened.inputs)
-    write_description(layout, description)
-    return description
+        return None
+    format = str(before.settings["format"])
+    differing = before.differing(_described(_as_before(config, before), facts, digest, format))
+    if "inputs" in differing:
+        raise OtherPhotos(layout.root, differing)
+    if differing and (any(layout.marks.glob("*.json")) or any(layout.root.glob("*/*.tar"))):
+        raise DifferentRun(layout.root, differing)
+    return None if differing else before
+
+
+def _as_before(config: BuildConfig, before: Description) -> BuildConfig:
+    """With the images made at a time that were found for this plan, where nobody says how many."""
+    return config if config.batch_size else replace(config, batch_size=before.settings["batch_size"])
 
 
 def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened, digest: str) -> Description:
@@ -147,14 +161,6 @@ def is_folder(model: str) -> bool:
 
 def _include_digest(manifests: Sequence[Path]) -> str:
     return " ".join(sha256_of(path) for path in manifests)
-
-
-def _refuse_other(layout: Layout, before: Description, now: Description) -> None:
-    differing = before.differing(now)
-    if "inputs" in differing:
-        raise OtherPhotos(layout.root, differing)
-    if differing:
-        raise DifferentRun(layout.root, differing)
 
 
 def versions() -> dict[str, str]:

@@ -40,7 +40,7 @@ class EvaluateConfig:
     clean: Path = option(help=PHOTOS, there=True)  # that the model never saw
     out: Path = option(help="Folder for report.html, results.json, samples.jsonl and images/.")
     model: str = MODEL(argument=True)
-    pairs: Path | None = option(None, "Pair manifest that a classifier is trained on.", there=True)
+    pairs: Path | None = option(None, "Pairs that a classifier is trained on: manifest or dataset.", there=True)
     real: Path | None = option(None, REAL, there=True)
     features: str = option("", "Folder of a network (DINO, CLIP …), for KID.")
     split: str = option("test", SPLIT)
@@ -62,7 +62,7 @@ class EvaluateConfig:
     tolerance: float = option(0.05, "Of the build's filter, in mu.", min=0)
     structure: float = option(0.15, "Of the build's filter, a correlation.")
     draws: int = option(500, "Of the bootstrap; default 500.", min=1, shown=False)
-    classifier_steps: int = option(600, "Batches of 32 that it is trained for.", min=1, shown=False)
+    classifier_steps: int = option(2000, "Batches of 32 that it is trained for; default 2000.", min=1, shown=False)
     batch_size: int = IMAGE_BATCH()
     device: str = DEVICE()
     progress: bool | None = None  # no option

@@ -24,7 +24,7 @@ from gendeg.primitives.progress import bar, track
 from gendeg.primitives.rng import for_sample
 
 LABELS = [str(kind) for kind in Degradation]
-MOST_PAIRS, HELD_OUT = 2400, 360  # of all, spread evenly over the degradations
+MOST_PAIRS, HELD_OUT = 6000, 360  # of all, spread evenly over the degradations
 STRONG = 0.5  # the intensity from which a degradation must be plain to see
 NAMED = (MODEL, SIMULATOR)
 

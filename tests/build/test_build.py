@@ -155,6 +155,19 @@ def test_dry_run_plans_and_stops(tmp_path):
     assert (tmp_path / "out/.gendeg/plan.parquet").is_file() and not list(tmp_path.glob("out/*/*.tar"))
 
 
+def test_other_settings_after_a_dry_run_are_another_plan_until_something_is_made(tmp_path):
+    build(small_build(tmp_path, dry_run=True))
+    other = small_build(tmp_path, per_image=2, types="rain")
+    built = build(other)
+    assert built is not None and built.totals.written == 10
+    assert {tar.parent.name for tar in tmp_path.glob("out/*/*.tar")} == {"rain"}
+    fresh = build(replace(other, out=tmp_path / "fresh"))
+    assert fresh is not None and fresh.totals == built.totals and tree(tmp_path / "fresh") == tree(tmp_path / "out")
+    (tmp_path / "out/.gendeg/shards/rain-train-00000.json").unlink()  # killed before its mark: the tar is there
+    with pytest.raises(DifferentRun):
+        build(small_build(tmp_path))
+
+
 # --- nothing is dropped silently ---
 
 
