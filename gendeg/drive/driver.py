@@ -23,7 +23,7 @@ from gendeg.model.strength import in_reach
 from gendeg.model.text import PromptWriter
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.primitives.images import U8Image
-from gendeg.primitives.kinds import has_direction
+from gendeg.primitives.kinds import Degradation, has_direction
 from gendeg.primitives.options import PHYSICS, refuse_choices
 
 
@@ -127,6 +127,8 @@ class Driver:
 
     def _missed(self, ask: Ask, drawn: Any) -> Unmade | None:
         assert self.network is not None
+        if Degradation.LOW_LIGHT in ask.mix and drawn.mu < ask.mu:
+            return unreached(ask, drawn.mu)  # what is darker than the darkest draw is black
         most = in_reach(drawn.mu, ask.mu, self.network.pipeline.config.strength_gain)
         met = abs(most - ask.mu) <= self.tolerance or is_near(most, ask.mu)
         return None if met else unreached(ask, drawn.mu)

@@ -22,7 +22,7 @@ LITTLE = replace(NIGHT, mu=0.01)
 
 def driver(tolerance: float = 0.0, sketch: float = 0.2, **numbers: object) -> Driver:
     pipeline = tiny_pipeline(structure=False).with_parts(
-        scheduler=make_change_scheduler(), change_scale={"low_light": 5.0}, steps=2, guidance_text=1.0,
+        scheduler=make_change_scheduler(), change_scale={"low_light": 5.0, "haze": 5.0}, steps=2, guidance_text=1.0,
         guidance_image=1.0, strength_gain=1.1, sketch=sketch, **numbers,
     )  # fmt: skip
     return drive(pipeline, settings_of(pipeline), tolerance)
@@ -39,8 +39,10 @@ def test_what_a_photo_cannot_lose_is_no_weaker_image():
 
 
 def test_a_build_takes_what_its_tolerance_allows():
-    (made,) = driver(tolerance=0.5).degrade([DARK], [NIGHT], generators(2))
-    assert isinstance(made, Degraded)
+    pale, fog = 255 - DARK, ask_intensity((Degradation.HAZE,), 0.8)
+    for tolerance, kind in ((0.5, Degraded), (0.0, Unmade)):
+        (made,) = driver(tolerance).degrade([pale], [fog], generators(2))
+        assert isinstance(made, kind)
 
 
 def test_drawn_before_or_now_is_the_same_refusal():
@@ -54,3 +56,13 @@ def test_drawn_before_or_now_is_the_same_refusal():
 def test_a_model_that_begins_with_noise_alone_does_not_know(alone):
     (made,) = driver(**alone).degrade([DARK], [NIGHT], generators(2))
     assert isinstance(made, Degraded)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.05])
+def test_a_photo_is_never_darkened_to_black_to_meet_mu(tolerance):
+    """Of the mean .95 is the most; a gain of 1.1, or what a build tolerates, would take the rest."""
+    bright = float(BRIGHT.mean()) / 255
+    just, beyond = (replace(NIGHT, mu=share * bright) for share in (0.93, 0.99))
+    made = driver(tolerance).degrade([BRIGHT, BRIGHT], [just, beyond], generators(1, 2))
+    assert isinstance(made[0], Degraded) and made[0].image.mean() > 0.04 * BRIGHT.mean()
+    assert isinstance(made[1], Unmade) and made[1].reason == UNREACHED
