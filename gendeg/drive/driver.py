@@ -45,7 +45,7 @@ class Driver:
     """A model that is ready to degrade. `sha256` is its hash, `write` writes prompts that it reads whole.
 
     A network that begins with draws comes no farther than they. Where one falls short of the asked mu, by more than
-    `tolerance` too, there is no image.
+    scaling makes up for and by more than `tolerance`, there is no image; of darkness neither is taken.
     """
 
     def __init__(self, maker: Maker, sha256: str, write: PromptWriter, tolerance: float = 0.0):
