@@ -161,7 +161,7 @@ def say_moved(description: Description) -> None:
 def sweep(layout: Layout, description: Description) -> None:
     """Removes what a killed process of ours left: temporary files in the dataset's own folders, by the name that only
     we give. Only while holding the lock."""
-    shards = {layout.shard(shard.name).parent for shard in description.planned_shards}
+    shards = (path for path in layout.root.iterdir() if path.is_dir() and path != layout.side)
     for folder in (layout.root, layout.side, layout.marks, layout.logs, *sorted(shards)):
         for path in folder.iterdir() if folder.is_dir() else ():
             if is_temporary(path):

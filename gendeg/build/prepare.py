@@ -1,6 +1,7 @@
 """The first step of a build: plan it, or find the plan that stands already and see that it is the same build."""
 
 import platform
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -28,6 +29,7 @@ from gendeg.primitives.hub import HUB
 from gendeg.primitives.kinds import parse_types
 from gendeg.primitives.options import BUNDLED, PHYSICS
 from gendeg.primitives.pictures import count_reasons
+from gendeg.primitives.quantities import say_change
 from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
@@ -49,16 +51,17 @@ class ModelFacts:
     """Images of that size that are made at a time, where nobody says how many."""
 
 
-def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
+def prepare(config: BuildConfig, facts: ModelFacts, anew: bool = True) -> Description:
     """Writes plan and configuration, or finds both. Call it while holding the folder's lock.
 
-    Other settings make another plan as long as nothing was made, as after a dry run. Raises `DifferentRun` naming what
-    differs, `DamagedDataset` when the plan on disk was changed, and what the inputs raise.
+    Other settings make another plan as long as nothing was made, as after a dry run, unless not `anew`; a format and a
+    batch size that nobody says stay as they were planned. Raises `DifferentRun` naming what differs, `OtherPhotos`,
+    `DamagedDataset` when the plan on disk was changed, and what the inputs raise.
     """
     layout = Layout(config.out)
     opened = find_photos(config.clean, Asked(splits=made_splits(config.split), column=config.column, hidden=True))
     digest = sha256_bytes((listing_digest(opened.photos, config.column) + _include_digest(config.include)).encode())
-    before = _planned(config, layout, facts, digest)
+    before = _planned(config, layout, facts, digest, anew)
     if before is None:
         description = _plan(config, layout, facts, opened, digest)
         _write_inputs(layout, config, opened.inputs)
@@ -72,7 +75,7 @@ def prepare(config: BuildConfig, facts: ModelFacts) -> Description:
     return before
 
 
-def _planned(config: BuildConfig, layout: Layout, facts: ModelFacts, digest: str) -> Description | None:
+def _planned(config: BuildConfig, layout: Layout, facts: ModelFacts, digest: str, anew: bool) -> Description | None:
     """What was planned there with the same settings; None where nothing was, or nothing was made of another plan."""
     try:
         before = read_description(layout)
@@ -82,9 +85,13 @@ def _planned(config: BuildConfig, layout: Layout, facts: ModelFacts, digest: str
     differing = before.differing(_described(_as_before(config, before), facts, digest, format))
     if "inputs" in differing:
         raise OtherPhotos(layout.root, differing)
-    if differing and (any(layout.marks.glob("*.json")) or any(layout.root.glob("*/*.tar"))):
+    if not differing:
+        return before
+    if not anew or any(layout.marks.glob("*.json")) or any(layout.root.glob("*/*.tar")):
         raise DifferentRun(layout.root, differing)
-    return None if differing else before
+    told = ", ".join(f"{name}{say_change(*change)}" for name, change in differing.items())
+    print(f"gendeg: {layout.root}: nothing was made yet, so it is planned anew: other {told}", file=sys.stderr)
+    return None
 
 
 def _as_before(config: BuildConfig, before: Description) -> BuildConfig:

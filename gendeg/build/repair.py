@@ -65,7 +65,7 @@ def repair(folder: Path, depth: Depth, **changes: Any) -> Repaired:
         model = load_model(config) if bad or check_plan(layout, description) else None
         if model is not None:
             if check_plan(layout, description):
-                description = prepare(config, model.facts)  # the same plan again, or an error
+                description = prepare(config, model.facts, anew=False)  # the same plan again, or an error
                 bad = [(s, p) for s, p in examine(layout, description, depth, config.progress) if s is not None]
             _same_model(layout, description, model.facts.sha256)
             changed = _make_again(config, description, model, [(shard, _work(layout, shard)) for shard, _ in bad])

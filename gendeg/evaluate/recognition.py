@@ -25,6 +25,7 @@ from gendeg.primitives.rng import for_sample
 
 LABELS = [str(kind) for kind in Degradation]
 MOST_PAIRS, HELD_OUT = 6000, 360  # of all, spread evenly over the degradations
+MOST_PIXELS = 160_000_000  # of their clean halves, squares: a gigabyte in all
 STRONG = 0.5  # the intensity from which a degradation must be plain to see
 NAMED = (MODEL, SIMULATOR)
 
@@ -87,7 +88,9 @@ def _classifier(config: EvaluateConfig) -> tuple[Recogniser, dict[str, Any]]:
     """Kept in the evaluation's folder; trained anew when pairs or settings are others."""
     assert config.pairs is not None
     every = [pair for pair in open_pairs([config.pairs]) if pair.degradation in LABELS and pair.split != "test"]
-    train = _even([pair for pair in every if pair.split == "train"], MOST_PAIRS, config.seed)
+    train = _even(
+        [pair for pair in every if pair.split == "train"], min(MOST_PAIRS, MOST_PIXELS // config.size**2), config.seed
+    )
     held_out = _even([pair for pair in every if pair.split == "validation"], HELD_OUT, config.seed)
     if not train:
         raise NoPairs(config.pairs, "pairs of split train")

@@ -3,8 +3,9 @@
 What is promised. On one machine, its containers too, a living build is never taken over and a dead one is recognised at
 once: the kernel knows both. From another host, or where the disk lacks file locks from another container, a holder is
 known by the sign of life that it gives every `BEAT` seconds: one that stood still for longer than `DEAD_AFTER` may be
-taken over while it lives. Both then make the same bytes, under temporary names of their own, and the one that comes
-second to a name replaces it by its equal; no file is ever the work of two.
+taken over while it lives. Both then make the same bytes (unless the second planned anew, before any was made), under
+temporary names of their own, and the one that comes second to a name replaces it by its equal; no file is ever the work
+of two.
 """
 
 import json

@@ -27,7 +27,7 @@ from gendeg.shards.layout import Layout
 from gendeg.shards.verify import Depth
 from tests.builds import copy_build, finished_build, small_build, tree, write_photos
 from tests.odd_images import ODD, awkward_files, bad_files, encoded, turned_files
-from tests.tiny import photo
+from tests.tiny import photo, tiny_pipeline
 
 DEEP = Depth(bytes=True, images=True)
 
@@ -163,9 +163,22 @@ def test_other_settings_after_a_dry_run_are_another_plan_until_something_is_made
     assert {tar.parent.name for tar in tmp_path.glob("out/*/*.tar")} == {"rain"}
     fresh = build(replace(other, out=tmp_path / "fresh"))
     assert fresh is not None and fresh.totals == built.totals and tree(tmp_path / "fresh") == tree(tmp_path / "out")
-    (tmp_path / "out/.gendeg/shards/rain-train-00000.json").unlink()  # killed before its mark: the tar is there
+    for mark in tmp_path.glob("out/.gendeg/shards/*.json"):
+        mark.unlink()  # killed before its mark: the tar is there
     with pytest.raises(DifferentRun):
         build(small_build(tmp_path))
+
+
+def test_repair_of_what_was_only_planned_makes_that_plan_or_nothing(tmp_path):
+    config = small_build(tmp_path, model=str(tmp_path / "mine"))
+    tiny_pipeline(seed=1).save_pretrained(tmp_path / "mine")
+    plan(config)
+    (config.out / ".gendeg/plan.parquet").unlink()
+    shutil.rmtree(tmp_path / "mine")
+    tiny_pipeline(seed=2).save_pretrained(tmp_path / "mine")
+    with pytest.raises(DifferentRun) as caught:
+        repair(config.out, Depth(), device="cpu", workers=2, progress=False)
+    assert caught.value.fields == ("model",) and not list(tmp_path.glob("out/*/*.tar"))
 
 
 # --- nothing is dropped silently ---

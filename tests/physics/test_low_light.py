@@ -162,3 +162,9 @@ def test_a_black_photo_stays_dark():
 def test_strength_outside_its_range_is_refused(strength):
     with pytest.raises(ValueError, match="strength"):
         low_light(texture(), strength, rng())
+
+
+def test_the_darkest_is_not_black():
+    bright = np.clip(texture(64, 64) * 0.6 + 0.2, 0, 1)
+    left = [low_light(bright, 1.3, rng(seed)).mean() / bright.mean() for seed in range(6)]
+    assert 0.02 < min(left) and max(left) < 0.05
