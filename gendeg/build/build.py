@@ -84,10 +84,10 @@ def _lead(config: BuildConfig, team: Team, model: Model) -> Built | None:
     if config.dry_run:
         team.tell(None)
         return None
-    sweep(layout, description)
+    sweep(layout)
     team.tell((description.fingerprint, [shard.index for shard in missing]))
     made = sum(team.collect(_work(config, team, model, description, missing)))
-    sweep(layout, description)  # a worker of Ray may have died over a shard that another one made
+    sweep(layout)  # a worker of Ray may have died over a shard that another one made
     finish(layout, description)
     return Built(totals(layout, description), description.left_out, made, to_retry(layout, description)[1])
 
@@ -158,7 +158,7 @@ def say_moved(description: Description) -> None:
         print(f"gendeg: {count} photos moved {change}: existing pairs, or copies, have them there", file=sys.stderr)
 
 
-def sweep(layout: Layout, description: Description) -> None:
+def sweep(layout: Layout) -> None:
     """Removes what a killed process of ours left: temporary files in the dataset's own folders, by the name that only
     we give. Only while holding the lock."""
     shards = (path for path in layout.root.iterdir() if path.is_dir() and path != layout.side)

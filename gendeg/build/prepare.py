@@ -29,7 +29,6 @@ from gendeg.primitives.hub import HUB
 from gendeg.primitives.kinds import parse_types
 from gendeg.primitives.options import BUNDLED, PHYSICS
 from gendeg.primitives.pictures import count_reasons
-from gendeg.primitives.quantities import say_change
 from gendeg.primitives.silence import doing
 from gendeg.shards.description import Description, read_description, write_description
 from gendeg.shards.layout import Layout
@@ -87,10 +86,10 @@ def _planned(config: BuildConfig, layout: Layout, facts: ModelFacts, digest: str
         raise OtherPhotos(layout.root, differing)
     if not differing:
         return before
+    other = DifferentRun(layout.root, differing)
     if not anew or any(layout.marks.glob("*.json")) or any(layout.root.glob("*/*.tar")):
-        raise DifferentRun(layout.root, differing)
-    told = ", ".join(f"{name}{say_change(*change)}" for name, change in differing.items())
-    print(f"gendeg: {layout.root}: nothing was made yet, so it is planned anew: other {told}", file=sys.stderr)
+        raise other
+    print(f"gendeg: {layout.root}: nothing was made yet, so it is planned anew: other {other.told}", file=sys.stderr)
     return None
 
 

@@ -48,7 +48,7 @@ def _held(folder: Path, changes: Mapping[str, Any]) -> Iterator[tuple[Layout, De
     with FolderLock(layout.lock, layout.root):
         description = read_description(layout)
         config = stored_config(layout, description, **changes)
-        sweep(layout, description)
+        sweep(layout)
         yield layout, description, config
 
 
