@@ -23,13 +23,14 @@ from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device
-from gendeg.primitives.errors import BadModel, OutputExists
+from gendeg.primitives.errors import BadManifest, BadModel, MissingPath, OutputExists
 from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
 from gendeg.primitives.folders import refuse_foreign, says
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import bar
 from gendeg.synth.synthesize import read_clean
 
+NOTES = "calibration.json"
 FURTHEST = 3.0
 """What is told lies within this factor of what is asked: the model was not trained on statistics that no pair has."""
 STEP = 0.8  # share of the way, in logarithms, that a round goes: noise of the few photos is not followed to the end
@@ -65,6 +66,7 @@ class Point:
 def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     """Write the model with its map to `config.out` and what was measured to `calibration.json` there; returns that.
 
+    What was measured before of other degradations, whose maps stay, stays there as well.
     Raises `OutputExists`, `ForeignFolder`, `BadImage`, and `BadModel` for a model that is no folder here.
     """
     source = _folder(config)
@@ -81,14 +83,16 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     chosen = {name: _best(points) for name, points in rounds.items()}
     response = {name: curves_of(points) for name, points in chosen.items()}
     pipeline.register_to_config(calibration={**pipeline.config.calibration, **checked_response(response)})
+    earlier = _measured_before(source)
     _store(pipeline.config.calibration, source, config.out)
-    notes = {
+    notes: dict[str, Any] = {
         "model_sha256": model_sha256(pipeline),
-        "photos": len(photos),
+        "photos": dict.fromkeys(chosen, len(photos)),
         "chosen": {name: [_as_row(point) for point in points] for name, points in chosen.items()},
         "rounds": {name: [[_as_row(point) for point in one] for one in points] for name, points in rounds.items()},
     }
-    atomic_write(config.out / "calibration.json", json.dumps(notes, indent=1) + "\n")
+    kept = {key: {**earlier[key], **of_each} for key, of_each in notes.items() if key in earlier}
+    atomic_write(config.out / NOTES, json.dumps({**notes, **kept}, indent=1) + "\n")
     return notes
 
 
@@ -216,6 +220,15 @@ def tabulate_response(notes: Mapping[str, Any]) -> str:
 
 
 # --- storing ---
+
+
+def _measured_before(source: Path) -> dict[str, dict[str, Any]]:
+    """What the notes of a model's folder say of each degradation; nothing, where there are none that can be read."""
+    try:
+        before = read_json_object(source / NOTES)
+    except (MissingPath, BadManifest):
+        return {}
+    return {key: of_each for key, of_each in before.items() if isinstance(of_each, dict)}
 
 
 def _store(calibration: Mapping[str, Any], source: Path, out: Path) -> None:

@@ -127,8 +127,13 @@ def test_a_calibrated_model_is_the_same_model_with_a_map(place):
 def test_another_degradation_is_added_to_the_map_in_place(place):
     if not (place / "out" / "model_index.json").exists():
         calibrate(config(place))
-    calibrate(config(place, model=str(place / "out"), types="snow", overwrite=True, rounds=1))
+    before = json.loads((place / "out" / "calibration.json").read_text())
+    notes = calibrate(config(place, model=str(place / "out"), types="snow", overwrite=True, rounds=1))
     assert set(load_pipeline(str(place / "out")).config.calibration) == {"rain", "haze", "snow"}
+    stored = json.loads((place / "out" / "calibration.json").read_text())
+    assert stored["model_sha256"] == notes["model_sha256"]
+    for part in ("photos", "chosen", "rounds"):
+        assert stored[part] == {**before[part], **notes[part]} and set(stored[part]) == {"rain", "haze", "snow"}
 
 
 def test_the_weights_are_copied_as_they_are(place):
