@@ -37,9 +37,10 @@ def measure(samples: int) -> None:
         planned = write_plan(config, photos, layout.plan)
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        shards = [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned.shards]
+        samples = sum(shard.samples for shard in planned)
+        shards = [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned]
         description = Description("m", "0", {}, "", "", shards, len(photos), {})
-        for shard in planned.shards[:-1]:  # all but one are done; a tar of no bytes stands for a tar
+        for shard in planned[:-1]:  # all but one are done; a tar of no bytes stands for a tar
             mark = Mark(str(shard.name), description.fingerprint, "", 0, "", shard.samples, shard.samples)
             layout.shard(shard.name).parent.mkdir(exist_ok=True)
             layout.shard(shard.name).touch()
@@ -50,9 +51,9 @@ def measure(samples: int) -> None:
         resume = time.perf_counter() - start
         assert len(missing) == 1 or not shards
         size = layout.plan.stat().st_size
-    each, planning = seconds / planned.samples * 1e6, (peak - before) / 1024
+    each, planning = seconds / samples * 1e6, (peak - before) / 1024
     print(
-        f"{planned.samples:>9} samples {len(shards):>5} shards: {seconds:7.2f} s, {each:6.1f} µs each; "
+        f"{samples:>9} samples {len(shards):>5} shards: {seconds:7.2f} s, {each:6.1f} µs each; "
         f"peak memory {peak / 1024:.0f} MB, {planning:.0f} MB of it for planning; file {size / 1e6:.1f} MB; "
         f"what is missing found in {resume:.2f} s",
         flush=True,

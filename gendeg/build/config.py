@@ -13,6 +13,7 @@ from gendeg.primitives.options import (
     GUIDANCE_TEXT,
     MODEL,
     SAMPLER,
+    SEED,
     STEPS,
     STRUCTURE_CORRECTION,
     argument,
@@ -57,7 +58,7 @@ class PlanConfig:
     batch_size: int = option(
         0, "Images of one size made at a time; auto: as many as the GPU takes.", word="auto", min=1
     )
-    seed: int = option(0, "Same seed, same bytes.", min=0)
+    seed: int = SEED(help="Same seed, same bytes.")
     progress: bool | None = None  # no option
 
 

@@ -44,7 +44,8 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> For
     layout = Layout(config.out)
     plan, shards = PlanReader(layout.plan), len(description.shards)
     rows, asks = _looked_at(plan, shards, model) if config.estimate else (plan.rows(shards // 2), [])
-    rules, inputs = rules_of(description), read_inputs(layout)
+    inputs = read_inputs(layout)
+    rules = rules_of(description, inputs)
     looked = [(row, half) for row in rows[:: max(1, len(rows) // PHOTOS)][:PHOTOS]
               if isinstance(half := read_clean(rules, inputs, row), CleanHalf)]  # fmt: skip
     if not looked:

@@ -16,8 +16,8 @@ from gendeg import __version__
 from gendeg.build.card import CardFacts, IncludedSource, Level, Parquet, Part, make_card
 from gendeg.intensity.draw import levels_of
 from gendeg.pairs.sources import licence_of
-from gendeg.primitives.errors import BadImage, BadManifest, CannotRead, DamagedDataset, IncompleteDataset, MissingPath
-from gendeg.primitives.files import atomic_write, read_json_object, sha256_bytes, sha256_of, written
+from gendeg.primitives.errors import BadImage, DamagedDataset, IncompleteDataset
+from gendeg.primitives.files import atomic_write, notes_of, sha256_bytes, sha256_of, written
 from gendeg.primitives.images import encode_image, read_header, read_rgb
 from gendeg.primitives.pictures import NO_PHOTO, WORDS
 from gendeg.primitives.silence import doing
@@ -126,10 +126,7 @@ def _picture_is_there(layout: Layout) -> bool:
 
 def _drawn(layout: Layout) -> str:
     """The hash of the picture that we drew last; empty where nothing tells."""
-    try:
-        return str(read_json_object(layout.drawn).get("sha256", ""))
-    except (MissingPath, CannotRead, BadManifest):
-        return ""
+    return str(notes_of(layout.drawn).get("sha256", ""))
 
 
 def _manifest_is_good(layout: Layout, description: Description) -> bool:

@@ -133,5 +133,6 @@ def _original(layout: Layout, description: Description, row: PlannedSample, long
         return None
     from gendeg.build.prepare import read_inputs  # imports torch, which the rest of a report does without
 
-    half = read_clean(rules_of(description), read_inputs(layout), row)
+    inputs = read_inputs(layout)
+    half = read_clean(rules_of(description, inputs), inputs, row)
     return None if isinstance(half, Failure) else make_picture(half.image, longest)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +25,13 @@ WritePrompt = Callable[[str, Mix, Sequence[Mix]], str]
 CHUNK = 4096  # photos whose samples are dealt out at a time
 
 
-@dataclass(frozen=True)
-class Planned:
-    """What a plan holds, in numbers."""
-
-    shards: list[PlannedShard] = field(default_factory=list)
-
-    @property
-    def samples(self) -> int:
-        return sum(shard.samples for shard in self.shards)
-
-
 def write_plan(
     config: PlanConfig,
     photos: pa.Table,
     path: Path,
     pairs: pa.Table | None = None,
     write_prompt: WritePrompt = lambda caption, mix, passes: make_prompt(caption, mix),
-) -> Planned:
+) -> list[PlannedShard]:
     """Deals the samples out to shards and writes them. Memory holds the photos, and one shard of each kind and split.
 
     `pairs` are existing ones: photos whose `degraded_path` is set, with columns degradation and source. `write_prompt`
@@ -58,7 +46,7 @@ def write_plan(
         if pairs is not None:
             for name, rows in _existing_shards(config, pairs, numbers, write_prompt):
                 plan.add(name, rows)
-    return Planned(plan.shards)
+    return plan.shards
 
 
 def _shards(

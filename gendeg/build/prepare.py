@@ -20,6 +20,7 @@ from gendeg.model.fitting import PLAIN_BATCH
 from gendeg.model.settings import Settings
 from gendeg.model.text import PromptWriter
 from gendeg.pairs.listers import Asked
+from gendeg.pairs.pair import MANIFEST
 from gendeg.pairs.photo import Input, Kind
 from gendeg.pairs.photos import Opened, find_photos, listing_digest
 from gendeg.pairs.split import made_splits
@@ -117,7 +118,7 @@ def _plan(config: BuildConfig, layout: Layout, facts: ModelFacts, opened: Opened
     return Description(
         **(asdict(described) | {
             "plan_sha256": sha256_of(layout.plan),
-            "shards": [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned.shards],
+            "shards": [[s.name.degradation, s.name.split, s.name.number, s.samples] for s in planned],
             "photos": len(seen.table),
             "left_out": count_reasons(one.failed for one in left_out),
             "moved": apart.moved,
@@ -165,8 +166,10 @@ def is_folder(model: str) -> bool:
     return model not in (BUNDLED, PHYSICS) and Path(model).is_dir()
 
 
-def _include_digest(manifests: Sequence[Path]) -> str:
-    return " ".join(sha256_of(path) for path in manifests)
+def _include_digest(places: Sequence[Path]) -> str:
+    """Of the manifests; a place without one has no pairs that can be included, which is said when they are read."""
+    manifests = [place / MANIFEST if place.is_dir() else place for place in places]
+    return " ".join(sha256_of(path) for path in manifests if path.exists())
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from gendeg.drive.driver import Degraded, Unmade
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.judge import INTENSITY_OFF, judge
-from gendeg.pairs.photo import Input, Photo
+from gendeg.pairs.photo import Input, Kind, Photo
 from gendeg.pairs.photos import public_name
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
@@ -39,6 +39,13 @@ class Rules:
     format: str
     tolerance: float
     structure: float
+    of_rows: frozenset[int]
+    """Numbers of the inputs whose photos are rows, not files."""
+
+    def name_of(self, sample: PlannedSample) -> str:
+        """What its photo is called, without where its input lies."""
+        path = _path(sample.clean_path)
+        return public_name(f"{path} row {sample.clean_offset}" if sample.input in self.of_rows else path)
 
 
 @dataclass(frozen=True)
@@ -52,22 +59,24 @@ class CleanHalf:
 Made = tuple[StoredSample, Record] | Failure
 
 
-def rules_of(description: Description) -> Rules:
+def rules_of(description: Description, inputs: Sequence[Input]) -> Rules:
     """From the settings in `.gendeg/config.json`."""
     names = ("size", "square", "format", "tolerance", "structure")
-    return Rules(description.model, description.model_sha256, **{name: description.settings[name] for name in names})
+    settings = {name: description.settings[name] for name in names}
+    of_rows = frozenset(number for number, one in enumerate(inputs) if one.kind == Kind.DATASET)
+    return Rules(description.model, description.model_sha256, **settings, of_rows=of_rows)
 
 
 def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> CleanHalf | Failure:
     """Reads, checks against the plan's hash, resizes, encodes. A bad file is a `Failure` with its reason."""
     try:
-        path = _path(sample.clean_path)
+        path, name = _path(sample.clean_path), rules.name_of(sample)
         data = Photo(inputs[sample.input], path, at=sample.clean_offset, size=sample.clean_length).bytes()
         if sha256_bytes(data) != sample.clean_sha256:
-            return failure(sample, 0, CHANGED, f"{path}: other bytes than when the plan was made")
+            return failure(rules, sample, 0, CHANGED, f"{name}: other bytes than when the plan was made")
         image = read_rgb(data)
     except BadImage as error:
-        return failure(sample, 0, error.reason, str(error.named(_path(sample.clean_path))))
+        return failure(rules, sample, 0, error.reason, str(error.named(name)))
     if sample.keep:
         return CleanHalf(data, image)
     image = stored_view(image, rules.size, rules.square)
@@ -83,7 +92,7 @@ def finish_generated(
 ) -> Made:  # fmt: skip
     """Judges and encodes one image of the model, made with these settings."""
     if isinstance(made, Unmade):
-        return failure(sample, attempt, made.reason, made.message)
+        return failure(rules, sample, attempt, made.reason, made.message)
     ask, image = sample.ask, made.image
     verdict = judge(clean.image, image, ask.mu, rules.tolerance, rules.structure)
     for part, found in zip(ask.parts, made.parts, strict=True):
@@ -91,7 +100,7 @@ def finish_generated(
             off = f"{mix_name(part.mix)} measured mu {found.mu:.3f}, asked for {part.mu:.3f}"
             verdict = replace(verdict, reason=INTENSITY_OFF, message=off)
     if verdict.reason:
-        return failure(sample, attempt, verdict.reason, verdict.message)
+        return failure(rules, sample, attempt, verdict.reason, verdict.message)
     asked = ask.recorded_with(verdict.measured, made.parts)
     told = asked | {"model": rules.model, "model_sha256": rules.model_sha256} | settings
     return _stored(rules, sample, clean, image, encode_image(image, "png"), verdict.measured, attempt, told)
@@ -104,21 +113,21 @@ def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample
         data = Photo(inputs[sample.input], path).bytes()
         header, image = read_header(data), read_rgb(data)
     except BadImage as error:
-        return failure(sample, 0, error.reason, str(error.named(path)))
+        return failure(rules, sample, 0, error.reason, str(error.named(path)))
     view = stored_view(image, rules.size, rules.square)
     if view.shape != clean.image.shape:
-        return failure(sample, 0, SIZE_MISMATCH, f"{path}: not as large as its clean image")
+        return failure(rules, sample, 0, SIZE_MISMATCH, f"{path}: not as large as its clean image")
     untouched = header.plain == "png" and view.shape == image.shape
     measured = measure_intensity(clean.image, view)
     told = replace(sample.ask, intensity=0.0, mu=measured.mu, sigma=measured.sigma).recorded | NO_MODEL
     return _stored(rules, sample, clean, view, data if untouched else encode_image(view, "png"), measured, 0, told)
 
 
-def failure(sample: PlannedSample, attempt: int, reason: str, message: str) -> Failure:
+def failure(rules: Rules, sample: PlannedSample, attempt: int, reason: str, message: str) -> Failure:
     """A planned sample that was not made."""
     return Failure(
         key=sample.key, failed=reason, message=public_name(message), degradation=sample.degradation, seed=sample.seed,
-        attempt=attempt, clean_path=public_name(_path(sample.clean_path)),
+        attempt=attempt, clean_path=rules.name_of(sample),
     )  # fmt: skip
 
 
@@ -131,7 +140,7 @@ def _stored(
     record = Record(
         key=sample.key, mu=measured.mu, sigma=measured.sigma, direction=direction, coherence=coherence,
         seed=sample.seed, attempt=attempt, origin=_origin(sample),
-        clean_path=public_name(_path(sample.clean_path)), clean_sha256=sample.clean_sha256, width=width, height=height,
+        clean_path=rules.name_of(sample), clean_sha256=sample.clean_sha256, width=width, height=height,
         **told,
     )  # fmt: skip
     line = json.dumps(record.as_row(), allow_nan=False).encode()

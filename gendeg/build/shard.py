@@ -176,7 +176,7 @@ class ShardMaker:
                 halves[at] = read_clean(self.rules, self.inputs, row)
             half = halves[at]
             if isinstance(half, Failure):
-                batch.made[row.key] = failure(row, 0, half.failed, half.message)
+                batch.made[row.key] = failure(self.rules, row, 0, half.failed, half.message)
             elif row.origin == EXISTING:
                 batch.existing[row.key] = self.pool.submit(finish_existing, self.rules, self.inputs, row, half)
             else:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gendeg.pairs.config import MANIFEST
-from gendeg.primitives.options import argument, option
+from gendeg.primitives.options import SEED, argument, option
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class CurateConfig:
     )
     split: str = option("train", "That is chosen from; others are kept as they are.")
     autoencoder_steps: int = option(300, "Of the fourth measure; 0: without it.", min=0)
-    seed: int = option(0, "Same seed, same choice.", min=0)
+    seed: int = SEED(help="Same seed, same choice.")
     workers: int = option(0, "Processes; 0: one per core.", min=0)
     measures: Path | None = option(None, "Where measurements are kept for the next choice; default: beside --out.")
     copy: bool = option(False, "Copy the images of manifests too; a dataset's always are.")

@@ -12,9 +12,9 @@ from jaxtyping import UInt8
 from gendeg.metrics.complexity import background_complexity, layer_complexity, layer_of
 from gendeg.metrics.layer_shape import LayerShape, layer_shape
 from gendeg.pairs.pair import Pair
-from gendeg.primitives.errors import BadImage, BadOption, CannotRead
+from gendeg.primitives.errors import BadImage, BadOption
 from gendeg.primitives.faults import ImageFault
-from gendeg.primitives.files import append_jsonl, ensure_writable, write_jsonl
+from gendeg.primitives.files import append_jsonl, ensure_writable, read_bytes, write_jsonl
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.parallel import in_processes, per_core
 from gendeg.primitives.progress import track
@@ -129,11 +129,7 @@ def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Objects of a file up to the first line that is none; nothing where there is no file. Raises `CannotRead`."""
     if not path.exists():
         return
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise CannotRead(path, error.strerror or str(error)) from error
-    for line in lines:
+    for line in read_bytes(path).split(b"\n"):
         try:
             row = json.loads(line)
         except ValueError:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gendeg.primitives.options import argument, option
+from gendeg.primitives.options import SEED, argument, option
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class EstimatorConfig:
     )
     per_image: int = option(6, "Degraded views of each photo; the six degradations go round.", min=1)
     epochs: int = option(40, "Rounds over all examples.", min=1)
-    seed: int = option(0, "Same seed, same photos held out.", min=0)
+    seed: int = SEED(help="Same seed, same photos held out.")
     workers: int = option(0, "Processes that simulate and measure; 0: one per core.", min=0)
     overwrite: bool = option(False, "Replace the file if it exists.")
     progress: bool | None = None  # no option

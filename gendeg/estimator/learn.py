@@ -14,7 +14,7 @@ from gendeg.estimator.estimate import COVERED, SURE
 from gendeg.estimator.examples import PAIRS, REAL, SIMULATED, Example, arrays, make_examples, real_examples
 from gendeg.estimator.network import CLEAN, KINDS, MEMBERS, Estimator, Notes, look, save_estimator
 from gendeg.pairs.split import TEST, TRAIN, VALIDATION
-from gendeg.primitives.errors import NoPairs
+from gendeg.primitives.errors import NoPhotos
 from gendeg.primitives.files import refuse_existing
 from gendeg.primitives.progress import bar
 from gendeg.primitives.rng import for_sample
@@ -27,15 +27,16 @@ Arrays = tuple[Float[np.ndarray, "n features"], Int[np.ndarray, " n"], Float[np.
 
 
 def learn(config: EstimatorConfig) -> Notes:
-    """Makes the file; returns what is known of it. Raises `OutputExists`, `NoPairs` for too few photos."""
+    """Makes the file; returns what is known of it. Raises `OutputExists`, `NoPhotos` for too few photos."""
     refuse_existing(config.overwrite, config.out)
     examples = make_examples(config) + (real_examples(config) if config.real else [])
     parts = {split: [one for one in examples if one.split == split] for split in (TRAIN, VALIDATION, TEST)}
     for split in (TRAIN, VALIDATION):
         counts = np.bincount([one.label for one in parts[split]], minlength=CLEAN + 1)
         if counts.min() < (1 if split == TRAIN else LEAST):
-            raise NoPairs(
-                ", ".join(map(str, config.clean)), f"enough photos: at least {LEAST} of each kind to hold out"
+            kinds = f"at least {LEAST} of each kind have to be held out"
+            raise NoPhotos(
+                ", ".join(map(str, config.clean)), f"too few: {kinds}", "give more photos, or a higher --per-image"
             )
     network = train(arrays(parts[TRAIN]), config)
     notes = calibrate(network, arrays(parts[VALIDATION]))

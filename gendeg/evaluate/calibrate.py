@@ -23,8 +23,8 @@ from gendeg.model.settings import settings_of
 from gendeg.model.weights import load_pipeline, model_sha256
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.device import choose_device
-from gendeg.primitives.errors import BadManifest, BadModel, MissingPath, OutputExists
-from gendeg.primitives.files import atomic_write, ensure_writable, read_json_object
+from gendeg.primitives.errors import BadModel, OutputExists
+from gendeg.primitives.files import atomic_write, ensure_writable, notes_of, read_json_object
 from gendeg.primitives.folders import refuse_foreign, says
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.progress import bar
@@ -224,11 +224,7 @@ def tabulate_response(notes: Mapping[str, Any]) -> str:
 
 def _measured_before(source: Path) -> dict[str, dict[str, Any]]:
     """What the notes of a model's folder say of each degradation; nothing, where there are none that can be read."""
-    try:
-        before = read_json_object(source / NOTES)
-    except (MissingPath, BadManifest):
-        return {}
-    return {key: of_each for key, of_each in before.items() if isinstance(of_each, dict)}
+    return {key: of_each for key, of_each in notes_of(source / NOTES).items() if isinstance(of_each, dict)}
 
 
 def _store(calibration: Mapping[str, Any], source: Path, out: Path) -> None:

@@ -11,6 +11,7 @@ from gendeg.primitives.options import (
     IMAGE_BATCH,
     IMAGE_SEED,
     MODEL,
+    SEED,
     STEPS,
     argument,
     checked,
@@ -115,7 +116,7 @@ class GapConfig:
     size: int = option(256, "Short side in pixels that all are brought to.", min=64)
     most: int = option(200, "Images of each set and degradation; 0: all.", min=0)  # spread evenly
     draws: int = option(200, "Of the bootstrap.", min=1)
-    seed: int = option(0, "Same seed, same numbers.", min=0)
+    seed: int = SEED(help="Same seed, same numbers.")
     workers: int = option(0, "Threads; 0: one per core.", min=0)
     overwrite: bool = option(False, "Replace a gap.json that exists.")
     progress: bool | None = None  # no option

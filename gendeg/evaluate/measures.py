@@ -12,8 +12,7 @@ from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.images import GRID, MODEL, ROUNDTRIP, SIMULATOR, UNCALIBRATED, UNCORRECTED
 from gendeg.evaluate.results import ALL, Calibration, CalibrationPoint, Metrics, Scored, Structure, StructurePoint
 from gendeg.metrics.alignment import detail_kept, edge_shift, find_shift, psnr, ssim_without_low_frequencies
-from gendeg.metrics.calibration import spearman
-from gendeg.metrics.uncertainty import Estimate, bootstrap, bootstrap_mean, bootstrap_ratio
+from gendeg.metrics.uncertainty import Estimate, bootstrap, bootstrap_mean, bootstrap_ratio, spearman
 from gendeg.pairs.judge import judge
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.kinds import Degradation

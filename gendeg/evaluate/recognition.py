@@ -12,7 +12,7 @@ from gendeg.evaluate.config import EvaluateConfig
 from gendeg.evaluate.images import MODEL, SIMULATOR
 from gendeg.evaluate.measures import Summary
 from gendeg.evaluate.results import ALL, Naming, Recognition, Scored
-from gendeg.metrics.recognition import BATCH, Recogniser, confusion_matrix, name_image, train_recogniser
+from gendeg.metrics.recognition import BATCH, Recogniser, name_image, train_recogniser
 from gendeg.metrics.uncertainty import Estimate
 from gendeg.pairs.pair import Pair, open_pairs
 from gendeg.primitives.errors import NoPairs
@@ -74,11 +74,11 @@ def _accuracy(summary: Summary, name: str, rows: list[Scored]) -> dict[str, Esti
 
 
 def _confusion(rows: list[Scored]) -> list[list[int]]:
-    asked, named = (
-        np.array([LABELS.index(name) for name in names], dtype=np.int64)
-        for names in ([row.degradation for row in rows], [str(row.metrics.named) for row in rows])
-    )
-    return confusion_matrix(asked, named, len(LABELS)).tolist()
+    """Counts: row = what was asked for, column = what it was called."""
+    counts = np.zeros((len(LABELS), len(LABELS)), np.int64)
+    for row in rows:
+        counts[LABELS.index(row.degradation), LABELS.index(str(row.metrics.named))] += 1
+    return counts.tolist()
 
 
 # --- the classifier ---

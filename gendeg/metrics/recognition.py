@@ -88,13 +88,6 @@ def _channels(clean: Images, degraded: Images) -> Float[Tensor, "b 6 h w"]:
     return torch.cat([second, (change / size).clamp(-MOST, MOST)], dim=1)
 
 
-def confusion_matrix(
-    asked: Int[np.ndarray, " n"], named: Int[np.ndarray, " n"], classes: int
-) -> Int[np.ndarray, "classes classes"]:
-    """Counts: row = what was asked for, column = what it was called."""
-    return np.bincount(asked * classes + named, minlength=classes**2).reshape(classes, classes)
-
-
 # --- the two-sample test ---
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gendeg.primitives.disk import NO_MODES, do_without
-from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath, OutputNotWritable
-from gendeg.primitives.files import read_json_object
+from gendeg.primitives.errors import OutputNotWritable
+from gendeg.primitives.files import notes_of
 
 INDEX, CONFIG = "model_index.json", "config.json"
 PARTS = re.compile(r"(config|generation_config|model_index)\.json|.*\.safetensors(\.index\.json)?")
@@ -63,11 +63,7 @@ def _settle(folder: Path, old: Path) -> None:
 
 def _components(folder: Path) -> set[str]:
     """Folders that the pipeline's index names. Empty for what is no pipeline."""
-    try:
-        index = read_json_object(folder / INDEX)
-    except (MissingPath, CannotRead, BadManifest):
-        return set()
-    return {name for name, kind in index.items() if isinstance(kind, list)}
+    return {name for name, kind in notes_of(folder / INDEX).items() if isinstance(kind, list)}
 
 
 def _forget_place(config: Path) -> None:

@@ -2,20 +2,21 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gendeg.pairs.packed import samples_in
+from gendeg.pairs.packed import ARCHIVES, samples_in
 from gendeg.pairs.rows import open_dataset
 from gendeg.pairs.sources import Lonely, Source, find_couples, find_source, parallel_layout
 from gendeg.pairs.split import SPLIT_WORDS, SPLITS
 from gendeg.primitives.errors import BadImage, BadManifest, BadOption, MissingPath, NoImages
 from gendeg.primitives.faults import ImageFault
-from gendeg.primitives.files import find_images, output_stems
+from gendeg.primitives.files import find_images, output_stems, sha256_bytes
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.hub import HUB
 from gendeg.primitives.images import encode_image, read_rgb
@@ -67,14 +68,16 @@ def find_candidates(
     if side:
         return _side_by_side(Path(root), wanted), []
     if root.startswith(HUB):
-        return list(_from_dataset(root.removeprefix(HUB), _both(wanted))), []
+        name = root.removeprefix(HUB)
+        return _told_apart(_from_dataset(name, _both(wanted)), name), []
     if tarfile_given(root):
-        return _from_tar(Path(root), _both(wanted))
+        found, lonely = _from_tar(Path(root), _both(wanted))
+        return _told_apart(found, root), lonely
     return _from_folder(Path(root), wanted, known)
 
 
 def tarfile_given(root: str) -> bool:
-    return os.path.isfile(root) and root.endswith((".tar", ".tar.gz", ".tgz"))
+    return os.path.isfile(root) and root.endswith((".tar", *ARCHIVES))
 
 
 def _missing(option: str, what: str) -> Any:
@@ -231,6 +234,19 @@ def _row_reader(name: str, rows: Any, number: int, wanted: Wanted) -> Callable[[
         return halves[0], halves[1]
 
     return read
+
+
+def _told_apart(found: Iterable[Candidate], root: str) -> list[Candidate]:
+    """No two of one stem, also where case does not count: what is alike gets a hash of its name below `root`."""
+    every = list(found)
+    alike = Counter(one.stem.lower() for one in every)
+
+    def alone(one: Candidate) -> Candidate:
+        if alike[one.stem.lower()] == 1:
+            return one
+        return replace(one, stem=f"{one.stem}-{sha256_bytes(os.fsencode(one.name.removeprefix(root)))[:12]}")
+
+    return list(map(alone, every))
 
 
 def _stem(text: str) -> str:

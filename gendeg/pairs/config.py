@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from gendeg.primitives.kinds import parse_mix, parse_mixes
-from gendeg.primitives.options import argument, checked, option
+from gendeg.primitives.options import SEED, argument, checked, option
 
 MANIFEST = "Replace a manifest that exists."
 
@@ -22,7 +22,7 @@ class SimulateConfig:
         None, "Of rain, snow and camera: degrees from the vertical, to the right; default: drawn.", min=-180, max=180
     )
     size: int = option(256, "Side of the square views; 0: whole photos.", min=0)
-    seed: int = option(0, "Same seed, same bytes, whatever the number of workers.", min=0)
+    seed: int = SEED(help="Same seed, same bytes, whatever the number of workers.")
     validation: float = option(0.05, "Share of photos held out for sheets.", min=0, max=1)
     workers: int = option(0, "Processes; 0: one per core.", min=0)
     overwrite: bool = option(False, MANIFEST)

@@ -11,11 +11,13 @@ from gendeg.metrics.alignment import SURE, find_shift
 from gendeg.pairs.candidates import Candidate, find_candidates
 from gendeg.pairs.config import IngestConfig
 from gendeg.pairs.pair import Pair, listed, write_manifest
+from gendeg.pairs.sources import Lonely
 from gendeg.pairs.split import HELD_OUT, LEAK, parse_split, split_of
 from gendeg.primitives.errors import BadImage, NoPairs
-from gendeg.primitives.files import ensure_writable, refuse_existing, sha256_bytes, write_jsonl
+from gendeg.primitives.files import atomic_write, refuse_existing, sha256_bytes, write_jsonl
 from gendeg.primitives.folders import claim
 from gendeg.primitives.images import U8Image, encode_image, read_header, read_rgb
+from gendeg.primitives.lock import held
 from gendeg.primitives.parallel import in_order, per_core
 from gendeg.primitives.pictures import count_reasons
 from gendeg.primitives.progress import track
@@ -52,7 +54,8 @@ class Checked:
 def ingest(config: IngestConfig) -> Ingested:
     """Write `manifest.jsonl` and `failures.jsonl` into `out`. Files of folders stay where they are.
 
-    Raises `OutputExists`, `ForeignFolder`, `UnknownSource`, `BadOption`, `MissingPath`, `NoPairs` when none is good.
+    Raises `OutputExists`, `ForeignFolder`, `FolderInUse`, `UnknownSource`, `BadOption`, `MissingPath`, and `NoPairs`
+    when none is good.
     """
     manifest = config.out / "manifest.jsonl"
     refuse_existing(config.overwrite, manifest)
@@ -60,7 +63,14 @@ def ingest(config: IngestConfig) -> Ingested:
     shares = parse_split(config.split)
     candidates, lonely = find_candidates(config.root, config.source, config.type, config.degraded, config.clean,
                                          config.side_by_side)  # fmt: skip
-    ensure_writable(config.out)
+    with held(config.out):
+        refuse_existing(config.overwrite, manifest)  # of another run that has ended since
+        return _ingest(config, candidates, lonely, shares, manifest)
+
+
+def _ingest(
+    config: IngestConfig, candidates: list[Candidate], lonely: list[Lonely], shares: dict[str, float], manifest: Path
+) -> Ingested:
     _claim_copies(config, candidates)
     failures = [
         _failure(one.path, LACKS.format(one.lacks), f"{one.path}: its {one.lacks} half is missing") for one in lonely
@@ -130,7 +140,7 @@ def _place(out: Path, candidate: Candidate, half: str, data: bytes, image: U8Ima
     name = f"{half}/{candidate.stem}.{plain or 'png'}"
     target = out / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data if plain else encode_image(image, "png"))
+    atomic_write(target, data if plain else encode_image(image, "png"))
     return name
 
 

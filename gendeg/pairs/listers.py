@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from gendeg.pairs.packed import TEXTS, caption_beside, read_tar
+from gendeg.pairs.packed import ARCHIVES, COMPRESSED, TEXTS, caption_beside, read_tar
 from gendeg.pairs.photo import Input, Kind, Photo
 from gendeg.pairs.rows import half_columns, is_saved, read_rows, with_images
 from gendeg.pairs.split import said_split
 from gendeg.pairs.tables import CLEAN, REAL, Row, is_table, read_table
-from gendeg.primitives.errors import BadManifest, GendegError, MissingPath
+from gendeg.primitives.errors import BadManifest, CannotRead, GendegError, MissingPath
 from gendeg.primitives.files import Found, find_images
 from gendeg.primitives.folders import is_ours
 from gendeg.primitives.hub import HUB
@@ -70,6 +70,8 @@ def sources_of(argument: str, asked: Asked) -> Iterator[tuple[Input, Lister]]:
         yield Input(Kind.TABLE, str(path)), partial(_list_table, asked)
     elif suffix == ".tar":
         yield _tar(path, path, asked)
+    elif argument.endswith(ARCHIVES):
+        raise CannotRead(argument, COMPRESSED)
     else:
         yield Input(Kind.FOLDER, str(path.parent)), partial(_list_file, path)
 
@@ -156,7 +158,7 @@ def _list_table(asked: Asked, source: Input) -> Iterator[Listed]:
         if asked.named and not degradation_named(said):
             raise BadManifest(path, row.line, f"no degradation is called '{said}'")
         photo = Photo(source, listed, "", row.caption, -1, _size(place), row.split, degradation_named(said))
-        if asked.hidden or os.path.isfile(place):
+        if asked.hidden or not os.path.isdir(place):  # what is not there is said when it is read
             yield Found(place, place.parent), photo
             continue
         for found in find_images([place], asked.skip, is_ours):  # a folder that is listed stands for its pictures

@@ -24,6 +24,8 @@ from gendeg.primitives.pictures import (
 
 TEXTS = (".txt", ".caption", ".json")
 """Endings of what is said of a photo, in the order in which they are asked; of JSON its field `caption`."""
+ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
+COMPRESSED = "only plain tars can be read: unpack a compressed one first"
 LONGEST_TEXT = 65_536  # bytes; what is longer says something else
 
 
@@ -71,7 +73,7 @@ def samples_in(place: str | Path) -> dict[str, dict[str, tuple[int, int]]]:
     try:
         with tarfile.open(place) as tar:
             if tar.fileobj is None or Path(place).suffix != ".tar":
-                raise CannotRead(place, "only plain tars can be read: unpack a compressed one first")
+                raise CannotRead(place, COMPRESSED)
             for member in tar:
                 folder, name = os.path.split(member.name)
                 key, _, ending = name.partition(".")

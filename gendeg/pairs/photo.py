@@ -66,9 +66,14 @@ class Photo:
         return f"{self.input.place}/{self.path}" if self.input.kind == Kind.TAR else str(self.file)
 
     @property
+    def below(self) -> str:
+        """What it is called where nobody is to know where its input lies."""
+        return f"{self.path} row {self.at}" if self.input.kind == Kind.DATASET else self.path
+
+    @property
     def title(self) -> str:
         """The last part of its name."""
-        return f"{self.path} row {self.at}" if self.input.kind == Kind.DATASET else os.path.basename(self.path)
+        return self.below if self.input.kind == Kind.DATASET else os.path.basename(self.path)
 
     @property
     def is_file(self) -> bool:

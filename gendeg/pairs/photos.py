@@ -53,8 +53,9 @@ def open_photos(
     """The photos of all places in the order of their names: files, folders, tars, tables, manifests, datasets, hf:NAME.
 
     Rows that say a kind or a split must say one of these (None: any split); how many others there are is said. `most`:
-    so many (0: all) at even distances, so that every folder has its share. Raises `MissingPath` (of a listed file too),
-    `NoImages`, `CannotRead`, `BadManifest`, and `BadOption` where `column` is needed.
+    so many (0: all) at even distances, so that every folder has its share. A listed file that is not there is said by
+    whoever reads it. Raises `MissingPath`, `NoImages`, `CannotRead`, `BadManifest`, and `BadOption` where `column` is
+    needed.
     """
     splits = None if split is None else [said_split(one) for one in ([split] if isinstance(split, str) else split)]
     return spread(_by_name(_found(list(places), Asked(kind, splits, column, skip))), most)

@@ -32,8 +32,8 @@ def scan_photos(photos: Sequence[Photo], threads: int = 8) -> Iterator[Scanned |
         if isinstance(found, Scanned):
             digest = bytes.fromhex(found.sha256)
             if digest in seen:
-                message = f"{photo.path}: the same bytes as a photo before it"
-                yield left_out(photo.path, DUPLICATE, message, photo.stem)
+                message = f"{photo.below}: the same bytes as a photo before it"
+                yield left_out(photo.below, DUPLICATE, message, photo.stem)
                 continue
             seen.add(digest)
         yield found
@@ -44,5 +44,5 @@ def _look(photo: Photo) -> Scanned | Failure:
         data = photo.bytes()
         header = read_header(data)
     except BadImage as error:
-        return left_out(photo.path, error.reason, str(error.named(public_name(photo.path))), photo.stem)
+        return left_out(photo.below, error.reason, str(error.named(public_name(photo.below))), photo.stem)
     return Scanned(photo, sha256_bytes(data), len(data), header.width, header.height, header.plain)

@@ -23,7 +23,7 @@ def show_pairs(place: str | Path, target: Path, overwrite: bool = False) -> str:
     Raises `OutputExists` for another file in its place, and as `open_pairs`.
     """
     pairs = measured(open_pairs([place]))
-    write_new(target, encode_image(draw_pairs(pairs), "png"), overwrite)
+    write_new(target, encode_image(draw_pairs(pairs), "png"), overwrite, "--sheet")
     return tabulate_pairs(pairs)
 
 

@@ -20,8 +20,9 @@ from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption
 from gendeg.primitives.files import refuse_existing, write_jsonl
 from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
-from gendeg.primitives.images import U8Image, UnitImage, encode_image, u8_to_unit, unit_to_u8
+from gendeg.primitives.images import U8Image, UnitImage, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import Mix, has_direction, mix_name, parse_mixes
+from gendeg.primitives.lock import held
 from gendeg.primitives.parallel import in_processes, per_core
 from gendeg.primitives.progress import track
 from gendeg.primitives.records import Failure, refuse_foreign_failures
@@ -57,7 +58,7 @@ def simulate(config: SimulateConfig) -> Simulated:
 
     Strength is uniform in [0, 1] (or in `strengths`), so that mu and sigma cover what the published sources show. The
     files depend on the seed and the photos' names only, never on the number of workers. Raises `BadOption`,
-    `OutputExists`, and `ForeignFolder` for files of these names that are somebody's.
+    `OutputExists`, `ForeignFolder` for files of these names that are somebody's, and `FolderInUse`.
     """
     _check(config)
     manifest, listed = config.out / "manifest.jsonl", config.out / "failures.jsonl"
@@ -67,6 +68,14 @@ def simulate(config: SimulateConfig) -> Simulated:
         refuse_foreign(folder, SIMULATE, ours)
     refuse_foreign_failures(listed)
     tasks = plan_tasks(config)
+    with held(config.out):
+        refuse_existing(config.overwrite, manifest)  # of another run that has ended since
+        return _simulate(config, tasks, halves, manifest, listed)
+
+
+def _simulate(
+    config: SimulateConfig, tasks: list[Task], halves: dict[Path, bool], manifest: Path, listed: Path
+) -> Simulated:
     for folder, ours in halves.items():
         claim(folder, SIMULATE, ours)
     pairs: list[Pair] = []
@@ -122,7 +131,7 @@ def _simulate_variant(task: Task, photo: U8Image, number: int, mix: Mix) -> Pair
     name = f"{task.photo.stem}-v{number:02d}"
     places = f"clean/{name}.png", f"degraded/{name}-{mix_name(mix)}.png"
     for place, image in zip(places, (clean, degraded), strict=True):
-        (task.config.out / place).write_bytes(encode_image(image, "png"))
+        write_image(image, task.config.out / place, "png")
     mu, sigma = measure_intensity(clean, degraded)
     return listed(
         task.config.out,

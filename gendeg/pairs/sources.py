@@ -132,7 +132,7 @@ def parallel_layout(degraded: str, clean: str) -> Layout:
     try:
         _compiled(layout)
     except ValueError as error:
-        raise BadOption("--match", str(error)) from error
+        raise BadOption("--degraded", str(error)) from error
     return layout
 
 
@@ -189,14 +189,31 @@ def _split(layout: Layout, fields: dict[str, str]) -> str:
 
 
 def _image_files(root: Path) -> list[str]:
-    """Paths below `root` with '/' between folders, in byte order; hidden files and folders are left out."""
+    """Paths below `root` with '/' between folders, in byte order; hidden files and folders are left out.
+
+    Links are followed, but not to a folder that one is in already.
+    """
     found = []
     for folder, folders, names in os.walk(root, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _leads_back(root, folder, name)
+        )
         below = os.path.relpath(folder, root).replace(os.sep, "/")
         found += [name if below == "." else f"{below}/{name}" for name in names
                   if name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith(".")]  # fmt: skip
     return sorted(found, key=os.fsencode)
+
+
+def _leads_back(root: Path, folder: str, name: str) -> bool:
+    """Whether a folder's entry is a link to one of those that led here, or to one above them."""
+    if not os.path.islink(entry := os.path.join(folder, name)):
+        return False
+    target, here = os.path.join(os.path.realpath(entry), ""), Path(folder)
+    return any(
+        os.path.join(os.path.realpath(one), "").startswith(target)
+        for one in (here, *here.parents)
+        if one == root or root in one.parents
+    )
 
 
 def _stem(name: str) -> str:

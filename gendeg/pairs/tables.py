@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gendeg.pairs.split import said_split
-from gendeg.primitives.errors import BadManifest, CannotRead, MissingPath
-from gendeg.primitives.files import read_numbered_jsonl
+from gendeg.primitives.errors import BadManifest, MissingPath
+from gendeg.primitives.files import read_bytes, read_numbered_jsonl
 from gendeg.primitives.pictures import IMAGE_EXTENSIONS, OTHER_KIND, OTHER_SPLIT
 
 TABLES = (".txt", ".csv", ".tsv", ".jsonl", ".parquet")
@@ -180,10 +180,7 @@ def _header(path: Path, line: str, number: int) -> tuple[list[str], str]:
 
 def _text(path: Path) -> str:
     """UTF-8 or, with its mark, UTF-16. Other bytes stay as they are in paths, for file systems have such names."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CannotRead(path, error.strerror or str(error)) from error
+    data = read_bytes(path)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return data.decode("utf-16")

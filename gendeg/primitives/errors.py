@@ -186,9 +186,9 @@ class IncompleteInstall(GendegError):
 
 
 class OutputExists(GendegError):
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-        super().__init__(f"{path}: exists already; choose another --out, or allow it with --overwrite")
+    def __init__(self, path: str | Path, option: str = "--out"):
+        self.path, self.option = Path(path), option
+        super().__init__(f"{path}: exists already; choose another {option}, or allow it with --overwrite")
 
 
 class ForeignFolder(GendegError):

@@ -74,14 +74,14 @@ def atomic_write(path: str | Path, content: bytes | str) -> None:
         stream.write(data)
 
 
-def write_new(path: Path, content: bytes, overwrite: bool = False) -> None:
+def write_new(path: Path, content: bytes, overwrite: bool, option: str) -> None:
     """As `atomic_write`, in a folder that is made if need be; the same bytes again are no matter.
 
-    Raises `OutputExists` for other bytes, unless they may be overwritten.
+    Raises `OutputExists` for other bytes, unless they may be overwritten; `option` names the file.
     """
     ensure_writable(path.parent)
     if path.exists() and not overwrite and (not path.is_file() or path.read_bytes() != content):
-        raise OutputExists(path)
+        raise OutputExists(path, option)
     atomic_write(path, content)
 
 
@@ -167,40 +167,27 @@ def find_images(
     skip: Callable[[Path], bool] = lambda path: False,
     ours: Callable[[Path], bool] = is_built,
 ) -> list[Found]:
-    """The pictures of `look_through`."""
-    return look_through(paths, skip, ours)[0]
-
-
-def look_through(
-    paths: Iterable[str | Path],
-    skip: Callable[[Path], bool] = lambda path: False,
-    ours: Callable[[Path], bool] = is_built,
-) -> tuple[list[Found], list[LeftOut]]:
-    """Every picture under the given files and folders, each once, sorted by the bytes of its path; and what is none.
+    """Every picture under the given files and folders, each once, sorted by the bytes of its path.
 
     Folders are searched recursively, by name and content (`pictures`), through symbolic links, without hidden files
     and folders, and without the files that `skip` and the folders that `ours` names (a run's own outputs, where they
     lie among its photos). A file that is named itself is kept whatever its extension, so that a bad one is reported
     later.
-    Raises `MissingPath`, `NoImages` (for a folder argument without any) and `CannotRead` (a folder may not be listed).
+    Raises `MissingPath`, `NoImages` (for a folder argument without any), `NoPhotos` (without any, and what there is)
+    and `CannotRead` (a folder may not be listed).
     """
     by_path: dict[str, Found] = {}
-    left: dict[str, LeftOut] = {}
-    found: list[Found] = []
-    for path in map(Path, paths):
-        here, others = _under(path, skip, ours)
-        found += here
-        left |= {os.path.abspath(one.path): one for one in others}
+    found = [one for path in map(Path, paths) for one in _under(path, skip, ours)]
     for one in sorted(found, key=lambda f: (os.fsencode(f.path), os.fsencode(f.root))):
         by_path.setdefault(os.path.abspath(one.path), one)
-    return list(by_path.values()), [one for path, one in left.items() if path not in by_path]
+    return list(by_path.values())
 
 
-def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool]) -> tuple[list[Found], list[LeftOut]]:
+def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool]) -> list[Found]:
     if not os.path.exists(path):
         raise MissingPath(path)
     if not path.is_dir():
-        return [Found(path, path.parent)], []
+        return [Found(path, path.parent)]
     found, left = [], []
     for contents in walk(path, ours):
         found += [Found(image, path) for image in contents.pictures if not skip(image)]
@@ -210,7 +197,7 @@ def _under(path: Path, skip: Callable[[Path], bool], ours: Callable[[Path], bool
         raise NoPhotos(path, say_reasons(count_reasons(one.reason for one in left)))
     if not found:
         raise NoImages(path, IMAGE_EXTENSIONS)
-    return found, left
+    return found
 
 
 # --- names for outputs ---
@@ -292,12 +279,7 @@ def read_numbered_jsonl(path: str | Path) -> list[tuple[int, dict[str, Any]]]:
 
     Raises `MissingPath`, `CannotRead`, and `BadManifest` with the number of the first bad line, counted from 1.
     """
-    if not os.path.exists(path):
-        raise MissingPath(path)
-    try:
-        lines = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    except OSError as error:
-        raise CannotRead(path, error.strerror or str(error)) from error
+    lines = read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n")
     return [(number, _parse(path, number, line)) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
@@ -312,13 +294,25 @@ def readable_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def read_json_object(path: str | Path) -> dict[str, Any]:
     """A file that holds one JSON object. Raises `MissingPath`, `CannotRead`, or `BadManifest` for anything else."""
+    return _parse(path, 0, read_bytes(path))
+
+
+def notes_of(path: Path) -> dict[str, Any]:
+    """What a file of notes says; nothing where there is no such file, or it is something else."""
+    try:
+        return read_json_object(path)
+    except (MissingPath, CannotRead, BadManifest):
+        return {}
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Raises `MissingPath` and `CannotRead`."""
     if not os.path.exists(path):
         raise MissingPath(path)
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
-    return _parse(path, 0, data)
 
 
 def _parse(path: str | Path, number: int, line: bytes) -> dict[str, Any]:

@@ -2,19 +2,26 @@
 
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
-from gendeg.primitives.errors import BadManifest, CannotRead, ForeignFolder, MissingPath, OutputNotWritable
-from gendeg.primitives.files import atomic_write, ensure_writable, is_temporary, read_json_object
+from gendeg.primitives.errors import ForeignFolder, OutputNotWritable
+from gendeg.primitives.files import atomic_write, ensure_writable, is_temporary, notes_of
+from gendeg.primitives.kinds import Degradation
 
-SIDE = ".gendeg"
+SIDE, LOCK = ".gendeg", "lock.json"
 MARK = Path(SIDE) / "made_by.json"
 DATASET = Path(SIDE) / "config.json"  # of a dataset that was begun before there were marks
 BUILD = "build"
 HALVES = ("clean", "degraded")
 SIMULATORS = ("simulated", "strangers")
 """The sources that pairs of our simulators name."""
+RECORDS, SHEET = "records.jsonl", "sheet.png"
+"""What `synth` writes beside its images."""
+_KIND = f"(?:{'|'.join(Degradation)})"
+DEGRADED = re.compile(rf".+\.{_KIND}(?:\+{_KIND})*\.[im]\d+(?:-\d+)*\.s\d+\.(png|jpg|webp)")
+"""Names of the images that `synth` writes, which no camera gives."""
 NOBODYS = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
 """What operating systems put into folders by themselves."""
 
@@ -57,32 +64,38 @@ def release(folder: Path) -> None:
 
 def is_ours(folder: Path) -> bool:
     """Whether what lies in it is no photo of somebody's but made by us."""
-    return bool(maker_of(folder)) or _is_simulated(folder)
+    return bool(maker_of(folder)) or _is_simulated(folder) or _is_synthesized(folder)
 
 
 def _is_simulated(folder: Path) -> bool:
     """A half of simulated pairs: the manifest beside it names it, and our simulators as where its pairs come from."""
-    manifest = folder.parent / "manifest.jsonl"
-    if folder.name not in HALVES or not manifest.is_file():
+    if folder.name not in HALVES:
         return False
+    row = _first_row(folder.parent / "manifest.jsonl")
+    return row.get("source") in SIMULATORS and str(row.get(folder.name)).startswith(f"{folder.name}/")
+
+
+def _is_synthesized(folder: Path) -> bool:
+    """Nothing but what `synth` wrote: images by their names, beside the list of what was asked of them."""
+    row = _first_row(folder / RECORDS)
+    if not {"key", "clean_path", "seed"} <= set(row):
+        return False
+    return {name for name in _names(folder) if not DEGRADED.fullmatch(name)} <= {RECORDS, SHEET}
+
+
+def _first_row(path: Path) -> dict[str, object]:
+    """Of JSON lines; nothing where there are none."""
     try:
-        with open(manifest, "rb") as stream:
+        with open(path, "rb") as stream:
             row = json.loads(stream.readline())
     except (OSError, ValueError):
-        return False
-    return (
-        isinstance(row, dict)
-        and row.get("source") in SIMULATORS
-        and str(row.get(folder.name)).startswith(f"{folder.name}/")
-    )
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def says(path: Path, field: str) -> object:
     """A field of a JSON file; None where there is no such file, or it is something else."""
-    try:
-        return read_json_object(path).get(field)
-    except (MissingPath, CannotRead, BadManifest):
-        return None
+    return notes_of(path).get(field)
 
 
 def _somebodys(folder: Path) -> str:
@@ -90,7 +103,7 @@ def _somebodys(folder: Path) -> str:
     if not os.path.lexists(folder):
         return ""
     names = _names(folder)
-    if names == [SIDE] and (folder / SIDE).is_dir() and _names(folder / SIDE) in ([], ["lock.json"]):
+    if names == [SIDE] and (folder / SIDE).is_dir() and _names(folder / SIDE) in ([], [LOCK]):
         return ""  # somebody has just begun: the lock tells who
     return names[0] if names else ""
 

@@ -12,7 +12,8 @@ import json
 import os
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from typing import IO
 from gendeg.primitives.disk import hard_link, is_flocked, take_flock
 from gendeg.primitives.errors import FolderInUse, OutputNotWritable
 from gendeg.primitives.files import ensure_writable, temporary_beside
+from gendeg.primitives.folders import LOCK, SIDE
 from gendeg.primitives.processes import ProcessId, is_running, same_kernel, this_process
 
 BEAT = 20.0  # seconds between two touches of the file
@@ -141,6 +143,15 @@ class FolderLock:
         while not self._stop.wait(BEAT):
             with suppress(OSError, ValueError):
                 os.utime(file.fileno() if os.utime in os.supports_fd else self.path)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within `with`: no other process of ours writes into the folder, which is made. Raises as `FolderLock`."""
+    with FolderLock(folder / SIDE / LOCK, folder):
+        yield
+    with suppress(OSError):  # it holds something else too
+        (folder / SIDE).rmdir()
 
 
 def read_holder(path: Path) -> Holder | None:

@@ -243,7 +243,9 @@ STEPS = partial(option, None, "Sampling steps; default: the model's.", min=1)
 GUIDANCE_TEXT = partial(option, None, "Text guidance; default: the model's.")
 GUIDANCE_IMAGE = partial(option, None, "Image guidance; default: the model's.")
 STRUCTURE_CORRECTION = partial(option, True, "Put the photo's detail back after decoding.")
-IMAGE_SEED = partial(option, 0, "Same seed, same images.", min=0)
+SEED = partial(option, 0, min=0, max=2**32 - 1)
+"""What every source of random numbers takes."""
+IMAGE_SEED = partial(SEED, help="Same seed, same images.")
 IMAGE_BATCH = partial(option, 4, "Images of one photo made at a time.", min=1)
 DEVICE = partial(option, "auto", "auto, cpu, cuda or mps.")
 

@@ -8,7 +8,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -63,11 +64,29 @@ def processes(workers: int, begin: Callable[..., object] | None = None, *told: A
 
     Each calls `begin(*told)` first.
     """
-    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (begin, told))
+    return ProcessPoolExecutor(workers, _Context(), _begin, (begin, told))
+
+
+class _Deaf(SpawnProcess):
+    """Hears no Ctrl-C from its first moment on: what is blocked when a process is started is blocked in it."""
+
+    def start(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    Process = _Deaf
 
 
 def _begin(begin: Callable[..., object] | None, told: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
     Thread(target=_leave_with_parent, daemon=True).start()
     os.nice(1)
     if begin is not None:

@@ -36,7 +36,7 @@ def plot_priors(folder: Path | None, target: Path, overwrite: bool = False) -> N
     if format not in FORMATS:
         raise BadOption("--plot", f"must end in .{', .'.join(FORMATS)}, not '{target.name}'")
     panels = [Panel(mix_name(mix), tuple(map(_counts, priors))) for mix, priors in _every_prior(folder)]
-    write_new(target, draw_priors(panels, MU_BINS.high, SIGMA_BINS.high, format), overwrite)
+    write_new(target, draw_priors(panels, MU_BINS.high, SIGMA_BINS.high, format), overwrite, "--plot")
 
 
 def _counts(prior: Prior) -> SourceCounts:

@@ -23,7 +23,8 @@ from jaxtyping import Float
 
 from gendeg.intensity.bins import MU_BINS, SIGMA_BINS, Bins
 from gendeg.intensity.priors import Prior
-from gendeg.primitives.errors import BadManifest, CannotRead, GendegError, MissingPath
+from gendeg.primitives.errors import BadManifest, GendegError, MissingPath
+from gendeg.primitives.files import read_bytes
 from gendeg.primitives.kinds import mix_name, parse_mix
 
 JOINT = re.compile(r"Mu-Sigma-_?.+\.json")
@@ -151,14 +152,10 @@ def _check_range(path: Path, number: int, text: object) -> None:
 
 
 def _rows(path: Path, count: int) -> list[Mapping[str, Any]]:
-    if not path.is_file():
-        raise MissingPath(path)
     try:
-        rows = json.loads(path.read_bytes())
+        rows = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise BadManifest(path, 0, f"not JSON ({error})") from error
-    except OSError as error:
-        raise CannotRead(path, error.strerror or str(error)) from error
     if not isinstance(rows, list) or len(rows) != count or not all(isinstance(row, dict) for row in rows):
         raise BadManifest(path, 0, f"not a list of {count} bins")
     return rows

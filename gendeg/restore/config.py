@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from gendeg.primitives.kinds import parse_mix
-from gendeg.primitives.options import DEVICE, argument, checked, option
+from gendeg.primitives.options import DEVICE, SEED, argument, checked, option
 from gendeg.training.config import TrainConfig
 
 Network = Literal["nafnet", "swin", "promptir"]
@@ -89,7 +89,7 @@ class RestoreEvalConfig:
     lpips: str = option("", "Folder with LPIPS's weights as safetensors; without it: not measured.")
     draws: int = option(500, "Of the bootstrap over photos.", min=1)
     limit: int = option(0, "Pairs of each degradation and source, at random; 0: all.", min=0)
-    seed: int = option(0, "Of the intervals, and of what --limit picks.", min=0)
+    seed: int = SEED(help="Of the intervals, and of what --limit picks.")
     tile: int | None = TILE()
     overlap: int = OVERLAP()
     device: str = DEVICE()
@@ -137,7 +137,7 @@ class TransferConfig:
     learning_rate: float = option(1e-3, "Its peak, in every stage.")
     split: str = option("train", "Rows of a .csv that names splits.")
     precision: Literal["no", "fp16", "bf16"] = option("no", "Mixed precision.")
-    seed: int = option(0, "Of the first repetition.", min=0)
+    seed: int = SEED(help="Of the first repetition.")
     workers: int = option(2, "Threads that prepare batches.", min=1)
     cpu: bool = option(False, "Use the CPU even where there is a GPU.")
     # no options:

@@ -11,9 +11,10 @@ import typer
 
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.exits import ERROR, SOME_FAILED
+from gendeg.primitives.folders import RECORDS
 from gendeg.primitives.kinds import mix_name
 from gendeg.primitives.options import command
-from gendeg.synth.config import RECORDS, SynthConfig
+from gendeg.synth.config import SynthConfig
 
 EXAMPLE = "Example: gendeg synth photos/ --type rain,snow --intensity 0.3,0.6 --out degraded/"
 
@@ -33,6 +34,8 @@ def synth(
         config = replace(config, out=_free(config.out))
     if config.like and "intensities" in given:
         raise BadOption("--intensity", "does not go with --like, which tells the strength")
+    if config.mu is not None and "intensities" in given:
+        raise BadOption("--intensity", "does not go with --mu, which is the strength itself")
     if config.estimator and not config.like:
         raise BadOption("--estimator", "goes with --like")
     if config.sigma is not None and config.mu is None and not config.like:

@@ -20,9 +20,6 @@ from gendeg.primitives.options import (
     option,
 )
 
-RECORDS = "records.jsonl"
-"""Of a run, beside its images."""
-
 
 @dataclass(frozen=True)
 class SynthConfig:

@@ -1,7 +1,6 @@
 """What `gendeg synth` will write, decided before any model is loaded (and, but for --like, without torch)."""
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -23,17 +22,14 @@ from gendeg.pairs.photo import Photo
 from gendeg.pairs.photos import open_photos
 from gendeg.primitives.errors import BadOption, IncompleteInstall, OutputExists
 from gendeg.primitives.files import refuse_missing
+from gendeg.primitives.folders import DEGRADED, RECORDS, SHEET
 from gendeg.primitives.kinds import SINGLES, Degradation, parse_mixes, parse_types
 from gendeg.primitives.options import PHYSICS, refuse_choices
-from gendeg.synth.config import RECORDS, SynthConfig
+from gendeg.synth.config import SynthConfig
 
 if TYPE_CHECKING:
     from gendeg.estimator.estimate import Estimate
 
-_KIND = f"(?:{'|'.join(Degradation)})"
-WRITTEN = re.compile(rf".+\.{_KIND}(?:\+{_KIND})*\.[im]\d+(?:-\d+)*\.s\d+\.(png|jpg|webp)")
-"""Names of the pictures that `synth` writes, which no camera gives."""
-SHEET = "sheet.png"
 OWN_PHOTOS = ("china.jpg", "flower.jpg")
 
 
@@ -164,7 +160,7 @@ def _is_own(path: Path, out: Path) -> bool:
     """Whether a picture found in a folder is what an earlier run wrote into `out`: it is not degraded a second time."""
     if os.path.realpath(path.parent) != os.path.realpath(out):
         return False
-    return bool(WRITTEN.fullmatch(path.name)) or (path.name in (SHEET, RECORDS) and (out / RECORDS).is_file())
+    return bool(DEGRADED.fullmatch(path.name)) or (path.name in (SHEET, RECORDS) and (out / RECORDS).is_file())
 
 
 def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) -> Sample:
@@ -173,5 +169,5 @@ def _place(ask: Ask, seed: int, stem: str, out: Path, format: str, by_mu: bool) 
     `i060-040`: of two parts, in the order of the mix's name.
     """
     strength = f"m{round(ask.mu * 1e4):04d}" if by_mu else intensity_word(*strengths_of(ask))
-    key = f"{stem}-{ask.name.replace('+', '-')}-{strength}-s{seed}"
+    key = f"{stem}-{ask.name.replace('+', '_')}-{strength}-s{seed}"
     return Sample(ask, seed, key, out / f"{stem}.{ask.name}.{strength}.s{seed}.{format}")

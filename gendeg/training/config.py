@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.kinds import parse_mixes
-from gendeg.primitives.options import checked, model_name, option
+from gendeg.primitives.options import SEED, checked, model_name, option
 
 VAE = "Folder of a trained autoencoder, or of a model with one."
 
@@ -31,7 +31,7 @@ class TrainConfig:
         "adamw", "muon: fewer steps, for what learns from little; adamw8bit: less memory, needs bitsandbytes."
     )
     precision: Literal["no", "fp16", "bf16"] = option("bf16", "Mixed precision.")
-    seed: int = option(0, "Of everything random in the run.", min=0)
+    seed: int = SEED(help="Of everything random in the run.")
     workers: int = option(2, "Threads that prepare batches.", min=1)
     log_every: int = option(10, "Steps between rows of log.csv.", min=1)
     sheet_every: int = option(500, "Steps between sheets, calibration, best/.", min=1)

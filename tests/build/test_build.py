@@ -18,6 +18,7 @@ from gendeg.build.repair import repair, retry
 from gendeg.build.status import failures, status
 from gendeg.build.verify import verify
 from gendeg.primitives.errors import DifferentRun, FolderInUse, NotEnoughRoom, OtherPhotos
+from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import read_rgb, write_image
 from gendeg.primitives.lock import FolderLock
 from gendeg.primitives.orientation import EXIF_ORIENTATION
@@ -351,3 +352,17 @@ def _members(path: Path) -> list[tuple[str, bytes]]:
 
     with tarfile.open(path) as tar:
         return [(member.name, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+
+
+def test_a_row_of_a_table_of_images_is_told_by_its_number(tmp_path):
+    import datasets
+
+    paths = sorted(map(str, write_photos(tmp_path / "photos", 3).iterdir()))
+    rows = datasets.Dataset.from_dict({"image": [*paths, paths[0]]}).cast_column("image", datasets.Image())
+    rows.to_parquet(tmp_path / "rows.parquet")
+    config = small_build(tmp_path, clean=(str(tmp_path / "rows.parquet"),), types="haze", per_image=1)
+    build(config)
+    table = pq.read_table(config.out / ".gendeg/manifest.parquet")
+    assert sorted(table.column("clean_path").to_pylist()) == [f"train row {number}" for number in range(3)]
+    (left,) = read_jsonl(config.out / ".gendeg/left_out.jsonl")
+    assert left["clean_path"] == "train row 3"

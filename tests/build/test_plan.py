@@ -303,7 +303,7 @@ def test_existing_pairs_fill_shards_of_their_own(tmp_path):
     assert [Path(one.place).name for one in manifests] == ["pairs.jsonl"]
     assert [one.failed for one in bad] == ["missing"]
     planned = write_plan(config, seen.table, tmp_path / "plan.parquet", table)
-    assert [str(shard.name) for shard in planned.shards] == [f"haze/train-{n:05d}" for n in range(4)]
+    assert [str(shard.name) for shard in planned] == [f"haze/train-{n:05d}" for n in range(4)]
     rows = [row for shard in PlanReader(tmp_path / "plan.parquet") for row in shard]
     assert [row.origin for row in rows] == ["generated"] * 3 + ["existing"] * 3
     assert len({row.key for row in rows}) == 6 and {row.input for row in rows} == {0, 1}
@@ -312,11 +312,11 @@ def test_existing_pairs_fill_shards_of_their_own(tmp_path):
 def test_cost_of_a_sample_does_not_grow_with_the_plan(tmp_path):
     """Row groups are shards: a shard's rows are read alone, and no shard is longer than asked for."""
     planned = write_plan(settings(tmp_path, per_image=6, shard_size=100), many_photos(1000), tmp_path / "plan.parquet")
-    assert planned.samples == 6000 and max(shard.samples for shard in planned.shards) == 100
+    assert sum(shard.samples for shard in planned) == 6000 and max(shard.samples for shard in planned) == 100
     file = pq.ParquetFile(tmp_path / "plan.parquet")
-    assert file.num_row_groups == len(planned.shards)
-    last = PlanReader(tmp_path / "plan.parquet").rows(len(planned.shards) - 1)
-    assert {row.shard for row in last} == {len(planned.shards) - 1}
+    assert file.num_row_groups == len(planned)
+    last = PlanReader(tmp_path / "plan.parquet").rows(len(planned) - 1)
+    assert {row.shard for row in last} == {len(planned) - 1}
 
 
 def test_directions_are_dealt_to_what_has_one(tmp_path):

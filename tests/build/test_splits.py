@@ -62,7 +62,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_photos_of_included_test_pairs_are_not_trained_on(root, capsys):
-    splits = planned(root, include=(pairs_of(root, "test"),))
+    splits = planned(root, include=(pairs_of(root, "test").parent,))  # a folder stands for its manifest
     assert sorted(map(sorted, splits.values())) == [["test"], ["test"], ["train"], ["train"], ["train"]]
     assert "2 photos moved train → test" in capsys.readouterr().err
     assert read_description(Layout(root / "out")).moved == {"train → test": 2}

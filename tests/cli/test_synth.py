@@ -295,3 +295,29 @@ def test_interrupting_keeps_what_was_made(model: Path, photos: Path, tmp_path: P
     assert len(made) >= 3
     assert not list(out.glob(".*.tmp"))
     assert all(read_rgb(path).size for path in out.glob("*.png"))
+
+
+def test_a_photo_of_a_list_that_is_gone_is_one_failure(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("photos/a.png\nphotos/gone.png\n")
+    asked = tmp_path / "list.txt", "--model", "physics", "--out", tmp_path / "out"
+    assert synth(*asked) == 3
+    found = rows(tmp_path / "out")
+    assert [row.failed for row in found if isinstance(row, Failure)] == ["missing"] and len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--mu", "0.1", "--intensity", "0.3"), "--intensity: does not go with --mu"),
+        (("--seed", "99999999999999999999999"), "less than or equal to 4294967295"),
+    ],
+)
+def test_what_says_two_things_or_too_much_is_refused(photos: Path, capsys, arguments, says) -> None:
+    assert synth(photos, "--type", "haze", *arguments, "--dry-run") != 0
+    assert says in capsys.readouterr().err
+
+
+def test_a_compressed_archive_is_no_photo(tmp_path: Path, capsys) -> None:
+    (tmp_path / "photos.tar.gz").write_bytes(b"x")
+    assert synth(tmp_path / "photos.tar.gz", "--dry-run") == 1
+    assert "unpack a compressed one first" in capsys.readouterr().err

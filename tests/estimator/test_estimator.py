@@ -18,7 +18,7 @@ from gendeg.estimator.learn import calibrate, learn, report, tabulate
 from gendeg.estimator.network import CLEAN, KINDS, Estimator, Notes, load_estimator, look, own_weights, save_estimator
 from gendeg.intensity.measure import measure_intensity
 from gendeg.physics import SIMULATORS
-from gendeg.primitives.errors import BadModel, BadOption, MissingPath, NoPairs, NotRecognised, OutputExists
+from gendeg.primitives.errors import BadModel, BadOption, MissingPath, NoPhotos, NotRecognised, OutputExists
 from gendeg.primitives.images import read_rgb, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import Degradation
 from gendeg.synth.plan import sample_photos
@@ -193,7 +193,7 @@ def test_examples_are_views_of_known_strength_and_one_photo_has_one_split(tmp_pa
 
 def test_too_few_photos_are_refused(tmp_path: Path, small: None) -> None:
     write_image(photo(70, 80), tmp_path / "p.png", "png")
-    with pytest.raises(NoPairs, match="enough photos"):
+    with pytest.raises(NoPhotos, match="too few: .*; give more photos"):
         learn(EstimatorConfig((tmp_path,), tmp_path / "e.safetensors", workers=1, progress=False))
 
 

@@ -1,9 +1,11 @@
 """The bootstrap: known means, honest widths, photos drawn whole."""
 
+import math
+
 import numpy as np
 import pytest
 
-from gendeg.metrics.uncertainty import bootstrap, bootstrap_blocks, bootstrap_crossed, bootstrap_mean, bootstrap_ratio
+from gendeg.metrics.uncertainty import bootstrap, bootstrap_blocks, bootstrap_mean, bootstrap_ratio, spearman
 
 
 def interval(values: np.ndarray, clusters: list, draws: int = 1000):
@@ -77,7 +79,7 @@ def test_crossed_draws_are_of_runs_and_of_photos():
     """Values are a run's part plus a photo's: the variance of the mean is the sum of both, each over its own count."""
     rng = np.random.default_rng(2)
     runs, photos = rng.normal(0, 2.0, 30), rng.normal(0, 3.0, 200)
-    found = bootstrap_crossed(runs[:, None] + photos[None], 2000, np.random.default_rng(0))
+    found = bootstrap_blocks([runs[:, None] + photos[None]], [1.0], 2000, np.random.default_rng(0))
     assert found.value == pytest.approx(runs.mean() + photos.mean())
     width = 2 * 1.96 * np.sqrt(runs.var() / 30 + photos.var() / 200)
     assert found.high - found.low == pytest.approx(width, rel=0.1)
@@ -86,6 +88,23 @@ def test_crossed_draws_are_of_runs_and_of_photos():
 
 def test_runs_that_all_say_the_same_leave_the_photos():
     photos = np.random.default_rng(3).normal(0, 1, 50)
-    found = bootstrap_crossed(np.tile(photos, (4, 1)), 500, np.random.default_rng(0))
+    found = bootstrap_blocks([np.tile(photos, (4, 1))], [1.0], 500, np.random.default_rng(0))
     alone = interval(photos, list(range(50)))
     assert found.high - found.low == pytest.approx(alone.high - alone.low, rel=0.15)
+
+
+ASKED = np.array([0.1, 0.2, 0.3, 0.4])
+
+
+def test_spearman_sees_order_only():
+    assert spearman(ASKED, ASKED**3) == pytest.approx(1)
+    assert spearman(ASKED, -ASKED) == pytest.approx(-1)
+    # ranks 1 2 3 4 against 1 3 2 4: 1 - 6 * 2 / (4 * 15)
+    assert spearman(ASKED, np.array([0.1, 0.3, 0.2, 0.4])) == pytest.approx(0.8)
+    # a tie has the mean rank: (1, 2.5, 2.5, 4) against 1 2 3 4
+    assert spearman(ASKED, np.array([0.0, 0.2, 0.2, 0.4])) == pytest.approx(4.5 / math.sqrt(5 * 4.5))
+
+
+def test_spearman_of_a_constant_says_nothing():
+    assert math.isnan(spearman(ASKED, np.full(4, 0.2)))
+    assert math.isnan(spearman(ASKED[:1], ASKED[:1]))

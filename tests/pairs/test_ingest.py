@@ -14,9 +14,19 @@ from gendeg.intensity.measure import measure_intensity
 from gendeg.pairs.config import IngestConfig
 from gendeg.pairs.ingest import ingest
 from gendeg.pairs.pair import open_pairs, read_manifest
-from gendeg.primitives.errors import BadManifest, BadOption, MissingPath, NoImages, NoPairs, OutputExists, UnknownSource
+from gendeg.primitives.errors import (
+    BadManifest,
+    BadOption,
+    FolderInUse,
+    MissingPath,
+    NoImages,
+    NoPairs,
+    OutputExists,
+    UnknownSource,
+)
 from gendeg.primitives.files import read_jsonl
 from gendeg.primitives.images import encode_image, write_image
+from gendeg.primitives.lock import held
 from tests.tiny import photo
 
 
@@ -94,6 +104,30 @@ def test_a_tar(tmp_path):
     assert np.array_equal(made.pairs[1].clean.image(), scene(1))
     with pytest.raises(BadManifest, match=r"no sample has both gt.png and snow.png; there are gt.png, rain.jpg, txt"):
         ingest(options(tmp_path / "pairs.tar", degraded="snow.png", clean="gt.png", overwrite=True))
+
+
+def test_members_whose_names_say_the_same_to_a_file_system_are_files_of_their_own(tmp_path):
+    keys = ["日本", "中国", "a b", "a_b", "A_b", f"1{'x' * 90}", f"2{'x' * 90}"]
+    with tarfile.open(tmp_path / "pairs.tar", "w") as tar:
+        for number, key in enumerate(keys):
+            for ending, image in (("gt.png", scene(number)), ("lq.png", hazy(scene(number)))):
+                data = encode_image(image, "png")
+                info = tarfile.TarInfo(f"{key}.{ending}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    made = ingest(options(tmp_path / "pairs.tar", degraded="lq.png", clean="gt.png"))
+    assert len({str(pair.clean.file).lower() for pair in made.pairs}) == len(keys)
+    for number, pair in enumerate(made.pairs):
+        clean, degraded = pair.read()
+        assert np.array_equal(clean, scene(number)) and np.array_equal(degraded, hazy(scene(number)))
+
+
+def test_two_at_once_do_not_mix_their_files(tmp_path):
+    two_folders(tmp_path / "mine")
+    with held(tmp_path / "out"), pytest.raises(FolderInUse):
+        ingest(options(tmp_path / "mine"))
+    assert len(ingest(options(tmp_path / "mine")).pairs) == 3
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["failures.jsonl", "manifest.jsonl"]
 
 
 def test_a_hugging_face_dataset(tmp_path):

@@ -10,10 +10,11 @@ from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.pair import read_manifest
 from gendeg.pairs.simulate import plan_tasks, simulate
 from gendeg.physics import degrade
-from gendeg.primitives.errors import BadOption, NoImages, OutputExists, UnknownDegradation
+from gendeg.primitives.errors import BadOption, FolderInUse, NoImages, OutputExists, UnknownDegradation
 from gendeg.primitives.files import read_jsonl, sha256_of
 from gendeg.primitives.images import u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import SINGLES, Degradation, mix_name
+from gendeg.primitives.lock import held
 from gendeg.primitives.records import Failure
 from gendeg.primitives.rng import for_sample
 from tests.tiny import photo
@@ -50,6 +51,13 @@ def test_the_manifest_says_what_the_files_show(config):
         assert (pair.mu, pair.sigma) == pytest.approx(measure_intensity(clean, degraded), abs=1e-6)
         assert pair.mu > 0 and pair.source == "simulated"
     assert len({pair.degraded for pair in pairs}) == len(pairs)
+
+
+def test_two_at_once_do_not_mix_their_files(config):
+    with held(config.out), pytest.raises(FolderInUse):
+        simulate(config)
+    assert simulate(config).pairs
+    assert sorted(path.name for path in config.out.iterdir()) == ["clean", "degraded", "manifest.jsonl"]
 
 
 def test_degradations_take_turns(config):

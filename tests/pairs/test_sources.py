@@ -102,6 +102,17 @@ def test_many_degraded_to_one_clean_and_one_that_has_none(tmp_path):
     assert [(one.path.name, one.lacks) for one in lonely] == [("b_1_rain.png", "clean"), ("c_clean.png", "degraded")]
 
 
+def test_links_are_followed_but_not_back_to_where_one_is(tmp_path):
+    touch(tmp_path / "mine", "clear/1.png", "far/2.png")
+    touch(tmp_path / "elsewhere", "1.png", "2.png")
+    (tmp_path / "mine/hazy").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/loop").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine/clear/up").symlink_to(tmp_path)
+    (tmp_path / "mine/far/side").symlink_to("../clear")
+    couples, _ = find_couples(tmp_path / "mine", [parallel_layout("hazy/{id}", "clear/{id}")])
+    assert [str(couple.degraded.relative_to(tmp_path)) for couple in couples] == ["mine/hazy/1.png"]
+
+
 def test_of_two_clean_files_the_one_of_the_same_kind(tmp_path):
     touch(tmp_path, "in/1.png", "gt/1.jpg", "gt/1.png")
     (couple,), _ = find_couples(tmp_path, [Layout("", "in/{id}", "gt/{id}")])
@@ -118,7 +129,7 @@ def test_of_two_clean_files_the_one_of_the_same_kind(tmp_path):
     ],
 )
 def test_patterns_that_cannot_be_matched(degraded, clean, says):
-    with pytest.raises(BadOption, match=says):
+    with pytest.raises(BadOption, match=f"^--degraded.*{says}"):
         parallel_layout(degraded, clean)
 
 

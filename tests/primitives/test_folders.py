@@ -64,3 +64,18 @@ def test_our_folders_below_a_folder_of_photos_are_not_searched(tmp_path):
     names = [found.path.name for found in find_images([tmp_path], ours=is_ours)]
     assert names == ["a.png", "b.png"]
     assert [one.path.name for one in find_images([tmp_path / "sub/run"], ours=is_ours)] == ["c.png"]  # asked for
+
+
+def test_what_synth_wrote_is_no_photo_unless_it_is_asked_for(tmp_path):
+    made = tmp_path / "photos/made"
+    made.mkdir(parents=True)
+    (tmp_path / "photos/a.png").touch()
+    for name in ("a.haze.i050.s0.png", "a.rain+haze.i050-025.s1.jpg", "sheet.png"):
+        (made / name).touch()
+    assert not is_ours(made)
+    (made / "records.jsonl").write_text('{"key": "a", "clean_path": "a.png", "seed": 0}\n')
+    assert is_ours(made)
+    assert [one.path.name for one in find_images([tmp_path / "photos"], ours=is_ours)] == ["a.png"]
+    assert len(find_images([made], ours=is_ours)) == 3
+    (made / "mine.png").touch()  # somebody's, beside
+    assert not is_ours(made)

@@ -1,11 +1,12 @@
 """Threads over a long list: in order, a few ahead, errors where they belong, in a pool of one's own or another's."""
 
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gendeg.primitives.parallel import in_order
+from gendeg.primitives.parallel import in_order, processes
 
 
 def test_it_keeps_the_order_of_slow_and_fast():
@@ -41,3 +42,10 @@ def test_a_pool_that_is_given_is_left_open():
     with ThreadPoolExecutor(2) as pool:
         assert list(in_order(str, range(9), pool, 3)) == [str(number) for number in range(9)]
         assert pool.submit(str, 1).result() == "1"
+
+
+def test_ctrl_c_is_not_heard_by_the_processes_from_their_first_moment_on():
+    with processes(1) as pool:
+        blocked = pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()
+    assert signal.SIGINT in blocked
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, []), "of this process"

@@ -11,7 +11,7 @@ from PIL import Image, TiffImagePlugin
 
 from gendeg.primitives.errors import BadImage, NoPhotos
 from gendeg.primitives.faults import ImageFault
-from gendeg.primitives.files import find_images, look_through
+from gendeg.primitives.files import find_images
 from gendeg.primitives.images import read_header, read_rgb
 from gendeg.primitives.pictures import (
     EXTRAS,
@@ -22,8 +22,10 @@ from gendeg.primitives.pictures import (
     count_reasons,
     extra_decoders,
     format_of,
+    is_built,
     missing_decoder,
     say_reasons,
+    walk,
 )
 from tests.odd_images import encoded
 from tests.tiny import photo
@@ -84,14 +86,15 @@ def test_every_file_of_a_folder_is_taken_or_counted(tmp_path):
         },
     )  # fmt: skip
     os.mkfifo(tmp_path / "pipe")
-    found, left = look_through([tmp_path])
-    names = [str(one.path.relative_to(tmp_path)) for one in found]
+    found = [one.path for one in find_images([tmp_path])]
+    left = [one for contents in walk(tmp_path, is_built) for one in contents.left_out]
+    names = [str(one.relative_to(tmp_path)) for one in found]
     assert names == [
         "a.jpg", "b.gif", "c.mpo", "d.heic", "e.jxl", "f.avif", "no_extension", "sub/g.webp", "wrong.dat"
     ]  # fmt: skip
     assert count_reasons(one.reason for one in left) == {HIDDEN: 4, OTHER_FILE: 3, SIDECAR: 3, "unsupported": 2}
     every = {path for path in tmp_path.rglob("*") if not path.is_dir() and ".git" not in path.parts}
-    assert {one.path for one in found} | {one.path for one in left} == every | {tmp_path / ".git"}
+    assert {*found, *(one.path for one in left)} == every | {tmp_path / ".git"}
     assert say_reasons({"hidden": 4, "needs_heif": 1}) == (
         "hidden file 4, format not supported: pip install 'gendeg[heif]' 1"
     )

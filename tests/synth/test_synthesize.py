@@ -40,6 +40,13 @@ def test_of_two_runs_that_start_together_one_gets_the_folder(tmp_path: Path) -> 
     assert plan.records.read_bytes() == b""
 
 
+def test_every_image_has_a_key_of_its_own(tmp_path: Path) -> None:
+    for name in ("x.png", "x-rain.png"):
+        write_image(photo(8, 8), tmp_path / name, "png")
+    plan = plan_synthesis(SynthConfig(paths=(tmp_path,), types="haze,rain+haze", out=tmp_path / "out"))
+    assert len({sample.key for sample in plan.samples}) == len({sample.path for sample in plan.samples}) == 4
+
+
 def test_photos_of_one_name_have_rows_of_their_own_and_a_row_ends() -> None:
     rows: Rows = {}
     clean = photo(8, 8)

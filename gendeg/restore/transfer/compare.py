@@ -8,7 +8,7 @@ import numpy as np
 from accelerate import PartialState
 from jaxtyping import Float
 
-from gendeg.metrics.uncertainty import bootstrap_crossed
+from gendeg.metrics.uncertainty import bootstrap_blocks
 from gendeg.pairs.pair import Pair
 from gendeg.primitives.files import read_json_object, sha256_lines, write_json
 from gendeg.primitives.images import write_image
@@ -45,7 +45,7 @@ def compare_arms(trained: dict[str, list[Path]], examples: Sequence[Pair], confi
         values |= {f"{TRANSFERRED} - {arm}": values[TRANSFERRED] - values[arm] for arm in trained if arm != TRANSFERRED}
         for which, table in values.items():
             generator = for_sample(config.seed, f"{which}/{name}", "bootstrap")
-            told.setdefault(which, {})[name] = bootstrap_crossed(table, config.draws, generator).as_row()
+            told.setdefault(which, {})[name] = bootstrap_blocks([table], [1.0], config.draws, generator).as_row()
     return told
 
 
