@@ -148,10 +148,12 @@ class FolderLock:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Within `with`: no other process of ours writes into the folder, which is made. Raises as `FolderLock`."""
-    with FolderLock(folder / SIDE / LOCK, folder):
-        yield
-    with suppress(OSError):  # it holds something else too
-        (folder / SIDE).rmdir()
+    try:
+        with FolderLock(folder / SIDE / LOCK, folder):
+            yield
+    finally:
+        with suppress(OSError):  # it holds something else too
+            (folder / SIDE).rmdir()
 
 
 def read_holder(path: Path) -> Holder | None:

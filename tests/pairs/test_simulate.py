@@ -56,6 +56,7 @@ def test_the_manifest_says_what_the_files_show(config):
 def test_two_at_once_do_not_mix_their_files(config):
     with held(config.out), pytest.raises(FolderInUse):
         simulate(config)
+    assert not list(config.out.iterdir()), "nothing is left of a run that failed"
     assert simulate(config).pairs
     assert sorted(path.name for path in config.out.iterdir()) == ["clean", "degraded", "manifest.jsonl"]
 
