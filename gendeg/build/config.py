@@ -52,7 +52,11 @@ class PlanConfig:
     size: int = option(0, "Scale the short side to this many pixels; 0: as it is.", min=0)
     square: bool = option(False, "Cut the middle square.")
     format: Literal["auto", "png", "jpg"] = option("auto", "Of the clean half; auto keeps JPEG files untouched.")
-    include: tuple[Path, ...] = option((), "Manifest of existing pairs to put beside (more than once).", there=True)
+    include: tuple[Path, ...] = option(
+        (), "Manifest of existing pairs, or a folder with one, to put beside (more than once).", there=True
+    )
+        (), "Manifest of existing pairs, or a folder with one, to put beside (more than once).", there=True
+    )
     column: str = option("", "The clean picture of a dataset's rows (or a tar's samples) that have several.")
     shard_size: int = option(500, "Samples in a tar: what one worker does at a time.", min=1)
     batch_size: int = option(

@@ -24,7 +24,15 @@ from gendeg.pairs.pair import MANIFEST
 from gendeg.pairs.photo import Input, Kind
 from gendeg.pairs.photos import Opened, find_photos, listing_digest
 from gendeg.pairs.split import made_splits
-from gendeg.primitives.errors import DamagedDataset, DifferentRun, MissingPath, NeedsInputs, NotADataset, OtherPhotos
+from gendeg.primitives.errors import (
+    BadOption,
+    DamagedDataset,
+    DifferentRun,
+    MissingPath,
+    NeedsInputs,
+    NotADataset,
+    OtherPhotos,
+)
 from gendeg.primitives.files import ensure_writable, read_json_object, sha256_bytes, sha256_of, write_json, write_jsonl
 from gendeg.primitives.hub import HUB
 from gendeg.primitives.kinds import parse_types
@@ -167,9 +175,11 @@ def is_folder(model: str) -> bool:
 
 
 def _include_digest(places: Sequence[Path]) -> str:
-    """Of the manifests; a place without one has no pairs that can be included, which is said when they are read."""
-    manifests = [place / MANIFEST if place.is_dir() else place for place in places]
-    return " ".join(sha256_of(path) for path in manifests if path.exists())
+    """Of the manifests. Raises `BadOption` for a folder without one, and as `sha256_of`."""
+    for place in places:
+        if place.is_dir() and not (place / MANIFEST).is_file():
+            raise BadOption("--include", f"{place} has no {MANIFEST}; gendeg curate writes one, with files of its own")
+    return " ".join(sha256_of(place / MANIFEST if place.is_dir() else place) for place in places)
 
 
 def versions() -> dict[str, str]:

@@ -43,7 +43,7 @@ def split_photos(clean: Sequence[Path], photos: Photos, out: Path, share: float,
     below `out` is the bundle's own. Raises `BadOption` for fewer than two good ones, `MissingPath`, `NoImages`.
     """
     own = os.path.realpath(out) + os.sep
-    found = open_photos(clean, split="train", skip=lambda path: os.path.realpath(path).startswith(own))
+    found = open_photos(clean, split="train", skip=lambda path: os.path.realpath(path).startswith(own), gaps=True)
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         faults = list(pool.map(_fault, found))
     failures = [

@@ -82,8 +82,8 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     rounds = _rounds(Generator(pipeline, settings), photos, config)
     chosen = {name: _best(points) for name, points in rounds.items()}
     response = {name: curves_of(points) for name, points in chosen.items()}
+    earlier = _measured_before(source, model_sha256(pipeline))
     pipeline.register_to_config(calibration={**pipeline.config.calibration, **checked_response(response)})
-    earlier = _measured_before(source)
     _store(pipeline.config.calibration, source, config.out)
     notes: dict[str, Any] = {
         "model_sha256": model_sha256(pipeline),
@@ -91,7 +91,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
         "chosen": {name: [_as_row(point) for point in points] for name, points in chosen.items()},
         "rounds": {name: [[_as_row(point) for point in one] for one in points] for name, points in rounds.items()},
     }
-    kept = {key: {**earlier[key], **of_each} for key, of_each in notes.items() if key in earlier}
+    kept = {part: {**of_each, **notes[part]} for part, of_each in earlier.items()}
     atomic_write(config.out / NOTES, json.dumps({**notes, **kept}, indent=1) + "\n")
     return notes
 
@@ -222,9 +222,12 @@ def tabulate_response(notes: Mapping[str, Any]) -> str:
 # --- storing ---
 
 
-def _measured_before(source: Path) -> dict[str, dict[str, Any]]:
-    """What the notes of a model's folder say of each degradation; nothing, where there are none that can be read."""
-    return {key: of_each for key, of_each in notes_of(source / NOTES).items() if isinstance(of_each, dict)}
+def _measured_before(source: Path, sha256: str) -> dict[str, dict[str, Any]]:
+    """What the notes of a model's folder say of each degradation; nothing, where they are of other weights or maps."""
+    notes = notes_of(source / NOTES)
+    parts = {part: notes.get(part) for part in ("photos", "chosen", "rounds")}
+    known = notes.get("model_sha256") == sha256 and all(isinstance(of_each, dict) for of_each in parts.values())
+    return parts if known else {}  # type: ignore[return-value]
 
 
 def _store(calibration: Mapping[str, Any], source: Path, out: Path) -> None:

@@ -35,7 +35,7 @@ def evaluate(config: EvaluateConfig) -> Results:
     """
     begun = time.monotonic()
     claim(config.out, "evaluate", ours=says(config.out / CONFIG, "model_sha256") is not None)
-    photos = plan_evaluation(config, open_photos([config.clean], split=config.split, most=config.photos))
+    photos = plan_evaluation(config, open_photos([config.clean], split=config.split, most=config.photos, gaps=True))
     driver = open_driver(
         config.model, choose_device(config.device), steps=config.steps, guidance_text=config.guidance_text,
         guidance_image=config.guidance_image,

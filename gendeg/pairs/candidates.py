@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from gendeg.pairs.packed import ARCHIVES, samples_in
+from gendeg.pairs.packed import ARCHIVES, COMPRESSED, samples_in
 from gendeg.pairs.rows import open_dataset
 from gendeg.pairs.sources import Lonely, Source, find_couples, find_source, parallel_layout
 from gendeg.pairs.split import SPLIT_WORDS, SPLITS
-from gendeg.primitives.errors import BadImage, BadManifest, BadOption, MissingPath, NoImages
+from gendeg.primitives.errors import BadImage, BadManifest, BadOption, CannotRead, MissingPath, NoImages
 from gendeg.primitives.faults import ImageFault
 from gendeg.primitives.files import find_images, output_stems, sha256_bytes
 from gendeg.primitives.folders import is_ours
@@ -70,6 +70,8 @@ def find_candidates(
     if root.startswith(HUB):
         name = root.removeprefix(HUB)
         return _told_apart(_from_dataset(name, _both(wanted)), name), []
+    if root.lower().endswith(ARCHIVES):
+        raise CannotRead(root, COMPRESSED)
     if tarfile_given(root):
         found, lonely = _from_tar(Path(root), _both(wanted))
         return _told_apart(found, root), lonely
@@ -77,7 +79,7 @@ def find_candidates(
 
 
 def tarfile_given(root: str) -> bool:
-    return os.path.isfile(root) and root.endswith((".tar", *ARCHIVES))
+    return os.path.isfile(root) and root.lower().endswith(".tar")
 
 
 def _missing(option: str, what: str) -> Any:

@@ -13,7 +13,7 @@ from gendeg.pairs.split import said_split
 from gendeg.pairs.tables import CLEAN, REAL, Row, is_table, read_table
 from gendeg.primitives.errors import BadManifest, CannotRead, GendegError, MissingPath
 from gendeg.primitives.files import Found, find_images
-from gendeg.primitives.folders import is_ours
+from gendeg.primitives.folders import is_claimed, is_ours
 from gendeg.primitives.hub import HUB
 from gendeg.primitives.kinds import mix_name, parse_mix
 from gendeg.primitives.pictures import OTHER_FILE, SIDECAR, Contents, LeftOut, is_built, walk
@@ -26,7 +26,7 @@ class Asked:
 
     `column`: which of several pictures of a row. `skip`: files of a folder that are not seen at all. `hidden`: as a
     dataset may say where they lie: below absolute places, of a table below the folder that its photos have in common.
-    `named`: rows have to name a degradation.
+    `named`: rows have to name a degradation. `gaps`: a listed file may be missing; whoever reads it says so.
     """
 
     kind: str = CLEAN
@@ -35,6 +35,7 @@ class Asked:
     skip: Callable[[Path], bool] = lambda path: False
     hidden: bool = False
     named: bool = False
+    gaps: bool = False
 
     def refuse(self, row: Row, path: str) -> LeftOut | None:
         """What is said of a row that is not wanted."""
@@ -70,7 +71,7 @@ def sources_of(argument: str, asked: Asked) -> Iterator[tuple[Input, Lister]]:
         yield Input(Kind.TABLE, str(path)), partial(_list_table, asked)
     elif suffix == ".tar":
         yield _tar(path, path, asked)
-    elif argument.endswith(ARCHIVES):
+    elif argument.lower().endswith(ARCHIVES):
         raise CannotRead(argument, COMPRESSED)
     else:
         yield Input(Kind.FOLDER, str(path.parent)), partial(_list_file, path)
@@ -82,7 +83,7 @@ def _of_folder(path: Path, asked: Asked) -> Iterator[tuple[Input, Lister]]:
         return
     contents = []
     with doing("listing photos:") as step:
-        for here in walk(path, is_ours):
+        for here in walk(path, is_ours if asked.kind == CLEAN else is_claimed):  # of degraded ones synth makes some
             contents.append(here)
             step.count += len(here.pictures)
     packed = sorted((one for here in contents for one in here.packed), key=os.fsencode)
@@ -158,7 +159,7 @@ def _list_table(asked: Asked, source: Input) -> Iterator[Listed]:
         if asked.named and not degradation_named(said):
             raise BadManifest(path, row.line, f"no degradation is called '{said}'")
         photo = Photo(source, listed, "", row.caption, -1, _size(place), row.split, degradation_named(said))
-        if asked.hidden or not os.path.isdir(place):  # what is not there is said when it is read
+        if asked.hidden or os.path.isfile(place) or (asked.gaps and not os.path.isdir(place)):
             yield Found(place, place.parent), photo
             continue
         for found in find_images([place], asked.skip, is_ours):  # a folder that is listed stands for its pictures

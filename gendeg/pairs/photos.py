@@ -16,7 +16,7 @@ from gendeg.pairs.listers import Asked, sources_of
 from gendeg.pairs.photo import Input, Kind, Photo
 from gendeg.pairs.split import said_split
 from gendeg.pairs.tables import CLEAN, REAL, is_table
-from gendeg.primitives.errors import BadOption, NoImages, NoPhotos
+from gendeg.primitives.errors import BadOption, MissingPath, NoImages, NoPhotos
 from gendeg.primitives.files import Found, json_line, output_stems
 from gendeg.primitives.pictures import (
     DUPLICATE,
@@ -49,16 +49,20 @@ def open_photos(
     most: int = 0,
     column: str = "",
     skip: Callable[[Path], bool] = lambda path: False,
+    gaps: bool = False,
 ) -> list[Photo]:
     """The photos of all places in the order of their names: files, folders, tars, tables, manifests, datasets, hf:NAME.
 
     Rows that say a kind or a split must say one of these (None: any split); how many others there are is said. `most`:
-    so many (0: all) at even distances, so that every folder has its share. A listed file that is not there is said by
-    whoever reads it. Raises `MissingPath`, `NoImages`, `CannotRead`, `BadManifest`, and `BadOption` where `column` is
-    needed.
+    so many (0: all) at even distances, so that every folder has its share. `gaps`: a listed file may be
+    missing, which whoever reads it says, but not all of them. Raises `MissingPath` (of a listed file too), `NoImages`,
+    `CannotRead`, `BadManifest`, and `BadOption` where `column` is needed.
     """
     splits = None if split is None else [said_split(one) for one in ([split] if isinstance(split, str) else split)]
-    return spread(_by_name(_found(list(places), Asked(kind, splits, column, skip))), most)
+    found = _by_name(_found(list(places), Asked(kind, splits, column, skip, gaps=gaps)))
+    if gaps and all(one.input.kind == Kind.TABLE and one.size < 0 for one in found):
+        raise MissingPath(found[0].file)
+    return spread(found, most)
 
 
 def _by_name(photos: Iterable[Photo]) -> list[Photo]:

@@ -19,7 +19,7 @@ from gendeg.physics.narrow import NarrowGenerator
 from gendeg.physics.strangers import stranger
 from gendeg.primitives.errors import BadImage, BadOption
 from gendeg.primitives.files import refuse_existing, write_jsonl
-from gendeg.primitives.folders import SIMULATORS, claim, is_ours, refuse_foreign, release
+from gendeg.primitives.folders import SIMULATORS, claim, is_claimed, refuse_foreign, release
 from gendeg.primitives.images import U8Image, UnitImage, u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import Mix, has_direction, mix_name, parse_mixes
 from gendeg.primitives.lock import held
@@ -63,9 +63,9 @@ def simulate(config: SimulateConfig) -> Simulated:
     _check(config)
     manifest, listed = config.out / "manifest.jsonl", config.out / "failures.jsonl"
     refuse_existing(config.overwrite, manifest)
-    halves = {folder: is_ours(folder) for folder in (config.out / "clean", config.out / "degraded")}
-    for folder, ours in halves.items():
-        refuse_foreign(folder, SIMULATE, ours)
+    halves = config.out / "clean", config.out / "degraded"
+    for folder in halves:
+        refuse_foreign(folder, SIMULATE, is_claimed(folder))
     refuse_foreign_failures(listed)
     tasks = plan_tasks(config)
     with held(config.out):
@@ -74,10 +74,10 @@ def simulate(config: SimulateConfig) -> Simulated:
 
 
 def _simulate(
-    config: SimulateConfig, tasks: list[Task], halves: dict[Path, bool], manifest: Path, listed: Path
+    config: SimulateConfig, tasks: list[Task], halves: tuple[Path, Path], manifest: Path, listed: Path
 ) -> Simulated:
-    for folder, ours in halves.items():
-        claim(folder, SIMULATE, ours)
+    for folder in halves:
+        claim(folder, SIMULATE, is_claimed(folder))
     pairs: list[Pair] = []
     failures: list[Failure] = []
     results = in_processes(simulate_photo, tasks, min(per_core(config.workers), len(tasks)))
@@ -95,9 +95,9 @@ def _simulate(
 
 def plan_tasks(config: SimulateConfig) -> list[Task]:
     """One task a photo; the mixes go round over all variants of all photos, so that each gets its share."""
-    known = is_ours(config.out / "clean")
+    known = is_claimed(config.out / "clean")
     splits = (TRAIN, VALIDATION)
-    found = open_photos(config.clean, split=splits, skip=lambda path: known and _is_own(path, config.out))
+    found = open_photos(config.clean, split=splits, skip=lambda path: known and _is_own(path, config.out), gaps=True)
     mixes = parse_mixes(config.types)
     tasks = []
     for index, one in enumerate(found):

@@ -289,7 +289,7 @@ class NotRecognised(GendegError):
 
 
 class FolderInUse(GendegError):
-    """Another build holds the dataset's folder."""
+    """Another process of ours holds the folder."""
 
     def __init__(self, folder: str | Path, host: str, pid: int):
         self.folder, self.host, self.pid = Path(folder), host, pid

@@ -17,6 +17,7 @@ BUILD = "build"
 HALVES = ("clean", "degraded")
 SIMULATORS = ("simulated", "strangers")
 """The sources that pairs of our simulators name."""
+LONGEST_ROW = 1 << 20  # bytes
 RECORDS, SHEET = "records.jsonl", "sheet.png"
 """What `synth` writes beside its images."""
 _KIND = f"(?:{'|'.join(Degradation)})"
@@ -64,7 +65,12 @@ def release(folder: Path) -> None:
 
 def is_ours(folder: Path) -> bool:
     """Whether what lies in it is no photo of somebody's but made by us."""
-    return bool(maker_of(folder)) or _is_simulated(folder) or _is_synthesized(folder)
+    return is_claimed(folder) or _is_synthesized(folder)
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether it is a job's own, as a folder that `synth` wrote into is not."""
+    return bool(maker_of(folder)) or _is_simulated(folder)
 
 
 def _is_simulated(folder: Path) -> bool:
@@ -77,18 +83,22 @@ def _is_simulated(folder: Path) -> bool:
 
 def _is_synthesized(folder: Path) -> bool:
     """Nothing but what `synth` wrote: images by their names, beside the list of what was asked of them."""
-    row = _first_row(folder / RECORDS)
-    if not {"key", "clean_path", "seed"} <= set(row):
+    if not {"key", "clean_path", "seed"} <= set(_first_row(folder / RECORDS)):
         return False
-    return {name for name in _names(folder) if not DEGRADED.fullmatch(name)} <= {RECORDS, SHEET}
+    try:
+        return {name for name in _names(folder) if not DEGRADED.fullmatch(name)} <= {RECORDS, SHEET}
+    except OutputNotWritable:
+        return False
 
 
 def _first_row(path: Path) -> dict[str, object]:
     """Of JSON lines; nothing where there are none."""
+    if not path.is_file():  # a pipe would wait for ever
+        return {}
     try:
         with open(path, "rb") as stream:
-            row = json.loads(stream.readline())
-    except (OSError, ValueError):
+            row = json.loads(stream.readline(LONGEST_ROW))
+    except (OSError, ValueError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
 

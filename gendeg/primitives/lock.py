@@ -1,4 +1,4 @@
-"""One build holds a folder at a time: a lock file that names host, process and start; a stale one is recognised.
+"""One process holds a folder at a time: a lock file that names host, process and start; a stale one is recognised.
 
 What is promised. On one machine, its containers too, a living build is never taken over and a dead one is recognised at
 once: the kernel knows both. From another host, or where the disk lacks file locks from another container, a holder is
@@ -41,7 +41,7 @@ class Holder(ProcessId):
 
 
 class FolderLock:
-    """Within `with`: this process holds the dataset. Raises `FolderInUse` when another, living one does."""
+    """Within `with`: this process holds the folder. Raises `FolderInUse` when another, living one does."""
 
     def __init__(self, path: Path, folder: Path):
         self.path, self.folder = path, folder
@@ -86,6 +86,10 @@ class FolderLock:
             return True
         except FileExistsError:
             self._drop()
+            return False
+        except FileNotFoundError:  # its holder took the folder along when it left
+            self._drop()
+            ensure_writable(self.path.parent)
             return False
         except OSError as error:
             self._drop()
@@ -148,12 +152,15 @@ class FolderLock:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Within `with`: no other process of ours writes into the folder, which is made. Raises as `FolderLock`."""
+    ours = False
     try:
         with FolderLock(folder / SIDE / LOCK, folder):
+            ours = True
             yield
     finally:
-        with suppress(OSError):  # it holds something else too
-            (folder / SIDE).rmdir()
+        if ours:
+            with suppress(OSError):  # it holds something else too
+                (folder / SIDE).rmdir()
 
 
 def read_holder(path: Path) -> Holder | None:

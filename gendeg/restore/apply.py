@@ -65,7 +65,7 @@ def restore_photos(config: RestoreApplyConfig) -> Iterator[Restored | Failure]:
 
 def plan_restoration(config: RestoreApplyConfig) -> list[ToRestore]:
     """Each photo and where its result goes. Raises `MissingPath`, `NoImages`, `OutputExists`."""
-    found = open_photos(config.paths, REAL, skip=lambda path: _is_own(path, config.out))
+    found = open_photos(config.paths, REAL, skip=lambda path: _is_own(path, config.out), gaps=True)
     names = [f"{photo.stem}{ENDING}.{config.format}" for photo in found]
     tasks = [ToRestore(one, config.out / name) for one, name in zip(found, names, strict=True)]
     targets = (task.target for task in tasks)

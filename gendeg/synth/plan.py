@@ -77,7 +77,7 @@ def plan_synthesis(config: SynthConfig) -> Plan:
     check_model(config.model)
     wish = _wish(config) if config.like else None
     asks = plan_asks(config) if wish is None else ask_direction([_ask_like(config, wish)], config.direction)
-    found = open_photos(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out))
+    found = open_photos(config.paths or sample_photos(), skip=lambda path: _is_own(path, config.out), gaps=True)
     seeds = range(config.seed, config.seed + config.variants)
     photos = plan_photos(found, asks, seeds, config.out, config.format, by_mu=not (config.mu is wish is None))
     plan = Plan(photos, config.out / RECORDS, config.out / SHEET, wish)

@@ -134,6 +134,9 @@ def test_another_degradation_is_added_to_the_map_in_place(place):
     assert stored["model_sha256"] == notes["model_sha256"]
     for part in ("photos", "chosen", "rounds"):
         assert stored[part] == {**before[part], **notes[part]} and set(stored[part]) == {"rain", "haze", "snow"}
+    (place / "out" / "calibration.json").write_text(json.dumps(stored | {"model_sha256": "of other weights"}))
+    notes = calibrate(config(place, model=str(place / "out"), types="snow", overwrite=True, rounds=1))
+    assert json.loads((place / "out" / "calibration.json").read_text()) == notes
 
 
 def test_the_weights_are_copied_as_they_are(place):

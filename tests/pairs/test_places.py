@@ -19,7 +19,7 @@ from gendeg.pairs.pair import open_pairs, read_manifest
 from gendeg.pairs.photo import Photo
 from gendeg.pairs.photos import open_photos, open_real
 from gendeg.pairs.simulate import plan_tasks
-from gendeg.primitives.errors import BadImage, BadManifest, BadOption, MissingPath
+from gendeg.primitives.errors import BadManifest, BadOption, MissingPath
 from gendeg.primitives.files import sha256_bytes
 from gendeg.primitives.images import encode_image
 from gendeg.restore.apply import plan_restoration
@@ -183,7 +183,8 @@ def test_what_is_no_place_is_refused_in_one_line(root: Path, tmp_path: Path) -> 
         (lambda: open_pairs([tmp_path / "list.txt"]), BadManifest, "line 1: a pair needs the columns clean"),
         (lambda: open_pairs([root / "photos.tar"]), BadManifest, "c0 has no members clean, degraded and json"),
         (lambda: open_pairs([root / "gone"]), MissingPath, "no such file"),
-        (lambda: open_photos([tmp_path / "list.txt"])[0].image(), BadImage, "gone.png: no such file"),
+        (lambda: open_photos([tmp_path / "list.txt"]), MissingPath, "gone.png: no such file"),
+        (lambda: open_photos([tmp_path / "list.txt"], gaps=True), MissingPath, "gone.png: no such file"),
         (lambda: open_real(root / "photos", "test"), BadOption, "named after a degradation"),
     ]
     for call, error, said in refused:

@@ -10,7 +10,7 @@ from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.pair import read_manifest
 from gendeg.pairs.simulate import plan_tasks, simulate
 from gendeg.physics import degrade
-from gendeg.primitives.errors import BadOption, FolderInUse, NoImages, OutputExists, UnknownDegradation
+from gendeg.primitives.errors import BadOption, FolderInUse, ForeignFolder, NoImages, OutputExists, UnknownDegradation
 from gendeg.primitives.files import read_jsonl, sha256_of
 from gendeg.primitives.images import u8_to_unit, unit_to_u8, write_image
 from gendeg.primitives.kinds import SINGLES, Degradation, mix_name
@@ -59,6 +59,15 @@ def test_two_at_once_do_not_mix_their_files(config):
     assert not list(config.out.iterdir()), "nothing is left of a run that failed"
     assert simulate(config).pairs
     assert sorted(path.name for path in config.out.iterdir()) == ["clean", "degraded", "manifest.jsonl"]
+
+
+def test_what_synth_made_is_not_written_into(config):
+    (config.out / "degraded").mkdir(parents=True)
+    (config.out / "degraded/a.haze.i050.s0.png").write_bytes(b"somebody's")
+    (config.out / "degraded/records.jsonl").write_text('{"key": "a", "clean_path": "a.png", "seed": 0}\n')
+    with pytest.raises(ForeignFolder):
+        simulate(config)
+    assert not (config.out / "clean").exists()
 
 
 def test_degradations_take_turns(config):

@@ -1,12 +1,13 @@
 """Whose a folder is: nothing is ours by its name, and what is somebody's is refused untouched."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from gendeg.primitives.errors import ForeignFolder, OutputNotWritable
 from gendeg.primitives.files import atomic_write, find_images, is_temporary, temporary_beside
-from gendeg.primitives.folders import MARK, claim, is_ours
+from gendeg.primitives.folders import MARK, claim, is_claimed, is_ours
 
 
 def test_new_and_empty_folders_become_ours_and_stay_so(tmp_path):
@@ -79,3 +80,6 @@ def test_what_synth_wrote_is_no_photo_unless_it_is_asked_for(tmp_path):
     assert len(find_images([made], ours=is_ours)) == 3
     (made / "mine.png").touch()  # somebody's, beside
     assert not is_ours(made)
+    assert not is_claimed(made), "and nobody may write into it"
+    os.mkfifo(tmp_path / "photos/records.jsonl")
+    assert not is_ours(tmp_path / "photos"), "a pipe would be waited for"

@@ -1,12 +1,14 @@
 """Threads over a long list: in order, a few ahead, errors where they belong, in a pool of one's own or another's."""
 
+import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
 
 import pytest
 
-from gendeg.primitives.parallel import in_order, processes
+from gendeg.primitives.parallel import _later, in_order, processes
 
 
 def test_it_keeps_the_order_of_slow_and_fast():
@@ -42,6 +44,29 @@ def test_a_pool_that_is_given_is_left_open():
     with ThreadPoolExecutor(2) as pool:
         assert list(in_order(str, range(9), pool, 3)) == [str(number) for number in range(9)]
         assert pool.submit(str, 1).result() == "1"
+
+
+def interrupted(order: list[str]) -> None:
+    with _later():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        order.append("to the end")
+
+
+def test_ctrl_c_waits_until_a_process_has_begun():
+    """Whichever thread it comes to: one that blocks it hands it on to the others, and Python to the main one."""
+    done, order = Event(), []
+    thread = Thread(target=done.wait)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(order)
+        assert order == ["to the end"]
+    finally:
+        done.set()
+        thread.join()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_is_not_heard_by_the_processes_from_their_first_moment_on():
