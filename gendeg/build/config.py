@@ -55,8 +55,6 @@ class PlanConfig:
     include: tuple[Path, ...] = option(
         (), "Manifest of existing pairs, or a folder with one, to put beside (more than once).", there=True
     )
-        (), "Manifest of existing pairs, or a folder with one, to put beside (more than once).", there=True
-    )
     column: str = option("", "The clean picture of a dataset's rows (or a tar's samples) that have several.")
     shard_size: int = option(500, "Samples in a tar: what one worker does at a time.", min=1)
     batch_size: int = option(
