@@ -3,6 +3,8 @@
 import sys
 from typing import NoReturn
 
+from gendeg.primitives.exits import INTERRUPTED
+
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run a command and exit with its code; where a package of the command line itself is missing, say so."""
@@ -12,6 +14,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         from gendeg.doctor.show import without_commands
 
         sys.exit(without_commands(sys.argv[1:] if arguments is None else arguments, str(error)))
+    except KeyboardInterrupt:
+        print("gendeg: interrupted; nothing was begun", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     run(arguments)
 
 
