@@ -44,10 +44,9 @@ def estimate(config: BuildConfig, description: Description, model: Model) -> For
     layout = Layout(config.out)
     plan, shards = PlanReader(layout.plan), len(description.shards)
     rows, asks = _looked_at(plan, shards, model) if config.estimate else (plan.rows(shards // 2), [])
-    inputs = read_inputs(layout)
-    rules = rules_of(description, inputs)
+    rules = rules_of(description, read_inputs(layout))
     looked = [(row, half) for row in rows[:: max(1, len(rows) // PHOTOS)][:PHOTOS]
-              if isinstance(half := read_clean(rules, inputs, row), CleanHalf)]  # fmt: skip
+              if isinstance(half := read_clean(rules, row), CleanHalf)]  # fmt: skip
     if not looked:
         return Forecast(OVERHEAD, None)
     sizes = [len(half.data) + NOISE * len(encode_image(half.image, "png")) + OVERHEAD for _, half in looked]

@@ -133,6 +133,5 @@ def _original(layout: Layout, description: Description, row: PlannedSample, long
         return None
     from gendeg.build.prepare import read_inputs  # imports torch, which the rest of a report does without
 
-    inputs = read_inputs(layout)
-    half = read_clean(rules_of(description, inputs), inputs, row)
+    half = read_clean(rules_of(description, read_inputs(layout)), row)
     return None if isinstance(half, Failure) else make_picture(half.image, longest)

@@ -9,7 +9,7 @@ from gendeg.drive.driver import Degraded, Unmade
 from gendeg.intensity.direction import measure_direction
 from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.pairs.judge import INTENSITY_OFF, judge
-from gendeg.pairs.photo import Input, Kind, Photo
+from gendeg.pairs.photo import Input, Photo
 from gendeg.pairs.photos import public_name
 from gendeg.primitives.errors import BadImage
 from gendeg.primitives.files import sha256_bytes
@@ -39,13 +39,16 @@ class Rules:
     format: str
     tolerance: float
     structure: float
-    of_rows: frozenset[int]
-    """Numbers of the inputs whose photos are rows, not files."""
+    inputs: Sequence[Input]
+
+    def photo_of(self, sample: PlannedSample) -> Photo:
+        """The clean one, where it lies."""
+        path = _path(sample.clean_path)
+        return Photo(self.inputs[sample.input], path, at=sample.clean_offset, size=sample.clean_length)
 
     def name_of(self, sample: PlannedSample) -> str:
         """What its photo is called, without where its input lies."""
-        path = _path(sample.clean_path)
-        return public_name(f"{path} row {sample.clean_offset}" if sample.input in self.of_rows else path)
+        return public_name(self.photo_of(sample).below)
 
 
 @dataclass(frozen=True)
@@ -60,23 +63,23 @@ Made = tuple[StoredSample, Record] | Failure
 
 
 def rules_of(description: Description, inputs: Sequence[Input]) -> Rules:
-    """From the settings in `.gendeg/config.json`."""
+    """From the settings in `.gendeg/config.json`, and the places that the plan's numbers point at."""
     names = ("size", "square", "format", "tolerance", "structure")
     settings = {name: description.settings[name] for name in names}
-    of_rows = frozenset(number for number, one in enumerate(inputs) if one.kind == Kind.DATASET)
-    return Rules(description.model, description.model_sha256, **settings, of_rows=of_rows)
+    return Rules(description.model, description.model_sha256, **settings, inputs=inputs)
 
 
-def read_clean(rules: Rules, inputs: Sequence[Input], sample: PlannedSample) -> CleanHalf | Failure:
+def read_clean(rules: Rules, sample: PlannedSample) -> CleanHalf | Failure:
     """Reads, checks against the plan's hash, resizes, encodes. A bad file is a `Failure` with its reason."""
     try:
-        path, name = _path(sample.clean_path), rules.name_of(sample)
-        data = Photo(inputs[sample.input], path, at=sample.clean_offset, size=sample.clean_length).bytes()
+        data = rules.photo_of(sample).bytes()
         if sha256_bytes(data) != sample.clean_sha256:
-            return failure(rules, sample, 0, CHANGED, f"{name}: other bytes than when the plan was made")
+            return failure(
+                rules, sample, 0, CHANGED, f"{rules.name_of(sample)}: other bytes than when the plan was made"
+            )
         image = read_rgb(data)
     except BadImage as error:
-        return failure(rules, sample, 0, error.reason, str(error.named(name)))
+        return failure(rules, sample, 0, error.reason, str(error.named(rules.name_of(sample))))
     if sample.keep:
         return CleanHalf(data, image)
     image = stored_view(image, rules.size, rules.square)
@@ -106,11 +109,11 @@ def finish_generated(
     return _stored(rules, sample, clean, image, encode_image(image, "png"), verdict.measured, attempt, told)
 
 
-def finish_existing(rules: Rules, inputs: Sequence[Input], sample: PlannedSample, clean: CleanHalf) -> Made:
+def finish_existing(rules: Rules, sample: PlannedSample, clean: CleanHalf) -> Made:
     """The degraded half of a pair that exists already; an RGB PNG of the right size stays untouched."""
     path = _path(sample.degraded_path)
     try:
-        data = Photo(inputs[sample.input], path).bytes()
+        data = Photo(rules.inputs[sample.input], path).bytes()
         header, image = read_header(data), read_rgb(data)
     except BadImage as error:
         return failure(rules, sample, 0, error.reason, str(error.named(path)))

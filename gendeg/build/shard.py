@@ -15,7 +15,6 @@ from gendeg.drive.driver import NOT_FINITE, Degraded, Driver, Unmade
 from gendeg.drive.physics import UNREACHED
 from gendeg.intensity.ask import Ask
 from gendeg.pairs.judge import FLAT, INTENSITY_OFF, STRUCTURE_LOST
-from gendeg.pairs.photo import Input
 from gendeg.primitives.images import U8Image
 from gendeg.primitives.parallel import in_order
 from gendeg.primitives.records import Failure, Record
@@ -81,11 +80,11 @@ class ShardMaker:
     """
 
     def __init__(
-        self, layout: Layout, fingerprint: str, rules: Rules, inputs: Sequence[Input], driver: Driver,
+        self, layout: Layout, fingerprint: str, rules: Rules, driver: Driver,
         attempts: int, workers: int, told: Callable[[int], None], check: Callable[[float], None],
         drawers: Executor | None = None,
     ):  # fmt: skip
-        self.layout, self.fingerprint, self.rules, self.inputs = layout, fingerprint, rules, inputs
+        self.layout, self.fingerprint, self.rules = layout, fingerprint, rules
         self.driver, self.attempts, self.told, self.check = driver, attempts, told, check
         self.pool = ThreadPoolExecutor(max(1, workers), "encode")
         self.readers = ThreadPoolExecutor(max(1, min(2, workers)), "read")
@@ -173,12 +172,12 @@ class ShardMaker:
                 continue
             at = row.clean_sha256, row.clean_path
             if at not in halves:
-                halves[at] = read_clean(self.rules, self.inputs, row)
+                halves[at] = read_clean(self.rules, row)
             half = halves[at]
             if isinstance(half, Failure):
                 batch.made[row.key] = failure(self.rules, row, 0, half.failed, half.message)
             elif row.origin == EXISTING:
-                batch.existing[row.key] = self.pool.submit(finish_existing, self.rules, self.inputs, row, half)
+                batch.existing[row.key] = self.pool.submit(finish_existing, self.rules, row, half)
             else:
                 samples, images = ready.setdefault(self._round(work, batch, row), ([], []))
                 samples.append(row)

@@ -104,10 +104,10 @@ class Workshop:
         self.log, self.stopper = Log(self.layout, rank), stopper or Stopper(config.grace)
         self.plan = PlanReader(self.layout.plan)
         self._started = time.monotonic()
-        workers, inputs = threads_of(config), read_inputs(self.layout)
+        workers = threads_of(config)
         drawers = drawers_of(driver, workers, description.samples)
         self.maker = ShardMaker(
-            self.layout, description.fingerprint, rules_of(description, inputs), inputs, driver,
+            self.layout, description.fingerprint, rules_of(description, read_inputs(self.layout)), driver,
             description.settings["attempts"], workers, self._made, self._check,
             processes(drawers) if drawers else None,
         )  # fmt: skip

@@ -37,6 +37,11 @@ class Asked:
     named: bool = False
     gaps: bool = False
 
+    @property
+    def ours(self) -> Callable[[Path], bool]:
+        """Folders that hold no such photos: of degraded ones `synth` makes some."""
+        return is_ours if self.kind == CLEAN else is_claimed
+
     def refuse(self, row: Row, path: str) -> LeftOut | None:
         """What is said of a row that is not wanted."""
         reason = "" if self.half_of(row) else row.refused(self.kind, self.splits)
@@ -83,7 +88,7 @@ def _of_folder(path: Path, asked: Asked) -> Iterator[tuple[Input, Lister]]:
         return
     contents = []
     with doing("listing photos:") as step:
-        for here in walk(path, is_ours if asked.kind == CLEAN else is_claimed):  # of degraded ones synth makes some
+        for here in walk(path, asked.ours):
             contents.append(here)
             step.count += len(here.pictures)
     packed = sorted((one for here in contents for one in here.packed), key=os.fsencode)
@@ -162,7 +167,7 @@ def _list_table(asked: Asked, source: Input) -> Iterator[Listed]:
         if asked.hidden or os.path.isfile(place) or (asked.gaps and not os.path.isdir(place)):
             yield Found(place, place.parent), photo
             continue
-        for found in find_images([place], asked.skip, is_ours):  # a folder that is listed stands for its pictures
+        for found in find_images([place], asked.skip, asked.ours):  # a folder that is listed stands for its pictures
             name = os.path.join(listed, os.path.relpath(found.path, place))
             yield found, replace(photo, path=name, size=_size(found.path))
 

@@ -72,7 +72,7 @@ def samples_in(place: str | Path) -> dict[str, dict[str, tuple[int, int]]]:
     samples: dict[str, dict[str, tuple[int, int]]] = {}
     try:
         with tarfile.open(place) as tar:
-            if tar.fileobj is None or Path(place).suffix != ".tar":
+            if tar.fileobj is None or Path(place).suffix.lower() != ".tar":
                 raise CannotRead(place, COMPRESSED)
             for member in tar:
                 folder, name = os.path.split(member.name)

@@ -54,8 +54,8 @@ def open_photos(
     """The photos of all places in the order of their names: files, folders, tars, tables, manifests, datasets, hf:NAME.
 
     Rows that say a kind or a split must say one of these (None: any split); how many others there are is said. `most`:
-    so many (0: all) at even distances, so that every folder has its share. `gaps`: a listed file may be
-    missing, which whoever reads it says, but not all of them. Raises `MissingPath` (of a listed file too), `NoImages`,
+    so many (0: all) at even distances, so that every folder has its share. `gaps`: a listed file may be missing,
+    which whoever reads it says, but not all of them. Raises `MissingPath` (of a listed file too), `NoImages`,
     `CannotRead`, `BadManifest`, and `BadOption` where `column` is needed.
     """
     splits = None if split is None else [said_split(one) for one in ([split] if isinstance(split, str) else split)]
