@@ -13,7 +13,7 @@ import gendeg.physics as room
 from gendeg.intensity.ask import Ask
 from gendeg.intensity.direction import Direction
 from gendeg.intensity.measure import Intensity, measure_intensity
-from gendeg.physics import EVENED, control, degrade, fields, haze, layers, low_light, motion_blur, rain, raindrop, snow
+from gendeg.physics import control, degrade, fields, haze, layers, low_light, motion_blur, rain, raindrop, snow
 from gendeg.primitives.images import U8Image, resize_short_side, u8_to_unit, unit_to_u8
 from gendeg.primitives.kinds import Mix, has_direction
 from gendeg.primitives.rng import for_sample
@@ -67,12 +67,10 @@ def nearest(clean: U8Image, ask: Ask, seed: int) -> Shot:
 
         return at
 
-    steerable = any(kind in EVENED for kind in ask.mix)
     if min(clean.shape[:2]) <= MANY:
-        return solve(simulator(clean), clean, ask.mu, ask.sigma, steerable)
+        return solve(simulator(clean), clean, ask.mu, ask.sigma)
     small = resize_short_side(clean, FEW)
-    guess = solve(simulator(small), small, ask.mu, ask.sigma, steerable)
-    return reach(simulator(clean), clean, ask.mu, guess, steerable)
+    return reach(simulator(clean), clean, ask.mu, solve(simulator(small), small, ask.mu, ask.sigma))
 
 
 def asked_degrees(mix: Mix, direction: Direction) -> float | None:
@@ -80,21 +78,21 @@ def asked_degrees(mix: Mix, direction: Direction) -> float | None:
     return None if not direction.known or not has_direction(mix) else direction.degrees
 
 
-def solve(at: At, clean: U8Image, mu: float, sigma: float, steerable: bool) -> Shot:
-    """Strength for mu; evenness for sigma, where the simulator has any. mu goes before sigma."""
-    shot = reach(at, clean, mu, None, steerable)
-    if not steerable or not is_met(shot, mu) or _near(shot, sigma):
+def solve(at: At, clean: U8Image, mu: float, sigma: float) -> Shot:
+    """Strength for mu, evenness for sigma; mu goes before sigma."""
+    shot = reach(at, clean, mu)
+    if not is_met(shot, mu) or _near(shot, sigma):
         return shot
     evenness = _find_evenness(at, clean, mu, sigma, shot)
     turned = find_strength(at, clean, mu, evenness, shot.strength)
     return turned if is_met(turned, mu) and _sigma_off(turned, sigma) < _sigma_off(shot, sigma) else shot
 
 
-def reach(at: At, clean: U8Image, mu: float, guess: Shot | None, steerable: bool) -> Shot:
+def reach(at: At, clean: U8Image, mu: float, guess: Shot | None = None) -> Shot:
     """The shot that has mu, from a guess; with another evenness where this photo does not come so far with that one."""
     first = guess.evenness if guess else 0.0
     shot = find_strength(at, clean, mu, first, guess.strength if guess else 0.5)
-    for evenness in (0.0, 1.0, -1.0) if steerable else ():
+    for evenness in (0.0, 1.0, -1.0):
         if is_met(shot, mu):
             break
         other = find_strength(at, clean, mu, evenness, shot.strength) if evenness != first else shot

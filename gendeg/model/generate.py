@@ -22,7 +22,7 @@ from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.response import told_statistics
 from gendeg.model.settings import Settings, branches_of, unlike_built_in
 from gendeg.model.sketch import Sketch, draw_sketch, no_sketch
-from gendeg.model.strength import meet_mu
+from gendeg.model.strength import evenness_of, meet_mu, spread
 from gendeg.model.tiles import pad_to_multiple
 from gendeg.primitives.images import U8Image, u8_to_signed
 from gendeg.primitives.kinds import Mix
@@ -204,23 +204,30 @@ class Generator:
         return CleanLatent.batch([each[row] for row in range(len(drawn))])
 
     def images(self, clean: CleanLatent, settled: Sequence[Settled], made: Generated) -> Stored:
-        """Decoded, corrected where the settings say so, brought to the asked mu."""
+        """Decoded, corrected where the settings say so, brought to what is asked."""
         return Stored(self.bring(clean, settled, self.decode(clean, settled, made)))
 
     def decode(self, clean: CleanLatent, settled: Sequence[Settled], made: Generated) -> Float[Tensor, "b 3 h w"]:
         """Signed images as the model made them."""
         corrected = [self.corrects(one.ask.mix) for one in settled]
-        return self.pipeline.decode_latents(made.latents, clean, corrected, made.sketch)
+        names = [one.ask.name for one in settled]
+        return self.pipeline.decode_latents(made.latents, clean, corrected, made.sketch, names)
 
     def bring(
         self, clean: CleanLatent, settled: Sequence[Settled], images: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 3 h w"]:
-        """Signed images, each brought to the asked mu: see `strength.meet_mu`."""
-        most, mu = self.pipeline.config.strength_gain, [one.ask.mu for one in settled]
-        brought = [
-            meet_mu(clean.of(*rows).photo, images[rows.start : rows.stop], mu[rows.start : rows.stop], most)
-            for rows in self.pipeline.in_calls(len(images))
-        ]
+        """Signed images, each brought to the asked mu and, where the model may, sigma: see `strength`."""
+        config, brought = self.pipeline.config, []
+        for rows in self.pipeline.in_calls(len(images)):
+            photo, made, asks = (
+                clean.of(*rows).photo,
+                images[rows.start : rows.stop],
+                [settled[row].ask for row in rows],
+            )
+            powers = [evenness_of(config.evenness, ask.mix) for ask in asks]
+            asked = [Intensity(ask.mu, ask.sigma) for ask in asks]
+            laid = spread(photo, made, asked, powers, config.strength_gain)
+            brought.append(meet_mu(photo, laid, [one.mu for one in asked], config.strength_gain))
         return torch.cat(brought)
 
     def corrects(self, mix: Mix) -> bool:

@@ -1,6 +1,6 @@
 """One way to call the autoencoders of diffusers: KL (SD 1.5), DC (the bundled one) and Tiny."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, get_args
 
@@ -13,7 +13,9 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from gendeg.model.moves import exact
 from gendeg.primitives.errors import BadOption
+from gendeg.primitives.kinds import parse_mix
 
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 AUTOENCODERS = {kind.__name__: kind for kind in get_args(Autoencoder)}
@@ -120,14 +122,56 @@ def keep_detail(
     haze, the gain in the dark, nothing where a blur has taken it or a flake covers it. Of a draw: nothing where the
     network has drawn something else.
     """
-    before, after = (image - _mean(image, DETAIL) for image in (decoded_source, degraded))
-    shared, own = (_mean((before * one).mean(dim=1, keepdim=True), NEIGHBOURHOOD) for one in (after, before))
+    before, after = (image - local_mean(image, DETAIL) for image in (decoded_source, degraded))
+    shared, own = (local_mean((before * one).mean(dim=1, keepdim=True), NEIGHBOURHOOD) for one in (after, before))
     return degraded + (shared / (own + FAINT)).clamp(0, 1) * (source - decoded_source)
 
 
-def _mean(image: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h w"]:
-    """Over a square of that many pixels around each, cut off at the borders."""
-    return F.avg_pool2d(image, side, stride=1, padding=side // 2, count_include_pad=False)
+def as_veil(
+    source: Float[Tensor, "#b 3 h w"],
+    degraded: Float[Tensor, "b 3 h w"],
+    decoded_source: Float[Tensor, "#b 3 h w"],
+    side: int,
+) -> Float[Tensor, "b 3 h w"]:
+    """a · source + b, all signed, not clamped: what lies over a photo as haze does has no texture of its own.
+
+    a in [0, 1] is the transmission, one for all channels, b the light that was added: the local regression of the
+    degraded image on its decoded source over squares of `side` pixels, smoothed, which is a guided filter (He, Sun and
+    Tang, ECCV 2010, equations 5, 6 and 8). Where the source is flat, a leans to that of the whole image.
+    """
+    means = [local_mean(image, side) for image in (decoded_source, degraded)]
+    before, after = decoded_source - means[0], degraded - means[1]
+    shared, own = (local_mean((before * one).mean(dim=1, keepdim=True), side) for one in (after, before))
+    whole = exact(shared).mean(dim=(2, 3), keepdim=True) / exact(own + FAINT).mean(dim=(2, 3), keepdim=True)
+    slope = ((shared + FAINT * whole.to(shared)) / (own + FAINT)).clamp(0, 1)
+    return local_mean(slope, side) * source + local_mean(means[1] - slope * means[0], side)
+
+
+def put_back(kept: CleanLatent, images: Float[Tensor, "b 3 h w"], sides: Sequence[int]) -> Float[Tensor, "b 3 h w"]:
+    """Decoded images with the detail of `kept`, which has to be decoded; those with a side above 0 as veils over it."""
+    assert kept.decoded is not None
+    done = keep_detail(kept.image, images, kept.decoded.float())
+    for row, side in enumerate(sides):
+        if side:
+            own = kept.of(row)
+            assert own.decoded is not None
+            done[row : row + 1] = as_veil(own.image, images[row : row + 1], own.decoded.float(), side)
+    return done
+
+
+def checked_veils(veils: Mapping[str, int]) -> dict[str, int]:
+    """`veils` of a configuration. Raises `ValueError` for a side that is not odd, and `UnknownDegradation`."""
+    for name, side in veils.items():
+        parse_mix(name)
+        if side < 3 or side % 2 != 1:
+            raise ValueError(f"veils: {name} = {side}: the side of a square around a pixel, an odd number from 3")
+    return dict(veils)
+
+
+def local_mean(image: Float[Tensor, "b c h w"], side: int) -> Float[Tensor, "b c h w"]:
+    """Over a square of that many pixels (an odd number) around each, cut off at the borders."""
+    down = F.avg_pool2d(image, (side, 1), stride=1, padding=(side // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(down, (1, side), stride=1, padding=(0, side // 2), count_include_pad=False)
 
 
 def factor(vae: Autoencoder) -> int:

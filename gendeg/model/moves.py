@@ -37,6 +37,11 @@ def filled(batch: Rows, rows: int) -> Filled:
     return batch if short <= 0 else torch.cat([batch, batch[-1:].expand(short, *batch.shape[1:])])
 
 
+def exact(numbers: Tensor) -> Tensor:
+    """In float64, for sums over pixels; in float32 on Apple's GPUs, which lack it."""
+    return numbers.float() if numbers.device.type == "mps" else numbers.double()
+
+
 class Stored(Sequence[U8Image | None]):
     """Images as they are stored, on their way from the device; who takes one waits until all have come.
 

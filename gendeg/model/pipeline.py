@@ -20,13 +20,14 @@ from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, combine, guided
 from gendeg.model.inputs import check_image, check_lists
-from gendeg.model.latents import Autoencoder, CleanLatent, decode, encode, factor, keep_detail, onto_photo
+from gendeg.model.latents import Autoencoder, CleanLatent, checked_veils, decode, encode, factor, onto_photo, put_back
 from gendeg.model.moves import draw_noise, filled, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler
 from gendeg.model.schedulers import NoiseProcess, known_levels, noise_process, share_of, up_to
 from gendeg.model.sketch import checked_levels
+from gendeg.model.strength import checked_evenness
 from gendeg.model.text import Reader
 from gendeg.model.tiles import over_tiles, pad_to_multiple
 from gendeg.primitives.images import U8Image, signed_to_u8
@@ -47,8 +48,11 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With `residual_decoding` what the autoencoder loses of the photo is put back as far as the degraded image keeps the
     photo's detail (`latents.keep_detail`), or structure correction starts from the photo plus the decoded change.
     With a `sketch`, and no correction, it is the sketch's detail: the photo's, and that of streaks and flakes.
-    Published: not so.
-    With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu. Published: 1.
+    Published: not so. Degradations that `veils` names are then a · photo + b over squares of so many pixels
+    (`latents.as_veil`). Published: none.
+    With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu, and those that
+    `evenness` names are laid so that sigma is met, with powers of at most that much (`strength.spread`). Published: 1,
+    and none.
     With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
@@ -79,6 +83,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         change_scale: dict[str, float] | None = None,
         directions: dict[str, list[list[float]]] | None = None,
         strength_gain: float = 1.0,
+        evenness: dict[str, float] | None = None,
+        veils: dict[str, int] | None = None,
         residual_decoding: bool = False,
         calibration: dict[str, Any] | None = None,
         guidance_interval: list[float] | None = None,
@@ -102,6 +108,8 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
             change_scale=dict(change_scale or {}),
             directions=dict(directions or {}),
             strength_gain=strength_gain,
+            evenness=checked_evenness(evenness or {}),
+            veils=checked_veils(veils or {}),
             residual_decoding=residual_decoding,
             calibration=checked_response(calibration or {}),
             guidance_interval=list(guidance_interval or []),
@@ -274,7 +282,9 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         shared = clean if isinstance(clean, CleanLatent) else self.encode_clean(clean)
         settled = generator.settle(asks)
         made = generator.generate(shared, settled, generators)
-        images = self.decode_latents(made.latents, shared, structure_correction, made.sketch)
+        images = self.decode_latents(
+            made.latents, shared, structure_correction, made.sketch, [one.ask.name for one in settled]
+        )
         return generator.bring(shared, settled, images)
 
     @torch.no_grad()
@@ -394,10 +404,12 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         clean: CleanLatent,
         structure_correction: Sequence[bool] | bool = True,
         sketch: CleanLatent | None = None,
+        degradations: Sequence[str] = (),
     ) -> Float[Tensor, "b 3 h w"]:
         """What was generated → signed images of the clean image's size, corrected where asked.
 
         `sketch` is what it began with, where it began with one; without it none of its detail is put back.
+        `degradations` names each sample's, for `veils`.
         """
         flags = (
             [structure_correction] * len(latents) if isinstance(structure_correction, bool) else structure_correction
@@ -407,16 +419,22 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         for rows in self.in_calls(len(latents)):
             decoded = self._decode(degraded[rows.start : rows.stop])
             kept = (clean if sketch is None else sketch).of(*rows)
-            image = self._finished(clean.of(*rows), kept, decoded, flags[rows.start : rows.stop])
+            sides = [self.config.veils.get(name, 0) for name in degradations[rows.start : rows.stop]]
+            image = self._finished(clean.of(*rows), kept, decoded, flags[rows.start : rows.stop], sides)
             images.append(image[..., : clean.height, : clean.width].clamp(-1, 1))
         return torch.cat(images)
 
     def _finished(
-        self, clean: CleanLatent, kept: CleanLatent, images: Float[Tensor, "b 3 h w"], flags: Sequence[bool]
+        self,
+        clean: CleanLatent,
+        kept: CleanLatent,
+        images: Float[Tensor, "b 3 h w"],
+        flags: Sequence[bool],
+        sides: Sequence[int],
     ) -> Float[Tensor, "b 3 h w"]:
         """Decoded images with what the autoencoder lost: the detail of `kept` or, where flagged, by the correction."""
         if self.structure is None:
-            return images if kept.decoded is None else keep_detail(kept.image, images, kept.decoded.float())
+            return images if kept.decoded is None else put_back(kept, images, sides)
         decoded = None if clean.decoded is None else clean.decoded.float()
         rows = [row for row, correct in enumerate(flags) if correct]
         if not rows:

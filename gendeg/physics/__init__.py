@@ -12,8 +12,8 @@ from gendeg.primitives.kinds import DIRECTED, Degradation, Mix, has_direction, i
 Simulator = Callable[..., UnitImage]
 """(clean, strength in [0, 1], generator) → degraded; both photos float32 in unit range and of one shape.
 
-Those of `DIRECTED` take a `direction` too, in degrees (see `control.to_lean`); None draws it. Those of `EVENED` take an
-`evenness` (see `control.shifted`): one mu, spread over the picture or kept to a part of it."""
+Those of `DIRECTED` take a `direction` too, in degrees (see `control.to_lean`); None draws it. All take an `evenness`
+(see `control.shifted`): one mu, spread over the picture or kept to a part of it."""
 
 SIMULATORS: dict[Degradation, Simulator] = {
     Degradation.HAZE: haze.haze,
@@ -23,9 +23,6 @@ SIMULATORS: dict[Degradation, Simulator] = {
     Degradation.LOW_LIGHT: low_light.low_light,
     Degradation.RAINDROP: raindrop.raindrop,
 }
-
-EVENED = tuple(kind for kind in SIMULATORS if kind != Degradation.MOTION_BLUR)
-"""What has a spread to choose; how far a blur goes is all that it has."""
 
 
 def degrade(
@@ -51,8 +48,7 @@ def degrade(
     degraded = clean
     for kind, share in zip(in_light(mix), draw_shares(len(mix), generator), strict=True):
         asked = {"direction": direction} if kind in DIRECTED else {}
-        asked |= {"evenness": evenness} if kind in EVENED else {}
-        degraded = SIMULATORS[kind](degraded, strength * share, generator, **asked)
+        degraded = SIMULATORS[kind](degraded, strength * share, generator, evenness=evenness, **asked)
     return degraded
 
 

@@ -9,7 +9,7 @@ from gendeg.physics.fields import box_mean, convolve, smooth_field
 GAMMA = 2.2
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 FULL_DARKNESS = 0.94  # part of the mean brightness that is gone at strength 1, as in the darkest brackets
-DARKEST = 0.97  # at any strength: 98 of 100 real exposures (LOL, brackets) keep more, and beyond a photo is black
+DARKEST = 0.97  # at any strength: 99 of 100 real exposures (LOL, brackets) keep more, and beyond a photo is black
 TOE_SLOPE = 12.92  # of the sRGB curve in the deepest shadows (IEC 61966-2-1): noise there grows no further
 
 LAMPS_ON = 0.4

@@ -5,11 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from gendeg.physics.control import check_strength, to_lean
+from gendeg.physics.control import check_strength, shifted, to_lean
 from gendeg.physics.fields import convolve
 
 PLAIN = 0.3  # of the draws average pixels as they are stored, as GoPro's pairs do
 RESPONSES = (2.0, 9.0)  # of the others: 2.2 brightens as a gamma of 2.2 does, 8 as the camera of REDS
+BLOWN = 0.33  # of the draws have lights that are brighter than white
 STEPS = 192  # instants of the exposure
 SHORTEST, LONGEST = 0.003, 0.13  # extent at strength 0 and 1, as a part of the short side
 STRAIGHT = 0.15  # most deviation across an asked direction, as a part of the deviation along it
@@ -20,21 +21,27 @@ Path = Float[np.ndarray, "steps 2"]
 
 
 def motion_blur(
-    clean: Float[np.ndarray, "h w 3"], strength: float, generator: np.random.Generator, direction: float | None = None
+    clean: Float[np.ndarray, "h w 3"],
+    strength: float,
+    generator: np.random.Generator,
+    direction: float | None = None,
+    evenness: float = 0.0,
 ) -> Float[np.ndarray, "h w 3"]:
     """Shake the camera during the exposure: unit range in and out, strength in [0, 1] sets the length of the path.
 
     A third of the draws also turn the camera a little, which blurs the corners differently from the middle; a third
     treat blown-out pixels as brighter than white, so that lights leave trails; how much brighter the picture gets is
     drawn with the camera's response, from none to more than that of REDS. An asked `direction` (degrees, see
-    `to_lean`) lays the path mostly straight along it and keeps turns small. Raises `ValueError` for the strength.
+    `to_lean`) lays the path mostly straight along it and keeps turns small. `evenness` (see `shifted`) is from trails
+    of lights and the steepest response, by which a blur shows most around what is bright, to neither. Raises
+    `ValueError` for the strength.
     """
     short = min(clean.shape[:2])
     extent = short * (SHORTEST + (LONGEST - SHORTEST) * check_strength(strength) ** 1.75) * generator.uniform(0.8, 1.2)
     shake = shake_path(STEPS, generator)
     path = scale_path(shake if direction is None else lay_along(shake, to_lean(direction)), extent)
-    highlights = generator.uniform(0.5, 3.0) if generator.random() < 0.33 else 0.0
-    response = 0.0 if generator.random() < PLAIN else generator.uniform(*RESPONSES)
+    highlights = generator.uniform(0.5, 3.0) * (shifted(evenness, generator) < BLOWN)
+    response = response_at(shifted(evenness, generator))
     if generator.random() < 0.67:
         psf = trajectory_psf(path)
         return expose_frames(clean, lambda light: convolve(light, psf), response, highlights)
@@ -42,6 +49,12 @@ def motion_blur(
     turn *= 1.0 if direction is None else STEADY_TURN
     centre = (generator.uniform(0.2, 0.8), generator.uniform(0.2, 0.8))
     return expose_frames(clean, lambda light: blur_turning(light, path * 0.85, turn, centre), response, highlights)
+
+
+def response_at(evenness: float) -> float:
+    """From the steepest to the flattest of `RESPONSES` as evenness in [0, 1] rises, and none in the last `PLAIN`."""
+    flattest, steepest = RESPONSES
+    return 0.0 if evenness >= 1 - PLAIN else steepest - (steepest - flattest) * evenness / (1 - PLAIN)
 
 
 def expose_frames(

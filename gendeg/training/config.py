@@ -170,5 +170,7 @@ class ExportConfig:
     guidance_image: float = 1.0
     tile: int = 512
     strength_gain: float = 1.0
+    evenness: dict[str, float] = field(default_factory=dict)
+    veils: dict[str, int] = field(default_factory=dict)
     sketch: float = 0.0  # noise / signal at which sampling begins, with a simulator's draw; 0: as it was trained
     sketch_levels: dict[str, float] = field(default_factory=dict)

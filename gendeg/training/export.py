@@ -37,6 +37,8 @@ def export_model(config: ExportConfig, card: str) -> None:
         guidance_image=config.guidance_image,
         tile=config.tile,
         strength_gain=config.strength_gain,
+        evenness=config.evenness,
+        veils=config.veils,
         sketch=sketch,
         sketch_levels=config.sketch_levels,
     )

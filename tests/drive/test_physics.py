@@ -10,7 +10,7 @@ from gendeg.drive.physics import UNREACHED
 from gendeg.intensity.ask import Ask, ask_intensity, ask_wanted
 from gendeg.intensity.direction import Direction, measure_direction
 from gendeg.intensity.measure import measure_intensity
-from gendeg.intensity.reach import At, find_strength, physics_sha256, solve
+from gendeg.intensity.reach import At, find_strength, is_met, nearest, physics_sha256, solve
 from gendeg.model.generate import noise_of
 from gendeg.primitives.errors import BadOption
 from gendeg.primitives.images import U8Image
@@ -56,6 +56,15 @@ def test_sigma_is_approached_from_what_is_drawn(driver):
     assert sigma(0.93 * drawn) == pytest.approx(0.93 * drawn, rel=0.05)
     assert sigma(0.1 * drawn) < 0.97 * drawn  # as near as it goes
     assert sigma(1.5 * drawn) > drawn
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_blur_comes_nearer_to_sigma_by_its_cameras_response(seed):
+    ask = replace(ask_intensity((Degradation.MOTION_BLUR,), 0.25), sigma=float("nan"))
+    drawn = nearest(SCENE, ask, seed).measured.sigma
+    low, high = (nearest(SCENE, replace(ask, sigma=part * drawn), seed).measured for part in (0.5, 1.5))
+    assert low.sigma <= drawn <= high.sigma and high.sigma > 1.05 * low.sigma
+    assert is_met(nearest(SCENE, ask, seed), ask.mu) and low.mu == pytest.approx(high.mu, rel=0.03)
 
 
 @pytest.mark.parametrize("kind", [Degradation.RAIN, Degradation.SNOW, Degradation.RAINDROP])
@@ -136,5 +145,5 @@ def test_a_strength_is_found_by_a_known_law():
     law: At = at
     shot = find_strength(law, clean, 0.1, 0.0, 0.9)
     assert shot.strength == pytest.approx((0.2 * 255 / 200) ** 0.5, abs=0.02)
-    wide = solve(law, clean, 0.1, 0.05, steerable=True)  # half the deviation of the drawn one: three quarters covered
+    wide = solve(law, clean, 0.1, 0.05)  # half the deviation of the drawn one: three quarters covered
     assert wide.evenness > 0.2 and wide.measured.mu == pytest.approx(0.1, abs=0.002)

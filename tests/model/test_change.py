@@ -10,9 +10,10 @@ from gendeg.intensity.direction import UNKNOWN, Direction
 from gendeg.model.bundled import make_change_scheduler
 from gendeg.model.change import LEAST_SIZE, change_sizes, fit_scale
 from gendeg.model.generate import Generator, settle_direction
-from gendeg.model.latents import keep_detail
+from gendeg.model.latents import as_veil, keep_detail, put_back
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.settings import settings_of
+from gendeg.primitives.errors import UnknownDegradation
 from gendeg.primitives.kinds import Degradation
 from tests.tiny import clean_image, generators, tiny_pipeline
 
@@ -119,3 +120,43 @@ def test_detail_is_kept_as_far_as_the_image_keeps_it():
     flat = torch.full_like(photo, 0.2)
     assert float((keep_detail(photo, flat, blurred) - flat).abs().max()) < 1e-6, "a veil or a flake hides it"
     assert torch.allclose(keep_detail(photo, blurred, blurred), photo, atol=0.05)
+
+
+def test_a_veil_has_no_texture_of_its_own():
+    """Of t · photo + (1 − t) · A comes back all, the photo's lost detail too; of a mottle upon it little."""
+    torch.manual_seed(0)
+    photo = torch.rand(1, 3, 64, 64) * 0.6 - 0.3
+    blurred = torch.nn.functional.avg_pool2d(photo, 3, 1, 1, count_include_pad=False)
+    thick = 0.4 + 0.3 * torch.linspace(-1, 1, 64).reshape(1, 1, 1, 64)
+    air = torch.tensor([0.8, 0.7, 0.6]).reshape(1, 3, 1, 1)
+
+    def hazed(one: torch.Tensor) -> torch.Tensor:
+        return (1 - thick) * one + thick * air
+
+    mottle = 0.05 * torch.nn.functional.avg_pool2d(torch.randn(1, 3, 64, 64), 5, 1, 2)
+    veil = as_veil(photo, hazed(blurred), blurred, 17)
+    assert float((veil - hazed(photo)).abs().mean()) < 0.01
+    left = as_veil(photo, hazed(blurred) + mottle, blurred, 17) - veil
+    assert float(left.std()) < 0.5 * float(mottle.std())
+    flat = torch.full_like(photo, 0.1)
+    assert torch.allclose(as_veil(flat, flat + 0.2, flat, 17), flat + 0.2, atol=1e-4)
+
+
+@pytest.mark.parametrize("together", [False, True])  # as on a CPU, as on a GPU
+def test_those_that_are_veils_are_made_so_and_no_others(together, monkeypatch):
+    monkeypatch.setattr(GenDegPipeline, "together", together)
+    pipeline = change_pipeline().with_parts(residual_decoding=True)
+    clean = pipeline.encode_clean(clean_image(32, 48))
+    latents = torch.randn((2, *clean.latent.shape[1:]), generator=torch.Generator().manual_seed(0))
+    before = pipeline.decode_latents(latents, clean, degradations=["rain", "haze"])
+    veiled = pipeline.with_parts(veils={"haze": 9}).decode_latents(latents, clean, degradations=["rain", "haze"])
+    assert torch.equal(veiled[0], before[0]) and not torch.allclose(veiled[1], before[1], atol=1e-3)
+    decoded = torch.randn(1, *clean.image.shape[1:])
+    assert clean.decoded is not None
+    assert torch.equal(put_back(clean, decoded, [9]), as_veil(clean.image, decoded, clean.decoded.float(), 9))
+
+
+@pytest.mark.parametrize("veils", [{"haze": 8}, {"haze": 1}, {"hail": 9}])
+def test_a_veil_is_of_squares_around_a_pixel(veils):
+    with pytest.raises((ValueError, UnknownDegradation), match="odd|hail"):
+        change_pipeline().with_parts(veils=veils)

@@ -1,9 +1,11 @@
-"""Bringing the change to the asked mu: exact within limits, bounded, silent where nothing was asked."""
+"""Bringing the change to the asked mu and sigma: exact within limits, bounded, silent where nothing was asked."""
 
 import pytest
 import torch
 
-from gendeg.model.strength import WEAKEST, meet_mu
+from gendeg.intensity.measure import Intensity
+from gendeg.model.strength import WEAKEST, checked_evenness, evenness_of, meet_mu, spread
+from gendeg.primitives.kinds import Degradation
 
 CLEAN = torch.linspace(-0.5, 0.5, 3 * 8 * 8).reshape(1, 3, 8, 8)
 
@@ -48,3 +50,62 @@ def test_each_of_a_batch_is_brought_to_its_own(mu):
     made = meet_mu(CLEAN, degraded, [mu, 0.06], most=1.5)
     assert torch.equal(made[:1], meet_mu(CLEAN, degraded[:1], [mu], most=1.5))
     assert mu_of(made[1:]) == pytest.approx(0.06)
+
+
+SLOPE = torch.linspace(0.05, 0.75, 64).expand(1, 3, 64, 64)  # a change that grows over the picture
+PHOTO = torch.full((1, 3, 64, 64), -0.5)
+SLOPED = Intensity(float(SLOPE.mean()) / 2, float(SLOPE.std(correction=0)) / 2)
+
+
+def statistics(image: torch.Tensor) -> Intensity:
+    change = (image - PHOTO).abs() / 2
+    return Intensity(float(change.mean()), float(change.std(correction=0)))
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.2])
+@pytest.mark.parametrize("most", [1.0, 1.5])
+def test_sigma_is_met_and_there_is_as_much_change(factor, most):
+    asked = Intensity(SLOPED.mu, SLOPED.sigma * factor)
+    laid = spread(PHOTO, PHOTO + SLOPE, [asked], [0.5], most)
+    assert statistics(laid) == pytest.approx(asked, rel=0.03)
+
+
+def test_sigma_is_that_of_what_is_brought_to_mu():
+    """Half as strong a change has half the sigma; and one that may not be strengthened so far has less."""
+    asked = Intensity(SLOPED.mu / 2, SLOPED.sigma / 2)
+    brought = meet_mu(PHOTO, spread(PHOTO, PHOTO + SLOPE, [asked], [0.5], 1.1), [asked.mu], 1.1)
+    assert statistics(brought) == pytest.approx(asked, rel=0.03)
+    assert torch.allclose(brought, PHOTO + SLOPE / 2, atol=0.02)
+
+
+def test_the_power_is_bounded_both_ways():
+    narrow, wide = (
+        statistics(spread(PHOTO, PHOTO + SLOPE, [Intensity(SLOPED.mu, sigma)], [0.2], 1.0)).sigma
+        for sigma in (0.001, 0.4)
+    )
+    assert 0.7 * SLOPED.sigma < narrow < 0.95 * SLOPED.sigma and 1.05 * SLOPED.sigma < wide < 1.3 * SLOPED.sigma
+
+
+@pytest.mark.parametrize(("asked", "power"), [((float("nan"), 0.1), 0.5), ((0.1, float("nan")), 0.5), ((0.1, 0.1), 0)])
+def test_nothing_is_spread_of_which_no_sigma_is_asked_or_that_may_not_be(asked, power):
+    degraded = PHOTO + SLOPE
+    assert spread(PHOTO, degraded, [Intensity(*asked)], [power], 1.1) is degraded
+    both = spread(PHOTO, degraded.repeat(2, 1, 1, 1), [Intensity(*asked), Intensity(0.2, 0.02)], [power, 0.5], 1.1)
+    assert torch.equal(both[:1], degraded) and not torch.equal(both[1:], degraded)
+    assert torch.equal(both[1:], spread(PHOTO, degraded, [Intensity(0.2, 0.02)], [0.5], 1.1)), "alone as in a batch"
+
+
+def test_a_photo_without_a_change_stays_and_nan_is_no_image():
+    assert torch.equal(spread(PHOTO, PHOTO, [Intensity(0.1, 0.1)], [0.5], 1.1), PHOTO)
+    lost = PHOTO + SLOPE
+    lost[0, 0, 3, 3] = float("nan")
+    assert spread(PHOTO, lost, [Intensity(0.1, 0.1)], [0.5], 1.1).isnan().any()
+
+
+def test_a_mix_goes_no_further_than_its_members():
+    most = {"haze": 0.6, "rain": 0.3}
+    rain, haze, blur = Degradation.RAIN, Degradation.HAZE, Degradation.MOTION_BLUR
+    assert [evenness_of(most, mix) for mix in ((haze,), (rain, haze), (blur, haze), ())] == [0.6, 0.3, 0.0, 0.0]
+    for wrong in ({"hail": 0.1}, {"haze": -0.1}, {"haze": 1.1}):
+        with pytest.raises(ValueError, match="evenness"):
+            checked_evenness(wrong)

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from gendeg.physics.fields import convolve
-from gendeg.physics.motion_blur import blur_turning, expose_frames, motion_blur, scale_path, shake_path, trajectory_psf
+from gendeg.physics.motion_blur import (
+    PLAIN,
+    RESPONSES,
+    blur_turning,
+    expose_frames,
+    motion_blur,
+    response_at,
+    scale_path,
+    shake_path,
+    trajectory_psf,
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -100,6 +110,16 @@ def test_draws_brighten_as_the_cameras_of_real_pairs_do():
     clean = np.broadcast_to(rows, (64, 64, 3))
     brighter = np.array([motion_blur(clean, 0.8, rng(seed), 90.0).mean() - 0.5 for seed in range(40)])
     assert (np.abs(brighter) < 0.01).sum() >= 5 and (brighter > 0.15).sum() >= 5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_blur_is_laid_more_evenly_by_another_response(seed):
+    """Of one path: pixels averaged as they are at +1; at -1 what is bright spreads most, and lights trail."""
+    lamps = np.where(rng(9).random((64, 64, 1)) < 0.03, 1.0, 0.1)
+    clean = np.broadcast_to(lamps, (64, 64, 3)).astype(np.float32)
+    gathered, even = (np.abs(motion_blur(clean, 0.6, rng(seed), 30.0, by) - clean) for by in (-1.0, 1.0))
+    assert gathered.mean() > 1.2 * even.mean(), "as long a path changes more"
+    assert response_at(0.0) == max(RESPONSES) and response_at(1 - PLAIN) == 0 == response_at(1.0)
 
 
 def test_blown_lights_leave_brighter_trails():
