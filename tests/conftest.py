@@ -5,6 +5,7 @@ One thread of arithmetic a process: xdist starts a process a core, and sums come
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def checked_modules() -> list[str]:
 # The folder itself too: the hook looks its checker up as an attribute of a top-level module.
 sys.path += [path for path in (str(HERE.parent), str(HERE)) if path not in sys.path]
 jaxtyping.install_import_hook([*checked_modules(), "gendeg.physics"], "shapes.checker")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests and what they call put into a temporary folder goes where pytest clears up."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("temporary"))
+    yield
+    tempfile.tempdir = before
 
 
 @pytest.fixture

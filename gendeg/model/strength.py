@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -22,6 +23,8 @@ FAINTEST = 0.05
 """Of the mean strength: a place with less counts as that."""
 NOTHING = 1e-6
 """A change of a signed image that is none."""
+SHORT = 128
+"""Side of the small image, about."""
 SAMPLE = 1 << 14
 """Pixels on which sigma is looked for, about; more are as many times the work and find the same."""
 TURNS = 8
@@ -105,10 +108,15 @@ def spread(
 
 
 def _weight(change: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """How strong it is around each pixel, smoothly, as parts of the mean."""
-    side = 2 * (min(change.shape[-2:]) // PART // 2) + 1
-    local = local_mean(local_mean(change.abs().mean(dim=1, keepdim=True), side), side)
-    return (local / local.mean(dim=(2, 3), keepdim=True).clamp(min=NOTHING)).clamp(min=FAINTEST)
+    """How strong it is around each pixel, smoothly, as parts of the mean; of a large image, found on a small one."""
+    size = change.shape[-2:]
+    amount = change.abs().mean(dim=1, keepdim=True)
+    if (step := min(size) // SHORT) > 1:
+        amount = F.avg_pool2d(amount, step, ceil_mode=True, count_include_pad=False)
+    side = 2 * (min(amount.shape[-2:]) // PART // 2) + 1
+    local = local_mean(local_mean(amount, side), side)
+    parts = (local / local.mean(dim=(2, 3), keepdim=True).clamp(min=NOTHING)).clamp(min=FAINTEST)
+    return parts if step < 2 else F.interpolate(parts, size, mode="bilinear")
 
 
 def _size(change: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 1 1"]:

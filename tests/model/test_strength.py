@@ -70,6 +70,17 @@ def test_sigma_is_met_and_there_is_as_much_change(factor, most):
     assert statistics(laid) == pytest.approx(asked, rel=0.03)
 
 
+def test_a_large_image_is_laid_as_its_small_one_is():
+    """Where a change is and is not, at eight times the side."""
+    slope = torch.linspace(0.05, 0.75, 64) * (torch.arange(64) % 16 < 12)
+    small = slope.expand(1, 3, 64, 64)
+    large = small.repeat_interleave(8, 2).repeat_interleave(8, 3)[..., 3:, :-5]
+    asked = Intensity(float(small.mean()) / 2, float(small.std(correction=0)) / 2 * 1.1)
+    few = spread(torch.zeros_like(small), small, [asked], [0.6], 1.0)
+    many = spread(torch.zeros_like(large), large, [asked], [0.6], 1.0)[..., 1::8, 4::8]
+    assert float((many - few[..., : many.shape[2], : many.shape[3]]).abs().max()) < 0.03
+
+
 def test_sigma_is_that_of_what_is_brought_to_mu():
     """Half as strong a change has half the sigma; and one that may not be strengthened so far has less."""
     asked = Intensity(SLOPED.mu / 2, SLOPED.sigma / 2)
