@@ -60,9 +60,13 @@ def degrade_once(generator: Generator, photo: U8Image, ask: Ask, watch: Stopwatc
     clean = watch.time("encode", lambda: generator.pipeline.encode_clean(to_signed_tensor(photo)))
     settled = watch.time("settle", lambda: generator.settle(asks))
     made = watch.time("denoise", lambda: generator.generate(clean, settled, noise))
-    images = watch.time("decode", lambda: generator.pipeline.decode_latents(made.latents, clean, False, made.sketch))
+    images = watch.time(
+        "decode", lambda: generator.pipeline.decode_latents(made.latents, clean, False, made.sketch, [ask.name])
+    )
     if generator.pipeline.structure is not None:
-        images = watch.time(BOTH, lambda: generator.bring(clean, settled, generator.decode(clean, settled, made)))
+        images = watch.time(BOTH, lambda: generator.decode(clean, settled, made))
+    decoded = images
+    images = watch.time("bring", lambda: generator.bring(clean, settled, decoded))
     watch.time("write", lambda: encode_image(finite(Stored(images))[0], "png"))
 
 

@@ -36,9 +36,10 @@ jaxtyping.install_import_hook([*checked_modules(), "gendeg.physics"], "shapes.ch
 @pytest.fixture(scope="session", autouse=True)
 def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests and what they call put into a temporary folder goes where pytest clears up."""
-    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("temporary"))
-    yield
-    tempfile.tempdir = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+        patch.setattr(tempfile, "tempdir", None)  # found anew when asked for
+        yield
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from gendeg.bundle.priors import simulate_priors
 from gendeg.bundle.time import Budget, Fitted, fit, least_seconds, timed
 from gendeg.evaluate.calibrate import calibrate
 from gendeg.evaluate.config import CalibrateConfig
-from gendeg.model.latents import Autoencoder
+from gendeg.model.latents import Autoencoder, checked_veils
 from gendeg.model.pipeline import GenDegPipeline
+from gendeg.model.strength import checked_evenness
 from gendeg.pairs.config import SimulateConfig
 from gendeg.pairs.simulate import simulate
 from gendeg.primitives.errors import BadManifest, BadOption, NoPairs
@@ -86,6 +87,8 @@ def _recipe(config: BundleConfig, changed: Mapping[str, Settings], short: bool) 
         export = recipe.settings("export")
         learnt = recipe.settings("diffusion").get("sketch", 0.0)
         check_levels(learnt, export.get("sketch") or learnt, export.get("sketch_levels", {}))
+        checked_evenness(export.get("evenness", {}))
+        checked_veils(export.get("veils", {}))
     except ValueError as error:
         raise BadManifest(config.recipe, 0, f"[export] {error}") from error
     if config.minutes < 0:

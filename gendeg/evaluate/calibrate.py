@@ -39,7 +39,8 @@ SIGMA_COUNTS, RAW_COUNTS = 0.5, 0.1  # a factor of error of sigma, or of mu befo
 
 @dataclass(frozen=True)
 class Answer:
-    """Means over photos: mu before the change is scaled to the asked mu (`strength_gain`), those when finished."""
+    """Means over photos: mu before the change is scaled to the asked mu (`strength_gain`), those when finished, but
+    for `evenness`."""
 
     raw_mu: float
     final: Intensity

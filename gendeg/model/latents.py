@@ -13,9 +13,9 @@ from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from gendeg.model.moves import exact
+from gendeg.model.moves import exact, put_rows, rows_of
 from gendeg.primitives.errors import BadOption
-from gendeg.primitives.kinds import parse_mix
+from gendeg.primitives.kinds import EVERY, mix_name
 
 Autoencoder: TypeAlias = AutoencoderKL | AutoencoderDC | AutoencoderTiny
 AUTOENCODERS = {kind.__name__: kind for kind in get_args(Autoencoder)}
@@ -137,34 +137,44 @@ def as_veil(
 
     a in [0, 1] is the transmission, one for all channels, b the light that was added: the local regression of the
     degraded image on its decoded source over squares of `side` pixels, smoothed, which is a guided filter (He, Sun and
-    Tang, ECCV 2010, equations 5, 6 and 8). Where the source is flat, a leans to that of the whole image.
+    Tang, ECCV 2010, equations 5, 6 and 8).
     """
-    means = [local_mean(image, side) for image in (decoded_source, degraded)]
-    before, after = decoded_source - means[0], degraded - means[1]
-    shared, own = (local_mean((before * one).mean(dim=1, keepdim=True), side) for one in (after, before))
-    whole = exact(shared).mean(dim=(2, 3), keepdim=True) / exact(own + FAINT).mean(dim=(2, 3), keepdim=True)
-    slope = ((shared + FAINT * whole.to(shared)) / (own + FAINT)).clamp(0, 1)
-    return local_mean(slope, side) * source + local_mean(means[1] - slope * means[0], side)
+    slope, before, after = local_slope(decoded_source, degraded, side)
+    return local_mean(slope, side) * source + local_mean(after - slope * before, side)
+
+
+def local_slope(
+    source: Float[Tensor, "#b 3 h w"], degraded: Float[Tensor, "b 3 h w"], side: int
+) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "#b 3 h w"], Float[Tensor, "b 3 h w"]]:
+    """Of the regression of one on the other over squares of `side` pixels, in [0, 1], and both local means.
+
+    It is the share of the source that is still seen there. Where the source is flat it leans to that of the image.
+    """
+    before, after = local_mean(source, side), local_mean(degraded, side)
+    own, made = source - before, degraded - after
+    shared, energy = (local_mean((own * one).mean(dim=1, keepdim=True), side) for one in (made, own))
+    whole = exact(shared).mean(dim=(2, 3), keepdim=True) / exact(energy + FAINT).mean(dim=(2, 3), keepdim=True)
+    return ((shared + FAINT * whole.to(shared)) / (energy + FAINT)).clamp(0, 1), before, after
 
 
 def put_back(kept: CleanLatent, images: Float[Tensor, "b 3 h w"], sides: Sequence[int]) -> Float[Tensor, "b 3 h w"]:
     """Decoded images with the detail of `kept`, which has to be decoded; those with a side above 0 as veils over it."""
-    assert kept.decoded is not None
-    done = keep_detail(kept.image, images, kept.decoded.float())
-    for row, side in enumerate(sides):
-        if side:
-            own = kept.of(row)
-            assert own.decoded is not None
-            done[row : row + 1] = as_veil(own.image, images[row : row + 1], own.decoded.float(), side)
+    done = images
+    for side in sorted(set(sides) or {0}):
+        rows = [row for row, one in enumerate(sides) if one == side] or range(len(images))
+        own, some = kept.of(*rows), rows_of(images, rows)
+        assert own.decoded is not None
+        decoded = own.decoded.float()
+        some = as_veil(own.image, some, decoded, side) if side else keep_detail(own.image, some, decoded)
+        done = put_rows(done, rows, some)
     return done
 
 
 def checked_veils(veils: Mapping[str, int]) -> dict[str, int]:
-    """`veils` of a configuration. Raises `ValueError` for a side that is not odd, and `UnknownDegradation`."""
+    """`veils` of a configuration, by mixes' own names. Raises `ValueError` for another mix, or another side."""
     for name, side in veils.items():
-        parse_mix(name)
-        if side < 3 or side % 2 != 1:
-            raise ValueError(f"veils: {name} = {side}: the side of a square around a pixel, an odd number from 3")
+        if name not in map(mix_name, EVERY) or not isinstance(side, int) or side < 3 or side % 2 == 0:
+            raise ValueError(f"veils: {name} = {side}: a degradation, and the side of squares, an odd number from 3")
     return dict(veils)
 
 

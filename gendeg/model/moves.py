@@ -13,6 +13,7 @@ from torch import Tensor
 from gendeg.primitives.images import U8Image
 
 Rows = Float[Tensor, "b *rest"]
+Others = Float[Tensor, "others *rest"]
 Filled = Float[Tensor, "more *rest"]
 
 
@@ -40,6 +41,25 @@ def filled(batch: Rows, rows: int) -> Filled:
 def exact(numbers: Tensor) -> Tensor:
     """In float64, for sums over pixels; in float32 on Apple's GPUs, which lack it."""
     return numbers.float() if numbers.device.type == "mps" else numbers.double()
+
+
+def told_to(device: torch.device, numbers: Sequence[Sequence[float]]) -> Float[Tensor, "rows columns"]:
+    """Numbers as exactly as that device holds them."""
+    return to_device(torch.tensor(numbers, dtype=torch.float32 if device.type == "mps" else torch.float64), device)
+
+
+def rows_of(batch: Rows, rows: Sequence[int]) -> Others:
+    """Some of a batch: itself where they are all of it."""
+    if list(rows) == list(range(len(batch))):
+        return batch
+    return batch.index_select(0, to_device(torch.tensor(list(rows)), batch.device))
+
+
+def put_rows(batch: Rows, rows: Sequence[int], some: Others) -> Rows:
+    """The batch with `some` in the place of these rows."""
+    if len(some) == len(batch):
+        return some
+    return batch.index_copy(0, to_device(torch.tensor(list(rows)), batch.device), some)
 
 
 class Stored(Sequence[U8Image | None]):

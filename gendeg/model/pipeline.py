@@ -260,8 +260,9 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
 
         `mu` in [0, 0.7] and `sigma` in [0, 0.4]; one generator per sample makes a sample independent of its batch.
         `structure_correction` says for each sample whether the correction network runs (where there is one).
-        `degradations` names each sample's (`rain+haze`) for a calibration, which rests without it, and for a model with
-        a `change_scale`, which needs it. `directions`, one for each, take the place of drawn ones.
+        `degradations` names each sample's (`rain+haze`) for a calibration, `evenness` and `veils`, which rest without
+        it, and for a model with a `change_scale`, which needs it. `directions`, one for each, take the place of drawn
+        ones.
         Raises `ValueError` for lists that do not fit each other, `UnknownDegradation`.
         """
         from gendeg.model.generate import Generator  # which drives any pipeline, this one too

@@ -1,6 +1,7 @@
 """Meets the asked mu and sigma: a change is scaled, and spread over the picture or gathered, within limits."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import isnan
 
 import torch
@@ -9,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gendeg.intensity.measure import Intensity
-from gendeg.model.latents import local_mean
-from gendeg.model.moves import exact, to_device
+from gendeg.model.latents import local_mean, local_slope
+from gendeg.model.moves import exact, put_rows, rows_of, told_to
 from gendeg.primitives.kinds import Degradation, Mix
 
 WEAKEST = 0.25
@@ -27,8 +28,12 @@ SHORT = 128
 """Side of the small image, about."""
 SAMPLE = 1 << 14
 """Pixels on which sigma is looked for, about; more are as many times the work and find the same."""
-TURNS = 8
-"""Halvings of the range in which a power is looked for."""
+TRIED = 17
+"""Powers, evenly between the ends."""
+KEPT = 0.99
+"""Part of mu that a power has to leave, which clamping may take."""
+THROUGH = (0.01, 0.99)
+"""Share of the photo that is seen through a change, where it counts at least and at most as that."""
 
 
 def checked_evenness(evenness: Mapping[str, float]) -> dict[str, float]:
@@ -62,7 +67,7 @@ def meet_mu(
     if most <= 1 or all(isnan(value) for value in mu):
         return degraded
     change = degraded - clean
-    wanted = exact(to_device(torch.tensor(list(mu), dtype=torch.float64).reshape(-1, 1, 1, 1), degraded.device))
+    wanted = told_to(degraded.device, [[value] for value in mu]).reshape(-1, 1, 1, 1)
     measured = exact(change.abs().mean(dim=(1, 2, 3), keepdim=True)) / 2  # signed images span 2
     factor = (wanted / measured).clamp(WEAKEST, most)
     brought = (clean + factor.float() * change).clamp(-1, 1)
@@ -76,47 +81,77 @@ def spread(
     powers: Sequence[float],
     most: float,
 ) -> Float[Tensor, "b 3 h w"]:
-    """Signed images → the same with as much change, laid so that, brought to mu, it has the asked sigma.
+    """Signed images → the same with as much change as `meet_mu` would leave, laid so that sigma comes nearest.
 
-    The change is multiplied by its own local strength to a power, of which `powers` holds the most either way for each
-    image: above 0 gathers it where it is strong, below 0 spreads it over the picture, as the simulators' `evenness`
-    does. Not clamped, for `meet_mu` follows, with the same `most`. Images of which mu or sigma is not asked for (NaN),
-    or whose power is 0, stay as they are.
+    A change that is m times the mean where it is strong and a part of it where it is weak is made m^q times as strong,
+    as the simulators' `evenness` does: q above 0 gathers it, below 0 spreads it over the picture. `powers` holds the
+    most of q for each image, either way. What lets a share t of the photo through is made k times as strong by t^k: it
+    covers at most all, and never goes beyond its own colour. Clamped; a q that loses mu by that is not taken. Images of
+    which mu or sigma is not asked for (NaN), or whose power is 0, stay as they are.
     """
     rows = [row for row, (mu, sigma) in enumerate(asked) if powers[row] > 0 and not isnan(mu + sigma)]
     if not rows:
         return degraded
-    photo = clean[rows] if len(clean) > 1 else clean
-    change = degraded[rows] - photo
-    weight, size = _weight(change), _size(change)
-    step = max(1, round((change[0, 0].numel() / SAMPLE) ** 0.5))
-    few, few_photo, few_weight = (one[..., ::step, ::step] for one in (change, photo, weight))
-    numbers = torch.tensor([[*asked[row], powers[row]] for row in rows], dtype=torch.float64)
-    mu, sigma, end = exact(to_device(numbers, change.device)).reshape(-1, 3, 1, 1, 1).unbind(1)
-    brought = _size(few)  # signed images span 2
-    brought = torch.clamp(2 * mu, WEAKEST * brought, most * brought) if most > 1 else brought
-    low, high = -end, end
-    for _ in range(TURNS):
-        power = (low + high) / 2
-        moved = few * few_weight ** power.float()
-        made = ((few_photo + (brought / _size(moved)).float() * moved).clamp(-1, 1) - few_photo).abs() / 2
-        enough = exact(made).std(dim=(1, 2, 3), keepdim=True, correction=0) >= sigma
-        low, high = torch.where(enough, low, power), torch.where(enough, power, high)
-    moved = change * weight ** ((low + high) / 2).float()
-    laid = photo + (size / _size(moved)).float() * moved
-    return laid if len(rows) == len(degraded) else degraded.index_copy(0, torch.tensor(rows, device=laid.device), laid)
+    photo = rows_of(clean, rows) if len(clean) > 1 else clean
+    change = rows_of(degraded, rows) - photo
+    numbers = told_to(change.device, [[*asked[row], powers[row]] for row in rows])
+    mu, sigma, end = numbers.reshape(-1, 3, 1, 1, 1).unbind(1)
+    whole = Change(photo, change, *_strength(photo, change))
+    few = whole.thinned(round((change[0, 0].numel() / SAMPLE) ** 0.5) // 2 * 2 + 1)
+    best, off = torch.zeros_like(end), torch.full_like(end, torch.inf)
+    least = KEPT * few.measured(best, mu, most)[0]
+    for part in [0.0, *torch.linspace(-1, 1, TRIED).tolist()]:
+        found, deviation = few.measured(part * end, mu, most)
+        far = (deviation - sigma).abs()
+        nearer = (found >= least) & (far < off)
+        best, off = torch.where(nearer, part * end, best), torch.where(nearer, far, off)
+    return put_rows(degraded, rows, whole.laid(best, mu, most))
 
 
-def _weight(change: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
-    """How strong it is around each pixel, smoothly, as parts of the mean; of a large image, found on a small one."""
+Powers = Float[Tensor, "b 1 1 1"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Signed photos, what is changed of them, how strong that is around each pixel as parts of the mean, and what share
+    of the photo it lets through."""
+
+    photo: Float[Tensor, "n 3 h w"]
+    change: Float[Tensor, "b 3 h w"]
+    strength: Float[Tensor, "b 1 h w"]
+    through: Float[Tensor, "b 1 h w"]
+
+    def thinned(self, step: int) -> "Change":
+        """Every so many pixels of it."""
+        return Change(*(getattr(self, one.name)[..., ::step, ::step] for one in fields(self)))
+
+    def laid(self, power: Powers, mu: Powers, most: float) -> Float[Tensor, "b 3 h w"]:
+        """Signed images, clamped, their changes moved by that power and brought to mu within `meet_mu`'s limits."""
+        moved = self.change * (1 - self.through**self.strength ** power.float()) / (1 - self.through)
+        size = _size(self.change)
+        size = torch.clamp(2 * mu, WEAKEST * size, most * size) if most > 1 else size  # signed images span 2
+        return (self.photo + (size / _size(moved)).float() * moved).clamp(-1, 1)
+
+    def measured(self, power: Powers, mu: Powers, most: float) -> tuple[Powers, Powers]:
+        """mu and sigma of those."""
+        difference = (self.laid(power, mu, most) - self.photo).abs() / 2
+        return _size(difference), exact(difference).std(dim=(1, 2, 3), keepdim=True, correction=0)
+
+
+def _strength(
+    photo: Float[Tensor, "n 3 h w"], change: Float[Tensor, "b 3 h w"]
+) -> tuple[Float[Tensor, "b 1 h w"], Float[Tensor, "b 1 h w"]]:
+    """The last two fields of a `Change`; of a large image, as found on a small one."""
     size = change.shape[-2:]
-    amount = change.abs().mean(dim=1, keepdim=True)
     if (step := min(size) // SHORT) > 1:
-        amount = F.avg_pool2d(amount, step, ceil_mode=True, count_include_pad=False)
-    side = 2 * (min(amount.shape[-2:]) // PART // 2) + 1
-    local = local_mean(local_mean(amount, side), side)
-    parts = (local / local.mean(dim=(2, 3), keepdim=True).clamp(min=NOTHING)).clamp(min=FAINTEST)
-    return parts if step < 2 else F.interpolate(parts, size, mode="bilinear")
+        photo, change = (F.avg_pool2d(one, step, ceil_mode=True, count_include_pad=False) for one in (photo, change))
+    side = 2 * (min(change.shape[-2:]) // PART // 2) + 1
+    local = local_mean(local_mean(change.abs().mean(dim=1, keepdim=True), side), side)
+    strength = (local / local.mean(dim=(2, 3), keepdim=True).clamp(min=NOTHING)).clamp(min=FAINTEST)
+    through = local_mean(local_slope(photo, photo + change, side)[0], side).clamp(*THROUGH)
+    if step > 1:
+        strength, through = (F.interpolate(one, size, mode="bilinear") for one in (strength, through))
+    return strength, through
 
 
 def _size(change: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 1 1"]:

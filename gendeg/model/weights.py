@@ -149,7 +149,10 @@ def _load_part(folder: Path, part: str, kinds: dict[str, Any]) -> Any:
     return own_memory(module).eval()
 
 
-LATER = ("calibration", "residual_decoding", "guidance_interval", "guidance_built_in", "sketch", "sketch_levels")
+LATER = (
+    "calibration", "residual_decoding", "guidance_interval", "guidance_built_in", "sketch", "sketch_levels", "evenness",
+    "veils",
+)  # fmt: skip
 
 
 def model_sha256(pipeline: GenDegPipeline) -> str:

@@ -20,6 +20,12 @@ MOST = 80.0
 """The highest noise / signal of the levels that a new model has (`make_change_scheduler`), or nearly."""
 
 
+NUMBERS = (
+    "steps", "guidance_text", "guidance_image", "tile", "strength_gain", "evenness", "veils", "sketch", "sketch_levels",
+)  # fmt: skip
+"""That are taken from the configuration as they are."""
+
+
 def export_model(config: ExportConfig, card: str) -> None:
     """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one.
 
@@ -27,21 +33,12 @@ def export_model(config: ExportConfig, card: str) -> None:
     """
     trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
     sketch = config.sketch or float(trained.config.sketch)
+    numbers = {name: getattr(config, name) for name in NUMBERS} | {"sketch": sketch}
     try:
         check_levels(trained.highest, sketch, config.sketch_levels)
+        pipeline = trained.with_parts(**numbers)
     except ValueError as error:
         raise BadOption("[export]", str(error)) from error
-    pipeline = trained.with_parts(
-        steps=config.steps,
-        guidance_text=config.guidance_text,
-        guidance_image=config.guidance_image,
-        tile=config.tile,
-        strength_gain=config.strength_gain,
-        evenness=config.evenness,
-        veils=config.veils,
-        sketch=sketch,
-        sketch_levels=config.sketch_levels,
-    )
     write_folder(config.out, pipeline.save_pretrained)
     write_card(config.out / "README.md", card)
 
