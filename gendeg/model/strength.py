@@ -18,7 +18,7 @@ WEAKEST = 0.25
 """The change may shrink to this share; blending towards the clean photo is harmless."""
 
 
-PART = 8
+PART = 16
 """How strong a change is at a place is its mean over about that part of the short side."""
 FAINTEST = 0.05
 """Of the mean strength: a place with less counts as that."""
