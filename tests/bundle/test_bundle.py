@@ -40,7 +40,7 @@ RECIPE = (
     "[simulate]\nper_image = 7\nsize = 32\nworkers = 1\nvalidation = 0.4\n"
     f'[autoencoder]\n{TRAINING}types = "all,rain+haze"\n'
     f'[diffusion]\n{TRAINING}types = "all,rain+haze"\nnoise_width = 1.4\nsample_steps = 2\nweights = "haze=2"\n'
-    "[export]\nsteps = 2\nstrength_gain = 1.1\n"
+    "[export]\nsteps = 2\nstrength_gain = 1.1\nevenness = { haze = 0.3 }\nveils = { haze = 17 }\n"
 )
 CALIBRATE = (
     '[calibrate]\nphotos = 1\nrounds = 1\nintensities = [0.5, 0.9]\nsize = 32\ntypes = "haze,rain"\ndevice = "cpu"\n'
@@ -69,6 +69,7 @@ def test_the_model_samples_and_its_weights_are_half_precision_safetensors(made: 
     model = made / "out" / "model"
     pipeline = load_pipeline(str(model))
     assert pipeline.config.residual_decoding and pipeline.config.strength_gain == 1.1
+    assert pipeline.config.evenness == {"haze": 0.3} and pipeline.config.veils == {"haze": 17}
     assert pipeline.structure is None and pipeline.config.steps == 2
     assert set(pipeline.config.change_scale) >= {"haze", "rain", "rain+haze"}
     image = pipeline(clean_image(20, 28), ["a photo"], [0.1], [0.1], generators(0), degradations=["haze"])
@@ -191,6 +192,8 @@ def test_a_resumed_run_is_the_same_run_to_the_last_bit(made: Path, tmp_path: Pat
         ("[autoencoder]\nsteps = '3'\n", r"r.toml: \[autoencoder\] steps must be a whole number, not '3'"),
         ("[autoencoder.gpu]\nprecision = 'fp8'\n", r"\[autoencoder.gpu\] precision must be one of no, fp16, bf16"),
         ("[autoencoder]\n[diffusion]\nsketch = 0.2\n[export]\nsketch = 0.5\n", "trained up to .* 0.2, and is to begin"),
+        ("[autoencoder]\n[export]\nevenness = { hail = 0.1 }\n", "evenness: hail"),
+        ("[autoencoder]\n[export]\nveils = { haze = 8 }\n", "veils: haze = 8"),
         ("[calibrate]\nintensities = 0.5\n", r"\[calibrate\] intensities must be a list"),
     ],
 )

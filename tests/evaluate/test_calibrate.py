@@ -107,6 +107,21 @@ def config(place: Path, **changes: object) -> CalibrateConfig:
     return CalibrateConfig(**settings | changes)
 
 
+def test_a_map_is_of_the_model_without_its_evenness(place, tmp_path):
+    """By which every sigma that it is told would come out as asked, and none be told from another."""
+    pipeline = load_pipeline(str(place / "model"))
+    pipeline.register_to_config(strength_gain=1.5, veils={"haze": 9})
+    maps = []
+    for name, evenness in (("plain", {}), ("even", {"haze": 0.5, "rain": 0.5})):
+        pipeline.register_to_config(evenness=evenness)
+        pipeline.save_pretrained(tmp_path / name)
+        calibrate(config(place, model=str(tmp_path / name), out=tmp_path / "maps" / name, rounds=1))
+        made = load_pipeline(str(tmp_path / "maps" / name)).config
+        assert made.evenness == evenness and made.veils == {"haze": 9}, "which it keeps"
+        maps.append(made.calibration)
+    assert maps[0] == maps[1]
+
+
 def test_a_calibrated_model_is_the_same_model_with_a_map(place):
     notes = calibrate(config(place))
     before, after = load_pipeline(str(place / "model")), load_pipeline(str(place / "out"))

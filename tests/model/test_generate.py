@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gendeg.intensity.ask import Ask, ask_intensity
+from gendeg.intensity.measure import Intensity, measure_intensity
 from gendeg.model.generate import Generator, finite
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.model.settings import Settings
@@ -87,7 +88,7 @@ def test_a_batch_of_different_photos_makes_what_each_makes_alone(make, together,
     """Each is corrected with and brought to its strength beside its own photo, not the first one's."""
     monkeypatch.setattr(GenDegPipeline, "together", together)
     pipeline = make()
-    pipeline.register_to_config(strength_gain=2.0)
+    pipeline.register_to_config(strength_gain=2.0, evenness={"snow": 0.5, "haze": 0.3}, veils={"haze": 9})
     kinds = ["snow", "motion_blur", "low_light", "haze"]
     photos = [photo(16, 24, seed) // (1 + seed) for seed in range(4)]
     asks = [ask_for(kind, 0.15, 0.1) for kind in kinds]
@@ -98,6 +99,24 @@ def test_a_batch_of_different_photos_makes_what_each_makes_alone(make, together,
         one = generator.encode([scene])
         (single,) = finite(generator.degrade(one, [ask], generators(row)))
         assert np.abs(single.astype(int) - together[row]).max() <= 1
+
+
+def test_sigma_comes_nearer_where_a_model_may_lay_its_change_anew():
+    pipeline, scene = tiny_pipeline(structure=False), photo(48, 64)
+
+    def made(sigma: float, **numbers: object) -> Intensity:
+        with pipeline.altered(strength_gain=1.5, **numbers):
+            generator = Generator(pipeline, SETTINGS)
+            degraded = generator.degrade(generator.encode([scene]), [ask_for("rain", 0.1, sigma)], generators(0))
+        return measure_intensity(scene, finite(degraded)[0])
+
+    plain = made(0.1)
+    for factor in (0.9, 1.1):
+        asked = factor * plain.sigma
+        before, after = made(asked), made(asked, evenness={"rain": 0.8})
+        assert abs(after.sigma - asked) < abs(before.sigma - asked)
+        assert after.mu == pytest.approx(before.mu, rel=0.02)
+        assert made(asked, evenness={"snow": 0.8}) == before, "of another degradation"
 
 
 def test_encoded_photos_and_prompts_are_shared_within_a_generator():

@@ -113,7 +113,7 @@ def test_draws_brighten_as_the_cameras_of_real_pairs_do():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_blur_is_laid_more_evenly_by_another_response(seed):
+def test_a_steep_response_makes_more_of_lights(seed):
     """Of one path: pixels averaged as they are at +1; at -1 what is bright spreads most, and lights trail."""
     lamps = np.where(rng(9).random((64, 64, 1)) < 0.03, 1.0, 0.1)
     clean = np.broadcast_to(lamps, (64, 64, 3)).astype(np.float32)
