@@ -65,9 +65,8 @@ def degrade_once(generator: Generator, photo: U8Image, ask: Ask, watch: Stopwatc
     )
     if generator.pipeline.structure is not None:
         images = watch.time(BOTH, lambda: generator.decode(clean, settled, made))
-    decoded = images
-    images = watch.time("bring", lambda: generator.bring(clean, settled, decoded))
-    watch.time("write", lambda: encode_image(finite(Stored(images))[0], "png"))
+    brought = watch.time("bring", lambda: generator.bring(clean, settled, images))
+    watch.time("write", lambda: encode_image(finite(Stored(brought))[0], "png"))
 
 
 def main() -> None:

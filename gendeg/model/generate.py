@@ -227,7 +227,7 @@ class Generator:
             powers = [evenness_of(config.evenness, ask.mix) for ask in asks]
             asked = [Intensity(ask.mu, ask.sigma) for ask in asks]
             laid = spread(photo, made, asked, powers, config.strength_gain)
-            brought.append(meet_mu(photo, laid, [one.mu for one in asked], config.strength_gain))
+            brought.append(meet_mu(photo, laid, [one.mu for one in asked], config.strength_gain, made))
         return torch.cat(brought)
 
     def corrects(self, mix: Mix) -> bool:

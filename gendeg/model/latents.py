@@ -49,12 +49,14 @@ class CleanLatent:
         """The photos of these samples; all of them where they share one."""
         if not self.several:
             return self
-        # A run of rows is a view, not a copy.
         run = samples == tuple(range(samples[0], samples[0] + len(samples)))
-        rows = slice(samples[0], samples[-1] + 1) if run else list(samples)
-        decoded = None if self.decoded is None else self.decoded[rows]
+
+        def some(rows: Tensor) -> Tensor:  # of a run a view, no copy
+            return rows[samples[0] : samples[-1] + 1] if run else rows_of(rows, samples)
+
+        decoded = None if self.decoded is None else some(self.decoded)
         pixels = tuple(self.pixels[sample] for sample in samples) if self.pixels else ()
-        return CleanLatent(self.image[rows], self.latent[rows], self.height, self.width, decoded, pixels)
+        return CleanLatent(some(self.image), some(self.latent), self.height, self.width, decoded, pixels)
 
     @property
     def several(self) -> bool:

@@ -32,6 +32,8 @@ TRIED = 17
 """Powers, evenly between the ends."""
 KEPT = 0.99
 """Part of mu that a power has to leave, which clamping may take."""
+COVERED = 1.1
+"""Of the photo may be covered at most, so that nothing goes far beyond its own colour."""
 THROUGH = (0.01, 0.99)
 """Share of the photo that is seen through a change, where it counts at least and at most as that."""
 
@@ -55,21 +57,27 @@ def in_reach(made: float, mu: float, most: float) -> float:
 
 
 def meet_mu(
-    clean: Float[Tensor, "n 3 h w"], degraded: Float[Tensor, "b 3 h w"], mu: Sequence[float], most: float
+    clean: Float[Tensor, "n 3 h w"],
+    degraded: Float[Tensor, "b 3 h w"],
+    mu: Sequence[float],
+    most: float,
+    made: Float[Tensor, "b 3 h w"] | None = None,
 ) -> Float[Tensor, "b 3 h w"]:
     """Signed images → clean + factor · (degraded − clean), clamped; the factor brings mean |change| to `mu`.
 
     Exact for what is linear in its strength: the gain of low light, the airlight of haze, the opacity of streaks,
-    flakes and drops. The factor lies between `WEAKEST` and `most`; NaN (no mu was asked for) and `most` of 1 change
-    nothing. Clamping may still keep a photo from it: a dark one cannot lose what it does not have. n is b, or 1 for
-    all. What is measured on a GPU stays there, where it decides, so that nobody waits for it.
+    flakes and drops. The factor lies between `WEAKEST` and `most`, or brings what has been `spread` between these parts
+    of the change that was `made`; NaN (no mu was asked for) and `most` of 1 change nothing. Clamping may still keep a
+    photo from it: a dark one cannot lose what it does not have. n is b, or 1 for all. What is measured on a GPU stays
+    there, where it decides, so that nobody waits for it.
     """
     if most <= 1 or all(isnan(value) for value in mu):
         return degraded
     change = degraded - clean
     wanted = told_to(degraded.device, [[value] for value in mu]).reshape(-1, 1, 1, 1)
     measured = exact(change.abs().mean(dim=(1, 2, 3), keepdim=True)) / 2  # signed images span 2
-    factor = (wanted / measured).clamp(WEAKEST, most)
+    before = measured if made is None or made is degraded else _size(made - clean) / 2
+    factor = torch.clamp(wanted, WEAKEST * before, most * before) / measured
     brought = (clean + factor.float() * change).clamp(-1, 1)
     return torch.where((wanted >= 0) & (measured != 0), brought, degraded)
 
@@ -85,9 +93,10 @@ def spread(
 
     A change that is m times the mean where it is strong and a part of it where it is weak is made m^q times as strong,
     as the simulators' `evenness` does: q above 0 gathers it, below 0 spreads it over the picture. `powers` holds the
-    most of q for each image, either way. What lets a share t of the photo through is made k times as strong by t^k: it
-    covers at most all, and never goes beyond its own colour. Clamped; a q that loses mu by that is not taken. Images of
-    which mu or sigma is not asked for (NaN), or whose power is 0, stay as they are.
+    most of q for each image, either way. What lets a share t of the photo through is made k times as strong by t^k, and
+    all is scaled to as much change as before, and clamped; a q that would cover more than all of the photo somewhere,
+    or loses mu by clamping, is not taken. Images of which mu or sigma is not asked for (NaN), or whose power is 0, stay
+    as they are.
     """
     rows = [row for row, (mu, sigma) in enumerate(asked) if powers[row] > 0 and not isnan(mu + sigma)]
     if not rows:
@@ -98,14 +107,14 @@ def spread(
     mu, sigma, end = numbers.reshape(-1, 3, 1, 1, 1).unbind(1)
     whole = Change(photo, change, *_strength(photo, change))
     few = whole.thinned(round((change[0, 0].numel() / SAMPLE) ** 0.5) // 2 * 2 + 1)
-    best, off = torch.zeros_like(end), torch.full_like(end, torch.inf)
-    least = KEPT * few.measured(best, mu, most)[0]
-    for part in [0.0, *torch.linspace(-1, 1, TRIED).tolist()]:
-        found, deviation = few.measured(part * end, mu, most)
+    best, off, least = torch.zeros_like(end), torch.full_like(end, torch.inf), torch.zeros_like(end)
+    for part in sorted(torch.linspace(-1, 1, TRIED).tolist(), key=abs):
+        found, deviation, covered = few.measured(part * end, mu, most)
+        least = KEPT * found if part == 0 else least
         far = (deviation - sigma).abs()
-        nearer = (found >= least) & (far < off)
+        nearer = (found >= least) & (covered <= COVERED) & (far < off)
         best, off = torch.where(nearer, part * end, best), torch.where(nearer, far, off)
-    return put_rows(degraded, rows, whole.laid(best, mu, most))
+    return put_rows(degraded, rows, whole.laid(best, mu, most)[0])
 
 
 Powers = Float[Tensor, "b 1 1 1"]
@@ -125,17 +134,22 @@ class Change:
         """Every so many pixels of it."""
         return Change(*(getattr(self, one.name)[..., ::step, ::step] for one in fields(self)))
 
-    def laid(self, power: Powers, mu: Powers, most: float) -> Float[Tensor, "b 3 h w"]:
-        """Signed images, clamped, their changes moved by that power and brought to mu within `meet_mu`'s limits."""
-        moved = self.change * (1 - self.through**self.strength ** power.float()) / (1 - self.through)
+    def laid(self, power: Powers, mu: Powers, most: float) -> tuple[Float[Tensor, "b 3 h w"], Powers]:
+        """Signed images, clamped, their changes moved by that power and brought to mu within `meet_mu`'s limits; and
+        what share of the photo is covered where most is, if as much is changed as before."""
+        cover = 1 - self.through**self.strength ** power.float()
+        moved = self.change * cover / (1 - self.through)
         size = _size(self.change)
-        size = torch.clamp(2 * mu, WEAKEST * size, most * size) if most > 1 else size  # signed images span 2
-        return (self.photo + (size / _size(moved)).float() * moved).clamp(-1, 1)
+        scale = size / _size(moved)
+        wanted = torch.clamp(2 * mu, WEAKEST * size, most * size) if most > 1 else size  # signed images span 2
+        laid = (self.photo + (scale * wanted / size).float() * moved).clamp(-1, 1)
+        return laid, scale * cover.amax(dim=(2, 3), keepdim=True)
 
-    def measured(self, power: Powers, mu: Powers, most: float) -> tuple[Powers, Powers]:
-        """mu and sigma of those."""
-        difference = (self.laid(power, mu, most) - self.photo).abs() / 2
-        return _size(difference), exact(difference).std(dim=(1, 2, 3), keepdim=True, correction=0)
+    def measured(self, power: Powers, mu: Powers, most: float) -> tuple[Powers, Powers, Powers]:
+        """mu and sigma of those, and the share that is covered."""
+        laid, covered = self.laid(power, mu, most)
+        difference = (laid - self.photo).abs() / 2
+        return _size(difference), exact(difference).std(dim=(1, 2, 3), keepdim=True, correction=0), covered
 
 
 def _strength(
@@ -145,7 +159,7 @@ def _strength(
     size = change.shape[-2:]
     if (step := min(size) // SHORT) > 1:
         photo, change = (F.avg_pool2d(one, step, ceil_mode=True, count_include_pad=False) for one in (photo, change))
-    side = 2 * (min(change.shape[-2:]) // PART // 2) + 1
+    side = max(3, 2 * (min(change.shape[-2:]) // PART // 2) + 1)
     local = local_mean(local_mean(change.abs().mean(dim=1, keepdim=True), side), side)
     strength = (local / local.mean(dim=(2, 3), keepdim=True).clamp(min=NOTHING)).clamp(min=FAINTEST)
     through = local_mean(local_slope(photo, photo + change, side)[0], side).clamp(*THROUGH)

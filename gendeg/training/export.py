@@ -21,7 +21,7 @@ MOST = 80.0
 
 
 NUMBERS = (
-    "steps", "guidance_text", "guidance_image", "tile", "strength_gain", "evenness", "veils", "sketch", "sketch_levels",
+    "steps", "guidance_text", "guidance_image", "tile", "strength_gain", "evenness", "veils", "sketch_levels",
 )  # fmt: skip
 """That are taken from the configuration as they are."""
 
@@ -29,7 +29,7 @@ NUMBERS = (
 def export_model(config: ExportConfig, card: str) -> None:
     """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one.
 
-    Raises `BadOption` for levels that the model was not trained for.
+    Raises `BadOption` for levels that the model was not trained for, and for numbers that it cannot have.
     """
     trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
     sketch = config.sketch or float(trained.config.sketch)

@@ -121,3 +121,35 @@ def test_a_mix_goes_no_further_than_its_members():
     for wrong in ({"hail": 0.1}, {"haze": -0.1}, {"haze": 1.1}):
         with pytest.raises(ValueError, match="evenness"):
             checked_evenness(wrong)
+
+
+def test_what_is_opaque_is_gathered_no_further():
+    """A patch that hides the photo, and a faint veil elsewhere: the patch stays in its colour for any sigma."""
+    patch = torch.zeros(1, 1, 64, 64)
+    patch[..., 16:40, 16:40] = 1
+    change = patch * (0.4 - PHOTO) + (1 - patch) * 0.3 * (0.4 - PHOTO)
+    asked = statistics(PHOTO + change)
+    most = spread(PHOTO, PHOTO + change, [Intensity(asked.mu, 2 * asked.sigma)], [1.0], 1.1)
+    inside = most[..., 24:32, 24:32]  # where a neighbourhood is all patch
+    assert float(inside.max()) < 0.4 + 0.15 * (0.4 - float(PHOTO.min()))
+    assert statistics(most).sigma > 1.02 * asked.sigma
+
+
+def test_a_power_that_loses_mu_by_clamping_is_not_taken():
+    bright = PHOTO + 0.6
+    change = 0.8 * SLOPE
+    asked = Intensity(float(change.mean()) / 2, float(change.std(correction=0)) / 2)
+    laid = meet_mu(bright, spread(bright, bright + change, [asked], [1.0], 1.1), [asked.mu], 1.1, bright + change)
+    plain = meet_mu(bright, bright + change, [asked.mu], 1.1)
+    found = [float((one - bright).abs().mean()) for one in (laid, plain)]
+    assert found[0] > 0.985 * found[1]
+
+
+def test_the_limits_are_those_of_what_was_made():
+    """Not of what was spread and strengthened, of which a second gain would be one too many."""
+    made, asked = PHOTO + SLOPE, Intensity(3 * SLOPED.mu, SLOPED.sigma)
+    laid = meet_mu(PHOTO, spread(PHOTO, made, [asked], [0.3], 1.1), [asked.mu], 1.1, made)
+    assert statistics(laid).mu == pytest.approx(1.1 * SLOPED.mu, rel=0.02)
+    weak = Intensity(0.01 * SLOPED.mu, SLOPED.sigma)
+    laid = meet_mu(PHOTO, spread(PHOTO, made, [weak], [0.3], 1.1), [weak.mu], 1.1, made)
+    assert statistics(laid).mu == pytest.approx(WEAKEST * SLOPED.mu, rel=0.02)
