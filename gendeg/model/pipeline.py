@@ -50,9 +50,9 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
     With a `sketch`, and no correction, it is the sketch's detail: the photo's, and that of streaks and flakes.
     Published: not so. Degradations that `veils` names are then a · photo + b over squares of so many pixels
     (`latents.as_veil`). Published: none.
-    With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu, and those that
-    `evenness` names are laid so that sigma is met, with powers of at most that much (`strength.spread`). Published: 1,
-    and none.
+    With a `strength_gain` above 1 the finished change is scaled, by that much at most, to the asked mu; those that
+    `evenness` names are laid so that sigma comes nearer, with powers of at most that much (`strength.spread`).
+    Published: 1, and none.
     With a `guidance_interval` [low, high] of noise / signal there is guidance only there. Published: everywhere.
     With a `calibration` (`gendeg calibrate`) mu and sigma are told to the model so that its image measures as asked.
     With `guidance_built_in` (`gendeg train distill`) one pass says what the guidance scales in the configuration would
