@@ -219,11 +219,8 @@ class Generator:
         """Signed images, each brought to the asked mu and, where the model may, sigma: see `strength`."""
         config, brought = self.pipeline.config, []
         for rows in self.pipeline.in_calls(len(images)):
-            photo, made, asks = (
-                clean.of(*rows).photo,
-                images[rows.start : rows.stop],
-                [settled[row].ask for row in rows],
-            )
+            photo, made = clean.of(*rows).photo, images[rows.start : rows.stop]
+            asks = [settled[row].ask for row in rows]
             powers = [evenness_of(config.evenness, ask.mix) for ask in asks]
             asked = [Intensity(ask.mu, ask.sigma) for ask in asks]
             laid = spread(photo, made, asked, powers, config.strength_gain)

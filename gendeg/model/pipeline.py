@@ -21,7 +21,7 @@ from gendeg.model.conditioner import Conditioner, Conditioning
 from gendeg.model.guidance import Branch, combine, guided
 from gendeg.model.inputs import check_image, check_lists
 from gendeg.model.latents import Autoencoder, CleanLatent, checked_veils, decode, encode, factor, onto_photo, put_back
-from gendeg.model.moves import draw_noise, filled, to_device
+from gendeg.model.moves import draw_noise, filled, put_rows, rows_of, to_device
 from gendeg.model.nafnet import NAFNet
 from gendeg.model.response import checked_response
 from gendeg.model.samplers import ContinuousEulerAncestralScheduler
@@ -440,13 +440,13 @@ class GenDegPipeline(OwnMemory, DiffusionPipeline):
         rows = [row for row, correct in enumerate(flags) if correct]
         if not rows:
             return images
-        own, some = clean.of(*rows), images[rows] if len(rows) < len(images) else images
-        start = onto_photo(own.image, some, None if decoded is None else decoded[rows] if clean.several else decoded)
+        own, some = clean.of(*rows), rows_of(images, rows)
+        start = onto_photo(
+            own.image, some, None if decoded is None else rows_of(decoded, rows) if clean.several else decoded
+        )
         pair = [image.to(self.structure.dtype) for image in (own.image.expand_as(start), start.clamp(-1, 1))]
         some = over_tiles(self.structure, pair, self._tile, self._tile // TILE_OVERLAP).float()
-        return (
-            some if len(rows) == len(images) else images.index_copy(0, torch.tensor(rows, device=images.device), some)
-        )
+        return put_rows(images, rows, some)
 
     def _decode(self, latent: Float[Tensor, "b c y x"]) -> Float[Tensor, "b 3 h w"]:
         side = self._tile // factor(self.vae)

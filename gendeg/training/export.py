@@ -20,12 +20,6 @@ MOST = 80.0
 """The highest noise / signal of the levels that a new model has (`make_change_scheduler`), or nearly."""
 
 
-NUMBERS = (
-    "steps", "guidance_text", "guidance_image", "tile", "strength_gain", "evenness", "veils", "sketch_levels",
-)  # fmt: skip
-"""That are taken from the configuration as they are."""
-
-
 def export_model(config: ExportConfig, card: str) -> None:
     """Write the pipeline folder with fp16 weights and a model card, replacing an earlier one.
 
@@ -33,10 +27,10 @@ def export_model(config: ExportConfig, card: str) -> None:
     """
     trained = load_pipeline(str(config.diffusion), dtype=torch.float16)
     sketch = config.sketch or float(trained.config.sketch)
-    numbers = {name: getattr(config, name) for name in NUMBERS} | {"sketch": sketch}
+    numbers = {name: value for name, value in vars(config).items() if name not in ("diffusion", "out")}
     try:
         check_levels(trained.highest, sketch, config.sketch_levels)
-        pipeline = trained.with_parts(**numbers)
+        pipeline = trained.with_parts(**numbers | {"sketch": sketch})
     except ValueError as error:
         raise BadOption("[export]", str(error)) from error
     write_folder(config.out, pipeline.save_pretrained)

@@ -32,6 +32,13 @@ def residual() -> GenDegPipeline:
     return pipeline
 
 
+def detailed() -> GenDegPipeline:
+    """Without a correction, so that detail is put back, and veils are made."""
+    pipeline = tiny_pipeline(structure=False)
+    pipeline.register_to_config(residual_decoding=True)
+    return pipeline
+
+
 def changing(scale: float = 4.0, directions: tuple[float, float] = (0.6, 0.2)) -> GenDegPipeline:
     pipeline = tiny_pipeline(structure=False)
     pipeline.register_to_config(change_scale={"rain": scale}, directions={"rain": [list(directions)]})
@@ -83,7 +90,7 @@ def test_both_multiply_the_change_by_its_size_and_tell_a_direction_of_the_prior(
 
 
 @pytest.mark.parametrize("together", [False, True])  # as on a CPU, as on a GPU
-@pytest.mark.parametrize("make", [tiny_pipeline, residual])
+@pytest.mark.parametrize("make", [tiny_pipeline, residual, detailed])
 def test_a_batch_of_different_photos_makes_what_each_makes_alone(make, together, monkeypatch):
     """Each is corrected with and brought to its strength beside its own photo, not the first one's."""
     monkeypatch.setattr(GenDegPipeline, "together", together)

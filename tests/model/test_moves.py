@@ -8,7 +8,7 @@ from gendeg.model.generate import Generator
 from gendeg.model.moves import Stored, filled, pack
 from gendeg.model.pipeline import GenDegPipeline
 from gendeg.primitives.images import signed_to_u8
-from tests.model.test_generate import SETTINGS, ask_for, changing, residual
+from tests.model.test_generate import SETTINGS, ask_for, changing, detailed, residual
 from tests.tiny import generators, photo, tiny_pipeline, tiny_stable_diffusion
 
 
@@ -39,7 +39,7 @@ def directed_stable_diffusion() -> GenDegPipeline:
     return pipeline
 
 
-@pytest.mark.parametrize("make", [tiny_pipeline, residual, changing, directed_stable_diffusion])
+@pytest.mark.parametrize("make", [tiny_pipeline, residual, detailed, changing, directed_stable_diffusion])
 def test_between_a_batch_and_its_finished_pixels_nothing_is_read_back(make):
     """On a device whose tensors hold no numbers: whoever would look at one there, or copy it from there, fails."""
     pipeline = make().to("meta")
