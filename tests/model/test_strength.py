@@ -135,6 +135,16 @@ def test_what_is_opaque_is_gathered_no_further():
     assert statistics(most).sigma > 1.02 * asked.sigma
 
 
+def test_what_is_opaque_is_not_scaled_beyond_its_colour():
+    """Half of a picture hidden, and a veil that gathering takes from the rest: a higher power would need 1.12."""
+    half = torch.zeros(1, 1, 64, 64)
+    half[..., :32] = 1
+    change = half * (0.4 - PHOTO) + (1 - half) * 0.3 * (0.4 - PHOTO)
+    asked = statistics(PHOTO + change)
+    most = spread(PHOTO, PHOTO + change, [Intensity(asked.mu, 2 * asked.sigma)], [1.0], 1.1)
+    assert float(most[..., 8:24].max()) < 0.4 + 0.106 * (0.4 - float(PHOTO.min()))
+
+
 def test_a_power_that_loses_mu_by_clamping_is_not_taken():
     bright = PHOTO + 0.6
     change = 0.8 * SLOPE
@@ -143,6 +153,12 @@ def test_a_power_that_loses_mu_by_clamping_is_not_taken():
     plain = meet_mu(bright, bright + change, [asked.mu], 1.1)
     found = [float((one - bright).abs().mean()) for one in (laid, plain)]
     assert found[0] > 0.985 * found[1]
+    more = spread(bright, bright + change, [Intensity(asked.mu, 1.6 * asked.sigma)], [1.0], 1.0)  # most of it at white
+    white = bright + 0.2
+    laid = spread(white, white + 1.1 * change, [Intensity(1.1 * asked.mu, 2 * asked.sigma)], [1.0], 1.0)
+    for one, photo, much in ((more, bright, change), (laid, white, 1.1 * change)):
+        kept = ((photo + much).clamp(-1, 1) - photo).abs().mean()
+        assert float((one - photo).abs().mean()) > 0.985 * float(kept)
 
 
 def test_the_limits_are_those_of_what_was_made():
